@@ -1,0 +1,299 @@
+//! The asking side: sends a request to the queue of its pattern and waits for the one reply, telling the truth about
+//! what became of it.
+//!
+//! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and dies with the connection.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use contracts::Fault;
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::connection::{Broker, Error, Line, in_time};
+use crate::packet::{RequestPacket, decode_reply};
+use crate::{Backoff, Meta, topology};
+
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// How long a count of consumers is believed. Asking the broker takes 0.3 ms.
+const CONSUMERS_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
+/// A broker that accepts and stays silent leaks a thread per attempt in lapin: then a fresh process is better.
+const SILENT_ATTEMPTS: u32 = 20;
+
+/// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// There is no usable connection to the broker. Nothing was sent.
+    #[error("the broker cannot be reached")]
+    NotConnected,
+    /// No process consumes the pattern's queue. Nothing was sent.
+    #[error("nobody serves this pattern")]
+    NobodyServes,
+    /// No reply came before the deadline.
+    #[error("no reply came in time")]
+    TimedOut,
+    /// The connection broke while the request was out.
+    #[error("the connection broke while the request was out")]
+    Lost,
+    /// The reply is not one.
+    #[error("the reply is malformed")]
+    Malformed,
+}
+
+/// A success, still as the text the worker wrote, or the fault that it answered with.
+pub type Answer = Result<Box<RawValue>, Fault>;
+
+/// Asks patterns, over one supervised connection.
+pub struct Asker {
+    broker: Broker,
+    session: RwLock<Option<Arc<Session>>>,
+}
+
+impl Asker {
+    /// Makes one; it is connected once [`Asker::run`] runs.
+    pub fn new(broker: Broker) -> Self {
+        Self { broker, session: RwLock::new(None) }
+    }
+
+    /// Keeps the connection: makes it, waits until it breaks, makes it again, until `stop` resolves.
+    pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::select! {
+            error = self.supervise() => Err(error),
+            () = stop => {
+                let session = self.session().ok();
+                self.set(None);
+                if let Some(session) = session {
+                    session.line.close().await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn supervise(&self) -> Error {
+        let mut backoff = Backoff::default();
+        let mut silent = 0;
+        loop {
+            match Session::open(&self.broker).await {
+                Ok((session, replies)) => {
+                    tracing::info!("connected to the broker");
+                    (silent, backoff) = (0, Backoff::default());
+                    let session = Arc::new(session);
+                    self.set(Some(Arc::clone(&session)));
+                    session.receive(replies).await;
+                    self.set(None);
+                    let lost = session.abandon();
+                    tracing::warn!(requests_lost = lost, "the connection to the broker broke");
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot reach the broker");
+                    silent = if matches!(error, Error::Silent(_)) { silent + 1 } else { 0 };
+                    if silent >= SILENT_ATTEMPTS {
+                        return error;
+                    }
+                }
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    }
+
+    /// Sends one request and waits for its reply, at most until its deadline.
+    pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+        let session = self.session()?;
+        if session.consumers(pattern).await? == 0 {
+            return Err(AskError::NobodyServes);
+        }
+        session.ask(pattern, data, meta).await
+    }
+
+    /// How many processes serve a pattern, as of at most 100 ms ago.
+    pub async fn consumers(&self, pattern: &str) -> Result<u32, AskError> {
+        self.session()?.consumers(pattern).await
+    }
+
+    /// Whether there is a connection to the broker that it does not block.
+    pub fn is_connected(&self) -> bool {
+        self.session().is_ok()
+    }
+
+    fn session(&self) -> Result<Arc<Session>, AskError> {
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
+        session.filter(|session| !session.blocked.load(Ordering::Relaxed)).ok_or(AskError::NotConnected)
+    }
+
+    fn set(&self, session: Option<Arc<Session>>) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+}
+
+type Waiting = HashMap<u64, oneshot::Sender<Vec<u8>>>;
+
+/// One connection's life.
+struct Session {
+    line: Line,
+    channel: Channel,
+    census: Census,
+    /// Who waits for which correlation id; `None` once the connection is gone.
+    waiting: Mutex<Option<Waiting>>,
+    next_id: AtomicU64,
+    /// The broker is out of memory or disk and reads nothing we send.
+    blocked: AtomicBool,
+}
+
+impl Session {
+    async fn open(broker: &Broker) -> Result<(Self, Consumer), Error> {
+        let line = broker.connect("asks").await?;
+        let channel = line.channel().await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
+        let replies = in_time(consuming).await?;
+        let session = Self {
+            line,
+            channel,
+            census: Census::default(),
+            waiting: Mutex::new(Some(HashMap::new())),
+            next_id: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+        };
+        Ok((session, replies))
+    }
+
+    /// Hands every reply to the one that waits for it, until the connection breaks.
+    async fn receive(&self, mut replies: Consumer) {
+        let mut blocked = self.line.blocked();
+        loop {
+            tokio::select! {
+                reply = replies.next() => match reply {
+                    Some(Ok(reply)) => self.hand_over(reply.properties.correlation_id().as_ref(), reply.data),
+                    // Both are final: see the crate's rules about lapin.
+                    Some(Err(_)) | None => return,
+                },
+                change = blocked.next() => match change {
+                    Some(now) => {
+                        self.blocked.store(now, Ordering::Relaxed);
+                        tracing::warn!(blocked = now, "the broker changed whether it takes messages");
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn hand_over(&self, correlation_id: Option<&ShortString>, body: Vec<u8>) {
+        let waiter = correlation_id.and_then(|id| self.take_waiter(id.as_str().parse().ok()?));
+        // A reply that comes after its deadline has nobody waiting any more, and is dropped.
+        if let Some(waiter) = waiter {
+            let _ = waiter.send(body);
+        }
+    }
+
+    fn take_waiter(&self, id: u64) -> Option<oneshot::Sender<Vec<u8>>> {
+        self.lock().as_mut()?.remove(&id)
+    }
+
+    /// Fails everybody who still waits; returns how many that were.
+    fn abandon(&self) -> usize {
+        self.lock().take().map_or(0, |waiting| waiting.len())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+        let (waiter, reply) = oneshot::channel();
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
+        let _forget = Forget { session: self, id };
+
+        let asking = async {
+            self.publish(pattern, data, meta, id).await?;
+            reply.await.map_err(|_| AskError::Lost)
+        };
+        let body = timeout(meta.deadline.remaining(), asking).await.map_err(|_| AskError::TimedOut)??;
+        decode_reply(&body).ok_or(AskError::Malformed)
+    }
+
+    async fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u64) -> Result<(), AskError> {
+        let id = id.to_string();
+        let body = RequestPacket { pattern: pattern.into(), data, id: Some(id.as_str().into()) }.encode();
+        let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
+        let options = BasicPublishOptions::default();
+        match self.channel.basic_publish("".into(), pattern.into(), options, &body, properties).await {
+            Ok(_unconfirmed) => Ok(()),
+            // lapin refuses before it writes anything when it knows that the line is down.
+            Err(error) => Err(match error.kind() {
+                lapin::ErrorKind::InvalidChannelState(..) | lapin::ErrorKind::InvalidConnectionState(_) => {
+                    AskError::NotConnected
+                }
+                _ => AskError::Lost,
+            }),
+        }
+    }
+
+    async fn consumers(&self, pattern: &str) -> Result<u32, AskError> {
+        self.census.consumers(&self.line, pattern).await
+    }
+}
+
+/// Takes back the place in the waiting list when the asking ends, in whatever way.
+struct Forget<'a> {
+    session: &'a Session,
+    id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.session.take_waiter(self.id);
+    }
+}
+
+/// Knows how many consumers each pattern has. A durable queue without consumers takes messages as gladly as any other,
+/// so `mandatory` would not tell; a passive declaration does.
+#[derive(Default)]
+struct Census {
+    counted: Mutex<HashMap<String, (Instant, u32)>>,
+    channel: tokio::sync::Mutex<Option<Channel>>,
+}
+
+impl Census {
+    async fn consumers(&self, line: &Line, pattern: &str) -> Result<u32, AskError> {
+        if let Some(count) = self.believed(pattern) {
+            return Ok(count);
+        }
+        let mut channel = self.channel.lock().await;
+        // Somebody else may have asked while we waited for the channel.
+        if let Some(count) = self.believed(pattern) {
+            return Ok(count);
+        }
+        let count = Self::count(&mut channel, line, pattern).await.map_err(|_| AskError::NotConnected)?;
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.insert(pattern.to_owned(), (Instant::now(), count));
+        Ok(count)
+    }
+
+    fn believed(&self, pattern: &str) -> Option<u32> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.get(pattern).filter(|(at, _)| at.elapsed() < CONSUMERS_BELIEVED).map(|(_, count)| *count)
+    }
+
+    /// Asks on a channel of its own, for asking about a queue that does not exist closes it.
+    async fn count(channel: &mut Option<Channel>, line: &Line, pattern: &str) -> Result<u32, Error> {
+        let open = match channel.take() {
+            Some(open) => open,
+            None => line.channel().await?,
+        };
+        let count = topology::consumers(&open, pattern).await?;
+        if count.is_some() {
+            *channel = Some(open);
+        }
+        Ok(count.unwrap_or(0))
+    }
+}

@@ -1,0 +1,22 @@
+//! The wire: everything that knows AMQP 0-9-1 is here and nowhere else.
+//!
+//! Requests and replies are packets of NestJS's RabbitMQ transport, so that Nest clients can call our workers and our
+//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`]). Connections are supervised by the
+//! loops in [`ask`] and [`serve`](deliveries): any error ends the session, and a new one is made after a pause.
+
+pub mod ask;
+mod backoff;
+mod connection;
+mod deadline;
+pub mod deliveries;
+mod meta;
+mod packet;
+mod topology;
+
+pub use ask::{AskError, Asker};
+pub use backoff::Backoff;
+pub use connection::{AmqpSettings, Broker, Error};
+pub use deadline::Deadline;
+pub use deliveries::{Deliveries, Delivery};
+pub use meta::Meta;
+pub use packet::{RequestPacket, encode_fault, encode_response};

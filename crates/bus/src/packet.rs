@@ -1,0 +1,125 @@
+//! The packets of NestJS's RabbitMQ transport: what is in the body of a request and of a reply.
+//!
+//! Request `{"pattern":"orders.create","data":{…},"id":"…"}`; reply exactly `{"response":…,"isDisposed":true}` or
+//! `{"err":{…},"isDisposed":true}`: with any other key in it a Nest client hands the whole envelope to its caller.
+
+use std::borrow::Cow;
+
+use contracts::{Code, Fault};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What a caller asks. `data` stays text: only the worker that knows its type decodes it.
+#[derive(Serialize, Deserialize)]
+pub struct RequestPacket<'a> {
+    /// The pattern asked for.
+    #[serde(borrow)]
+    pub pattern: Cow<'a, str>,
+    /// The message; an absent one is an empty object.
+    #[serde(borrow, default = "empty")]
+    pub data: &'a RawValue,
+    /// The caller's own mark for this request.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
+}
+
+fn empty() -> &'static RawValue {
+    serde_json::from_str("{}").expect("a constant JSON text")
+}
+
+impl<'a> RequestPacket<'a> {
+    /// Reads a packet; the error says what is wrong with it.
+    pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+
+    /// Writes a packet.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and raw JSON always serialise")
+    }
+}
+
+/// The body of a reply that carries a success.
+pub fn encode_response(response: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Packet<'a, T> {
+        response: &'a T,
+        is_disposed: bool,
+    }
+    serde_json::to_vec(&Packet { response, is_disposed: true })
+}
+
+/// The body of a reply that carries a fault.
+pub fn encode_fault(fault: &Fault) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Packet<'a> {
+        err: &'a Fault,
+        is_disposed: bool,
+    }
+    serde_json::to_vec(&Packet { err: fault, is_disposed: true }).expect("a fault always serialises")
+}
+
+/// Reads the body of a reply; `None` when it is no reply at all.
+pub(crate) fn decode_reply(body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> {
+    #[derive(Deserialize)]
+    struct Packet<'a> {
+        #[serde(borrow)]
+        response: Option<&'a RawValue>,
+        #[serde(borrow)]
+        err: Option<&'a RawValue>,
+    }
+    let packet: Packet<'_> = serde_json::from_slice(body).ok()?;
+    match (packet.err.filter(|err| err.get() != "null"), packet.response) {
+        (Some(err), _) => Some(Err(foreign_fault(err))),
+        (None, Some(response)) => Some(Ok(response.to_owned())),
+        // A Nest handler that returns nothing answers without a response.
+        (None, None) => Some(Ok(RawValue::NULL.to_owned())),
+    }
+}
+
+// A service that is not ours answers with whatever its framework throws; its words are not for our callers.
+fn foreign_fault(err: &RawValue) -> Fault {
+    serde_json::from_str(err.get())
+        .unwrap_or_else(|_| Fault::new(Code::Internal, "The service failed and did not say how."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_written_as_nest_writes_it() {
+        let data: &RawValue = serde_json::from_str(r#"{"title":"x"}"#).unwrap();
+        let packet = RequestPacket { pattern: "orders.create".into(), data, id: Some("7".into()) };
+        assert_eq!(packet.encode(), br#"{"pattern":"orders.create","data":{"title":"x"},"id":"7"}"#);
+    }
+
+    #[test]
+    fn a_request_without_data_or_id_is_understood() {
+        let packet = RequestPacket::decode(br#"{"pattern":"users.profile"}"#).unwrap();
+        assert_eq!((packet.data.get(), packet.id.is_none()), ("{}", true));
+        assert!(RequestPacket::decode(b"not json").is_err());
+    }
+
+    #[test]
+    fn replies_have_exactly_the_keys_nest_expects() {
+        assert_eq!(encode_response(&7).unwrap(), br#"{"response":7,"isDisposed":true}"#);
+        let fault = Fault::new(Code::OrderNotFound, "No.");
+        assert_eq!(encode_fault(&fault), br#"{"err":{"code":"order_not_found","message":"No."},"isDisposed":true}"#);
+    }
+
+    #[test]
+    fn replies_of_ours_and_of_nest_are_read() {
+        let read = |body: &str| decode_reply(body.as_bytes());
+        assert_eq!(read(r#"{"response":[1],"isDisposed":true}"#).unwrap().unwrap().get(), "[1]");
+        assert_eq!(read(r#"{"err":null,"response":1}"#).unwrap().unwrap().get(), "1");
+        assert_eq!(read(r#"{"isDisposed":true}"#).unwrap().unwrap().get(), "null");
+        let ours = read(r#"{"err":{"code":"email_taken","message":"m"}}"#).unwrap().unwrap_err();
+        assert_eq!(ours.code, Code::EmailTaken);
+        let nest = read(r#"{"err":{"status":"error","message":"Internal server error"}}"#).unwrap().unwrap_err();
+        assert_eq!(nest.code, Code::Internal);
+        assert!(read("nonsense").is_none());
+    }
+}

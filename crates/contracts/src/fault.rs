@@ -1,0 +1,119 @@
+//! What went wrong, in words a caller can act on: a stable code, a sentence, and the fields at fault.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused or failed. The snake_case name is what clients compare with. Frozen: never rename one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The HTTP message itself is malformed.
+    BadRequest,
+    /// The body is not JSON.
+    MalformedJson,
+    /// The input is well-formed but breaks a rule; `errors` names the fields.
+    InvalidInput,
+    /// The body is not declared as `application/json`.
+    UnsupportedMediaType,
+    /// The body is larger than the gateway takes.
+    BodyTooLarge,
+    /// The head of the HTTP message is larger than the gateway takes.
+    HeadersTooLarge,
+    /// The request target is longer than the gateway takes.
+    UriTooLong,
+    /// The client took too long to send its request.
+    RequestTimeout,
+    /// No such path.
+    RouteNotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// No access token was sent.
+    MissingToken,
+    /// The access token is malformed, has a wrong signature, or is not for us.
+    InvalidToken,
+    /// The access token was good once and has expired.
+    SessionExpired,
+    /// E-mail address and password do not belong together.
+    InvalidCredentials,
+    /// The caller may not do this.
+    PermissionDenied,
+    /// The user does not exist (any more).
+    UserNotFound,
+    /// The order does not exist.
+    OrderNotFound,
+    /// Another account has this e-mail address.
+    EmailTaken,
+    /// The idempotency key was used before with another payload.
+    IdempotencyKeyReused,
+    /// A request with the same idempotency key is still being worked on.
+    IdempotencyKeyInUse,
+    /// Nobody serves this pattern just now. Not executed.
+    ServiceUnavailable,
+    /// The service cannot reach its database. Not executed.
+    DatabaseUnavailable,
+    /// The gateway cannot reach the broker. Not executed.
+    BrokerUnavailable,
+    /// Too many requests of this kind are in flight. Not executed.
+    Overloaded,
+    /// No answer in time, or the line dropped: the work may have been done.
+    OutcomeUnknown,
+    /// A bug or a breakage on our side.
+    Internal,
+}
+
+/// A refusal or failure as it travels in the `err` of a reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The stable code.
+    pub code: Code,
+    /// One sentence for a person.
+    pub message: String,
+    /// Field → what is wrong with it; only with [`Code::InvalidInput`].
+    #[serde(default, skip_serializing_if = "Invalid::is_empty")]
+    pub errors: Invalid,
+}
+
+impl Fault {
+    /// A fault without field errors.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), errors: Invalid::default() }
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(errors: Invalid) -> Self {
+        let fields: Vec<&str> = errors.fields().collect();
+        let message = format!("The input breaks a rule: see {}.", fields.join(", "));
+        Self { code: Code::InvalidInput, message, errors }
+    }
+}
+
+/// Field → messages: everything that is wrong with an input. The whole input is the field named `body`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Invalid(BTreeMap<String, Vec<String>>);
+
+impl Invalid {
+    /// An input with one thing wrong.
+    pub fn field(name: &str, message: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(name, message);
+        errors
+    }
+
+    /// Notes one more thing.
+    pub fn add(&mut self, field: &str, message: impl Into<String>) {
+        self.0.entry(field.to_owned()).or_default().push(message.into());
+    }
+
+    /// The names of the fields at fault, sorted.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,156 @@
+//! Reads a JSON object field by field and collects everything that is wrong with it, not only the first thing.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::Invalid;
+
+/// More unknown fields than this are not listed one by one: the answer stays small however long the question.
+const UNKNOWN_FIELDS_NAMED: usize = 8;
+/// An unknown field's name is quoted up to this many characters.
+const UNKNOWN_FIELD_CHARS: usize = 40;
+
+/// A type that can be read from one JSON value; the error is a sentence part such as "must be a string".
+pub trait Field: Sized {
+    /// Reads and validates the value.
+    fn read(value: &RawValue) -> Result<Self, String>;
+}
+
+/// The fields of one JSON object, taken one after another.
+pub struct Input<'a> {
+    fields: Vec<(String, &'a RawValue)>,
+    errors: Invalid,
+}
+
+impl<'a> Input<'a> {
+    /// Splits an object into its fields. Values stay text until they are taken, so depth costs nothing.
+    pub fn parse(data: &'a RawValue) -> Result<Self, Invalid> {
+        let Fields(fields) =
+            serde_json::from_str(data.get()).map_err(|_| Invalid::field("body", "must be a JSON object"))?;
+        Ok(Self { fields, errors: Invalid::default() })
+    }
+
+    /// Takes a field that must be there.
+    pub fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
+        match self.take(name) {
+            Some(value) => self.read(name, value),
+            None => {
+                self.errors.add(name, "is required");
+                None
+            }
+        }
+    }
+
+    /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
+    #[expect(clippy::option_option, reason = "absent and wrong are different answers")]
+    pub fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) if value.get() != "null" => self.read(name, value).map(Some),
+            _ => Some(None),
+        }
+    }
+
+    /// The message, unless something was wrong or left over.
+    pub fn finish<T>(mut self, message: Option<T>) -> Result<T, Invalid> {
+        for (name, _) in self.fields.iter().take(UNKNOWN_FIELDS_NAMED) {
+            let name: String = name.chars().take(UNKNOWN_FIELD_CHARS).collect();
+            self.errors.add(&name, "is not a known field");
+        }
+        message.filter(|_| self.errors.is_empty()).ok_or(self.errors)
+    }
+
+    fn read<T: Field>(&mut self, name: &str, value: &RawValue) -> Option<T> {
+        T::read(value).map_err(|problem| self.errors.add(name, problem)).ok()
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        let at = self.fields.iter().position(|(field, _)| field == name)?;
+        let (_, value) = self.fields.swap_remove(at);
+        if self.fields.iter().any(|(field, _)| field == name) {
+            self.fields.retain(|(field, _)| field != name);
+            self.errors.add(name, "is given more than once");
+        }
+        Some(value)
+    }
+}
+
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut fields = Vec::with_capacity(8);
+                while let Some(entry) = map.next_entry()? {
+                    fields.push(entry);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Text;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn errors(json: &str) -> String {
+        let mut input = match Input::parse(raw(json)) {
+            Ok(input) => input,
+            Err(errors) => return serde_json::to_string(&errors).unwrap(),
+        };
+        let first: Option<Text<1, 3>> = input.required("first");
+        let second: Option<Option<Text<1, 3>>> = input.optional("second");
+        match input.finish(first.zip(second)) {
+            Ok(_) => String::new(),
+            Err(errors) => serde_json::to_string(&errors).unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_problem_is_named_at_its_field() {
+        let all = errors(r#"{"second":7,"third":1}"#);
+        assert_eq!(all, r#"{"first":["is required"],"second":["must be a string"],"third":["is not a known field"]}"#);
+    }
+
+    #[test]
+    fn null_and_absent_are_the_same_for_an_optional_field() {
+        assert_eq!(errors(r#"{"first":"a"}"#), "");
+        assert_eq!(errors(r#"{"first":"a","second":null}"#), "");
+    }
+
+    #[test]
+    fn a_repeated_field_is_refused() {
+        assert_eq!(errors(r#"{"first":"a","first":"b"}"#), r#"{"first":["is given more than once"]}"#);
+    }
+
+    #[test]
+    fn a_value_that_is_no_object_is_refused_however_deep() {
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        assert_eq!(errors(&deep), r#"{"body":["must be a JSON object"]}"#);
+        let inner = format!(r#"{{"first":{deep}}}"#);
+        assert_eq!(errors(&inner), r#"{"first":["must be a string"]}"#);
+    }
+
+    #[test]
+    fn many_unknown_fields_give_a_short_answer() {
+        let many: Vec<String> = (0..5_000).map(|n| format!(r#""{n}{}":0"#, "x".repeat(90))).collect();
+        assert!(errors(&format!("{{{}}}", many.join(","))).len() < 1_000);
+    }
+}

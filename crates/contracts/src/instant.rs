@@ -1,0 +1,26 @@
+//! A point in time as the system writes it: RFC 3339, UTC, milliseconds, `Z`.
+
+use serde::{Serialize, Serializer};
+
+/// A point in time; serialises as `2026-01-31T12:00:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub jiff::Timestamp);
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_always_written() {
+        for (micros, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_769_860_800_123_456, "2026-01-31T12:00:00.123Z")] {
+            let instant = Instant(jiff::Timestamp::from_microsecond(micros).unwrap());
+            assert_eq!(serde_json::to_value(instant).unwrap(), text);
+        }
+    }
+}

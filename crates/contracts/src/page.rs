@@ -1,0 +1,106 @@
+//! Paging by keyset: how many rows, and the place after which they begin.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::Field;
+
+/// How many rows a page holds: 1 to 100, 50 unless asked otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(u8);
+
+impl PageSize {
+    /// The number of rows.
+    pub const fn rows(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl Field for PageSize {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        match value.get().parse() {
+            Ok(rows @ 1..=100) => Ok(Self(rows)),
+            _ => Err("must be a whole number from 1 to 100".into()),
+        }
+    }
+}
+
+/// A place in a list ordered by time and id, newest first. Opaque to clients: they send back what `next` gave them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Microseconds since 1970 of the last row seen.
+    pub micros: i64,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl Cursor {
+    /// Length of the text form: `c`, 16 hexadecimal digits of time, 32 of id.
+    const LENGTH: usize = 49;
+
+    fn decode(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('c').filter(|_| text.len() == Self::LENGTH && text.is_ascii())?;
+        let (micros, id) = digits.split_at(16);
+        Some(Self { micros: i64::from_str_radix(micros, 16).ok()?, id: Uuid::try_parse(id).ok()? })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("c{:016x}{:032x}", self.micros, self.id.as_u128()))
+    }
+}
+
+impl Field for Cursor {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text: Option<&str> = serde_json::from_str(value.get()).ok();
+        text.and_then(Self::decode).ok_or_else(|| "must be a cursor that a previous page gave".into())
+    }
+}
+
+impl Field for Uuid {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text: Option<&str> = serde_json::from_str(value.get()).ok();
+        // Only the hyphenated form: one id, one spelling.
+        text.filter(|text| text.len() == 36)
+            .and_then(|text| Self::try_parse(text).ok())
+            .ok_or_else(|| "must be a UUID".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_the_round_trip() {
+        let cursor = Cursor { micros: 1_769_860_800_123_456, id: Uuid::from_u128(42) };
+        let text = serde_json::value::to_raw_value(&cursor).unwrap();
+        assert_eq!(Cursor::read(&text), Ok(cursor));
+    }
+
+    #[test]
+    fn a_made_up_cursor_is_refused() {
+        for text in
+            ["\"\"", "7", "null", "\"c12\"", &format!("\"c{}\"", "é".repeat(24)), &format!("\"c{}\"", "g".repeat(48))]
+        {
+            assert!(Cursor::read(serde_json::from_str(text).unwrap()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn page_sizes_outside_the_bounds_are_refused() {
+        for (text, fits) in
+            [("1", true), ("100", true), ("0", false), ("101", false), ("-1", false), ("1.5", false), ("\"1\"", false)]
+        {
+            assert_eq!(PageSize::read(serde_json::from_str(text).unwrap()).is_ok(), fits, "{text}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! How any process of the system lives: it reads its settings, opens its log, works, and stops when asked.
+
+pub mod log;
+mod settings;
+mod start;
+mod stop;
+
+pub use settings::{Section, SettingError, Settings};
+pub use start::{StartError, exit_code};
+pub use stop::Stop;

@@ -1,0 +1,56 @@
+//! Opens the log: JSON lines where a machine reads, readable lines on a terminal. One event per line, on standard output.
+
+use std::io::IsTerminal;
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+use crate::{Section, SettingError};
+
+/// Settings of the log.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// `auto` (by whether standard output is a terminal), `json` or `text`.
+    format: LogFormat,
+    /// What is logged: a level, or directives such as `info,gateway=debug`.
+    filter: String,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".into() }
+    }
+}
+
+impl Section for LogSettings {
+    const NAME: &'static str = "log";
+}
+
+/// Opens the log of this process.
+pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
+    let filter = EnvFilter::try_new(&settings.filter)
+        .map_err(|error| SettingError::new::<LogSettings>("filter", format!("is not a log filter: {error}")))?
+        // Below `error` lapin writes whole messages, and messages hold passwords. No setting can bring that back.
+        .add_directive("lapin=error".parse().expect("a constant directive"));
+    let json = match settings.format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stdout().is_terminal(),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    if json {
+        log.json().flatten_event(true).with_current_span(false).init();
+    } else {
+        log.with_ansi(std::io::stdout().is_terminal()).init();
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins.
+//!
+//! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
+//! struct say which settings exist, so a mistyped variable is found by comparing.
+
+use std::path::PathBuf;
+
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// One group of settings: a struct whose `Default` gives every key a value.
+pub trait Section: Serialize + DeserializeOwned + Default {
+    /// Lower-case name: the table in the file and, in capitals, the prefix of the variables.
+    const NAME: &'static str;
+
+    /// What types cannot say, such as two settings that exclude each other: the key at fault and a sentence part.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+}
+
+/// A setting that cannot be used. Its text names the variable and never quotes a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingError(String);
+
+impl SettingError {
+    /// A problem with one setting: "GATEWAY_LISTEN must be …".
+    pub fn new<S: Section>(key: &str, problem: impl AsRef<str>) -> Self {
+        Self(format!("{} {}", variable::<S>(key), problem.as_ref()))
+    }
+}
+
+/// Where sections are read from.
+pub struct Settings {
+    file: Figment,
+    variables: Vec<(String, String)>,
+    unknown: Vec<String>,
+}
+
+impl Settings {
+    /// Takes the process's environment and reads the file that `CONFIG_FILE` names, if it names one.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn from_environment() -> Result<Self, SettingError> {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// The same from given variables.
+    pub fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingError> {
+        let variables: Vec<_> = variables.collect();
+        let path = variables.iter().find(|(name, _)| name == "CONFIG_FILE").map(|(_, path)| PathBuf::from(path));
+        let file = match path {
+            None => Figment::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| SettingError(format!("CONFIG_FILE {}: {error}", path.display())))?;
+                Figment::from(Toml::string(&text))
+            }
+        };
+        Ok(Self { file, variables, unknown: Vec::new() })
+    }
+
+    /// Reads one section; the first value that does not fit is the error.
+    pub fn section<S: Section>(&mut self) -> Result<S, SettingError> {
+        let defaults = Figment::from(Serialized::defaults(S::default()));
+        let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
+        self.note_unknown::<S>(&known);
+        let section: S = defaults
+            .merge(self.file.focus(S::NAME))
+            .merge(Environment::of::<S>(&known, &self.variables)?)
+            .extract()
+            .map_err(|error| explain::<S>(&error, &known))?;
+        section.check().map_err(|(key, problem)| SettingError::new::<S>(key, problem))?;
+        Ok(section)
+    }
+
+    /// Logs variables that look like ours and are no setting: most likely misspelt.
+    pub fn warn_of_unknown(&self) {
+        for name in &self.unknown {
+            tracing::warn!(variable = name, "no setting has this name; it is ignored");
+        }
+    }
+
+    fn note_unknown<S: Section>(&mut self, known: &Dict) {
+        let prefix = format!("{}_", S::NAME.to_uppercase());
+        let names = self.variables.iter().map(|(name, _)| name);
+        self.unknown.extend(
+            names
+                .filter(|name| name.starts_with(&prefix) && !known.keys().any(|key| **name == variable::<S>(key)))
+                .cloned(),
+        );
+    }
+}
+
+fn variable<S: Section>(key: &str) -> String {
+    format!("{}_{}", S::NAME, key).to_uppercase()
+}
+
+fn explain<S: Section>(error: &figment::Error, known: &Dict) -> SettingError {
+    let key = error.path.first().map_or("", String::as_str);
+    let example = match known.get(key) {
+        Some(Value::String(_, text)) if !text.is_empty() && !text.contains("://") => format!("; for example {text}"),
+        Some(Value::Num(_, number)) => {
+            number.to_u128().map_or(String::new(), |number| format!("; for example {number}"))
+        }
+        _ => String::new(),
+    };
+    SettingError::new::<S>(key, format!("has a value that does not fit: {}{example}", error.kind))
+}
+
+/// The environment as a provider: a variable takes the type that its default has, so a password of digits stays text.
+struct Environment(Dict);
+
+impl Environment {
+    fn of<S: Section>(known: &Dict, variables: &[(String, String)]) -> Result<Self, SettingError> {
+        let mut values = Dict::new();
+        for (key, default) in known {
+            let name = variable::<S>(key);
+            let Some((_, text)) = variables.iter().find(|(variable, _)| *variable == name) else { continue };
+            let value = match default {
+                Value::Num(..) => text.trim().parse::<u64>().map(Value::from).map_err(|_| "must be a whole number"),
+                Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).map_err(|_| "must be true or false"),
+                _ => Ok(Value::from(text.as_str())),
+            };
+            values.insert(key.clone(), value.map_err(|problem| SettingError::new::<S>(key, problem))?);
+        }
+        Ok(Self(values))
+    }
+}
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.0.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Door {
+        listen: SocketAddr,
+        limit: u16,
+        secret: String,
+    }
+
+    impl Default for Door {
+        fn default() -> Self {
+            Self { listen: SocketAddr::from(([127, 0, 0, 1], 3003)), limit: 7, secret: String::new() }
+        }
+    }
+
+    impl Section for Door {
+        const NAME: &'static str = "door";
+
+        fn check(&self) -> Result<(), (&'static str, String)> {
+            if self.limit == 0 { Err(("limit", "must be at least 1".into())) } else { Ok(()) }
+        }
+    }
+
+    fn read(variables: &[(&str, &str)]) -> Result<Door, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut settings = Settings::from_variables(variables).map_err(|error| error.to_string())?;
+        settings.section().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_hold_until_a_variable_says_otherwise() {
+        assert_eq!(read(&[]).unwrap().limit, 7);
+        assert_eq!(read(&[("DOOR_LIMIT", "9")]).unwrap().limit, 9);
+    }
+
+    #[test]
+    fn text_that_looks_like_a_number_stays_text() {
+        assert_eq!(read(&[("DOOR_SECRET", "007")]).unwrap().secret, "007");
+        assert_eq!(read(&[("DOOR_SECRET", " [a] ")]).unwrap().secret, " [a] ");
+    }
+
+    #[test]
+    fn a_bad_value_is_reported_by_the_name_of_its_variable() {
+        for (name, value) in
+            [("DOOR_LISTEN", "nowhere"), ("DOOR_LIMIT", "many"), ("DOOR_LIMIT", "70000"), ("DOOR_LIMIT", "0")]
+        {
+            let error = read(&[(name, value)]).err().unwrap();
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_stands_between_defaults_and_environment() {
+        let path = std::env::temp_dir().join(format!("settings-{}.toml", std::process::id()));
+        std::fs::write(&path, "[door]\nlimit = 3\nsecret = \"f\"\n").unwrap();
+        let path = path.to_string_lossy();
+        let door = read(&[("CONFIG_FILE", &path), ("DOOR_LIMIT", "4")]).unwrap();
+        assert_eq!((door.limit, door.secret.as_str()), (4, "f"));
+        std::fs::write(&*path, "[door]\nlimmit = 3\n").unwrap();
+        assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().contains("limmit"));
+        std::fs::remove_file(&*path).unwrap();
+        assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().starts_with("CONFIG_FILE"));
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_noticed() {
+        let variables = [("DOOR_LIMITS".to_owned(), "3".to_owned()), ("DOORBELL".to_owned(), "x".to_owned())];
+        let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
+        settings.section::<Door>().unwrap();
+        assert_eq!(settings.unknown, ["DOOR_LIMITS"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! Stops in two stages: the first signal asks for a drain, a second one or the end of the grace period insists.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::StartError;
+
+/// Tells every part of a process to stop.
+#[derive(Clone, Default)]
+pub struct Stop {
+    soft: CancellationToken,
+    hard: CancellationToken,
+}
+
+impl Stop {
+    /// Listens to SIGTERM and SIGINT from now on; `grace` is how long a drain may take.
+    pub fn on_signals(grace: Duration) -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(|error| StartError::failed("cannot listen to signals", error));
+        let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        let stop = Self::default();
+        #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
+        tokio::spawn(stop.clone().listen(terminate, interrupt, grace));
+        Ok(stop)
+    }
+
+    async fn listen(self, mut terminate: Signal, mut interrupt: Signal, grace: Duration) {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!(grace_ms = grace.as_millis(), "stop asked: finishing what runs");
+        self.soft.cancel();
+        tokio::select! {
+            _ = terminate.recv() => tracing::warn!("asked again: stopping at once"),
+            _ = interrupt.recv() => tracing::warn!("asked again: stopping at once"),
+            () = tokio::time::sleep(grace) => tracing::warn!("the grace period is over: stopping at once"),
+        }
+        self.hard.cancel();
+    }
+
+    /// Resolves when a drain is asked for: take nothing new, finish what runs.
+    pub async fn asked(&self) {
+        self.soft.cancelled().await;
+    }
+
+    /// Whether a drain was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.soft.is_cancelled()
+    }
+
+    /// Resolves when waiting is over: leave what still runs.
+    pub async fn insisted(&self) {
+        self.hard.cancelled().await;
+    }
+}
