@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Why a request was refused or failed. The snake_case name is what clients compare with. Frozen: never rename one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The HTTP message itself is malformed.
@@ -62,6 +62,46 @@ pub enum Code {
     Internal,
 }
 
+impl Code {
+    /// The name by which clients and logs know it; the same that it is serialised as.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::MalformedJson => "malformed_json",
+            Self::InvalidInput => "invalid_input",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge => "body_too_large",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::UriTooLong => "uri_too_long",
+            Self::RequestTimeout => "request_timeout",
+            Self::RouteNotFound => "route_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MissingToken => "missing_token",
+            Self::InvalidToken => "invalid_token",
+            Self::SessionExpired => "session_expired",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::PermissionDenied => "permission_denied",
+            Self::UserNotFound => "user_not_found",
+            Self::OrderNotFound => "order_not_found",
+            Self::EmailTaken => "email_taken",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::IdempotencyKeyInUse => "idempotency_key_in_use",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::DatabaseUnavailable => "database_unavailable",
+            Self::BrokerUnavailable => "broker_unavailable",
+            Self::Overloaded => "overloaded",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// A refusal or failure as it travels in the `err` of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
@@ -115,5 +155,20 @@ impl Invalid {
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_reads_back_as_it_was_written() {
+        for code in [Code::EmailTaken, Code::IdempotencyKeyInUse, Code::MalformedJson, Code::Internal, Code::UriTooLong]
+        {
+            let fault = Fault { code, message: "m".into(), errors: Invalid::field("f", "is wrong") };
+            let text = serde_json::to_string(&fault).unwrap();
+            assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault);
+        }
     }
 }

@@ -35,17 +35,14 @@ impl<'a> Input<'a> {
 
     /// Takes a field that must be there.
     pub fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
-        match self.take(name) {
-            Some(value) => self.read(name, value),
-            None => {
-                self.errors.add(name, "is required");
-                None
-            }
+        if let Some(value) = self.take(name) {
+            return self.read(name, value);
         }
+        self.errors.add(name, "is required");
+        None
     }
 
     /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
-    #[expect(clippy::option_option, reason = "absent and wrong are different answers")]
     pub fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
         match self.take(name) {
             Some(value) if value.get() != "null" => self.read(name, value).map(Some),

@@ -30,7 +30,12 @@ pub struct SettingError(String);
 impl SettingError {
     /// A problem with one setting: "GATEWAY_LISTEN must be …".
     pub fn new<S: Section>(key: &str, problem: impl AsRef<str>) -> Self {
-        Self(format!("{} {}", variable::<S>(key), problem.as_ref()))
+        Self::of(S::NAME, key, problem)
+    }
+
+    /// The same for a section known by name only.
+    pub fn of(section: &str, key: &str, problem: impl AsRef<str>) -> Self {
+        Self(format!("{} {}", variable(section, key), problem.as_ref()))
     }
 }
 
@@ -66,16 +71,21 @@ impl Settings {
 
     /// Reads one section; the first value that does not fit is the error.
     pub fn section<S: Section>(&mut self) -> Result<S, SettingError> {
-        let defaults = Figment::from(Serialized::defaults(S::default()));
-        let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
-        self.note_unknown::<S>(&known);
-        let section: S = defaults
-            .merge(self.file.focus(S::NAME))
-            .merge(Environment::of::<S>(&known, &self.variables)?)
-            .extract()
-            .map_err(|error| explain::<S>(&error, &known))?;
+        let section: S = self.section_named(S::NAME)?;
         section.check().map_err(|(key, problem)| SettingError::new::<S>(key, problem))?;
         Ok(section)
+    }
+
+    /// Reads a section whose struct serves several names, or lives in a crate that knows nothing of processes.
+    pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
+        let defaults = Figment::from(Serialized::defaults(S::default()));
+        let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
+        self.note_unknown(name, &known);
+        defaults
+            .merge(self.file.focus(name))
+            .merge(Environment::of(name, &known, &self.variables)?)
+            .extract()
+            .map_err(|error| explain(name, &error, &known))
     }
 
     /// Logs variables that look like ours and are no setting: most likely misspelt.
@@ -85,22 +95,22 @@ impl Settings {
         }
     }
 
-    fn note_unknown<S: Section>(&mut self, known: &Dict) {
-        let prefix = format!("{}_", S::NAME.to_uppercase());
+    fn note_unknown(&mut self, section: &str, known: &Dict) {
+        let prefix = variable(section, "");
         let names = self.variables.iter().map(|(name, _)| name);
         self.unknown.extend(
             names
-                .filter(|name| name.starts_with(&prefix) && !known.keys().any(|key| **name == variable::<S>(key)))
+                .filter(|name| name.starts_with(&prefix) && !known.keys().any(|key| **name == variable(section, key)))
                 .cloned(),
         );
     }
 }
 
-fn variable<S: Section>(key: &str) -> String {
-    format!("{}_{}", S::NAME, key).to_uppercase()
+fn variable(section: &str, key: &str) -> String {
+    format!("{section}_{key}").to_uppercase()
 }
 
-fn explain<S: Section>(error: &figment::Error, known: &Dict) -> SettingError {
+fn explain(section: &str, error: &figment::Error, known: &Dict) -> SettingError {
     let key = error.path.first().map_or("", String::as_str);
     let example = match known.get(key) {
         Some(Value::String(_, text)) if !text.is_empty() && !text.contains("://") => format!("; for example {text}"),
@@ -109,24 +119,24 @@ fn explain<S: Section>(error: &figment::Error, known: &Dict) -> SettingError {
         }
         _ => String::new(),
     };
-    SettingError::new::<S>(key, format!("has a value that does not fit: {}{example}", error.kind))
+    SettingError::of(section, key, format!("has a value that does not fit: {}{example}", error.kind))
 }
 
 /// The environment as a provider: a variable takes the type that its default has, so a password of digits stays text.
 struct Environment(Dict);
 
 impl Environment {
-    fn of<S: Section>(known: &Dict, variables: &[(String, String)]) -> Result<Self, SettingError> {
+    fn of(section: &str, known: &Dict, variables: &[(String, String)]) -> Result<Self, SettingError> {
         let mut values = Dict::new();
         for (key, default) in known {
-            let name = variable::<S>(key);
+            let name = variable(section, key);
             let Some((_, text)) = variables.iter().find(|(variable, _)| *variable == name) else { continue };
             let value = match default {
                 Value::Num(..) => text.trim().parse::<u64>().map(Value::from).map_err(|_| "must be a whole number"),
                 Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).map_err(|_| "must be true or false"),
                 _ => Ok(Value::from(text.as_str())),
             };
-            values.insert(key.clone(), value.map_err(|problem| SettingError::new::<S>(key, problem))?);
+            values.insert(key.clone(), value.map_err(|problem| SettingError::of(section, key, problem))?);
         }
         Ok(Self(values))
     }

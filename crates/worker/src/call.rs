@@ -1,0 +1,30 @@
+//! One request as its handler sees it: decoded, valid, and with the caller known.
+
+use bus::Meta;
+use contracts::{Code, Fault, Request};
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// A request to handle.
+pub struct Call<R: Request> {
+    /// The message.
+    pub data: R,
+    /// The request's identity, the same at each delivery: key the effect by it, and a redelivery has none of its own.
+    pub id: Uuid,
+    /// The client's own key that makes several requests one.
+    pub idempotency_key: Option<String>,
+    caller: Option<String>,
+}
+
+impl<R: Request> Call<R> {
+    pub(crate) fn new(data: R, meta: Meta) -> Self {
+        Self { data, id: meta.message_id, idempotency_key: meta.idempotency_key, caller: meta.caller }
+    }
+
+    /// The user on whose behalf this is; refuses the request when it has none.
+    pub fn caller(&self) -> Result<&str, Failure> {
+        let refusal = || Fault::new(Code::MissingToken, "This needs a signed-in user: the request names no caller.");
+        self.caller.as_deref().ok_or_else(|| refusal().into())
+    }
+}

@@ -1,0 +1,127 @@
+//! How a handler fails: with an answer for the caller, or with a breakage that only the log hears of in full.
+
+use std::error::Error;
+
+use contracts::{Code, Fault, Invalid};
+
+use crate::DbError;
+
+/// Why a handler has no success to give.
+#[derive(Debug)]
+pub enum Failure {
+    /// The caller is told exactly this.
+    Answer(Fault),
+    /// The database could not be reached, so nothing was executed.
+    Unavailable,
+    /// The line to the database broke under a statement: nobody knows whether it was executed.
+    Lost(Box<dyn Error>),
+    /// A bug or a breakage. Logged once with its causes; the caller is told "internal".
+    Broken(Box<dyn Error>),
+}
+
+impl Failure {
+    /// A breakage with its cause.
+    pub fn broken(source: impl Into<Box<dyn Error>>) -> Self {
+        Self::Broken(source.into())
+    }
+
+    /// Refuses with a code and a sentence.
+    pub fn answer(code: Code, message: impl Into<String>) -> Self {
+        Self::Answer(Fault::new(code, message))
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Answer(fault)
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(errors: Invalid) -> Self {
+        Self::Answer(errors.into())
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable => Self::Unavailable,
+            DbError::Lost(_) => Self::Lost(Box::new(error)),
+            DbError::Refused(_) => Self::Broken(Box::new(error)),
+        }
+    }
+}
+
+/// What is known about the request that failed, as far as it decides what may truthfully be said of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances {
+    /// Handling it changes nothing.
+    pub(crate) safe: bool,
+    /// Another attempt was made before, and nobody knows how far that one came.
+    pub(crate) redelivered: bool,
+}
+
+impl Failure {
+    /// What the caller is told. "Not executed" is said only where no attempt can have been.
+    pub(crate) fn into_fault(self, circumstances: Circumstances) -> Fault {
+        let Circumstances { safe, redelivered } = circumstances;
+        match self {
+            Self::Answer(fault) => fault,
+            Self::Unavailable if safe || !redelivered => not_executed(),
+            Self::Lost(_) if safe => not_executed(),
+            Self::Unavailable | Self::Lost(_) => {
+                Fault::new(Code::OutcomeUnknown, "The database was lost meanwhile: the work may have been done.")
+            }
+            Self::Broken(_) => Fault::new(Code::Internal, "Something broke on our side."),
+        }
+    }
+
+    /// The chain of causes, for the log; nothing for what the caller is told anyway.
+    pub(crate) fn causes(&self) -> Option<String> {
+        match self {
+            Self::Answer(_) | Self::Unavailable => None,
+            Self::Lost(source) | Self::Broken(source) => Some(chain(source.as_ref())),
+        }
+    }
+}
+
+fn not_executed() -> Fault {
+    Fault::new(Code::DatabaseUnavailable, "The service cannot reach its database just now; nothing was done.")
+}
+
+/// An error and everything below it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(failure: Failure, safe: bool, redelivered: bool) -> Code {
+        failure.into_fault(Circumstances { safe, redelivered }).code
+    }
+
+    #[test]
+    fn not_executed_is_only_said_when_no_attempt_can_have_been() {
+        assert_eq!(code(Failure::Unavailable, false, false), Code::DatabaseUnavailable);
+        assert_eq!(code(Failure::Unavailable, true, true), Code::DatabaseUnavailable);
+        assert_eq!(code(Failure::Unavailable, false, true), Code::OutcomeUnknown);
+        assert_eq!(code(Failure::Lost("gone".into()), false, false), Code::OutcomeUnknown);
+        assert_eq!(code(Failure::Lost("gone".into()), true, false), Code::DatabaseUnavailable);
+    }
+
+    #[test]
+    fn a_breakage_is_not_told_to_the_caller() {
+        let fault = Failure::broken("secret detail").into_fault(Circumstances { safe: true, redelivered: false });
+        assert_eq!(fault.code, Code::Internal);
+        assert!(!fault.message.contains("secret"));
+    }
+}

@@ -1,0 +1,48 @@
+//! Brings a service's database to the schema of this release; any number of these may run at once.
+
+use std::process::ExitCode;
+
+use process::{Settings, StartError, exit_code, log};
+use refinery::Runner;
+use tokio_postgres::{Client, NoTls};
+
+use crate::db;
+use crate::failure::chain;
+use crate::settings::{Setup, WorkerSettings};
+
+/// refinery does not lock, and two at once would trip over each other. Any number serves, as long as all use the same.
+const LOCK: i64 = 0x006d_6967_7261_7465;
+
+/// Runs the one-shot process `<service>-migrate`.
+pub async fn migrate(service: &'static str, migrations: Runner) -> ExitCode {
+    exit_code(run(service, &migrations).await)
+}
+
+async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartError> {
+    let mut settings = Settings::from_environment()?;
+    log::open(&settings.section()?)?;
+    let process = format!("{service}-migrate");
+    let worker: WorkerSettings = settings.section()?;
+    let setup = &mut Setup { settings: &mut settings, service, process: &process, worker: &worker };
+    let config = db::config(setup)?;
+
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: &dyn std::error::Error| StartError::failed(what, chain(error))
+    };
+    let (mut client, driver) =
+        config.connect(NoTls).await.map_err(|error| failed("cannot reach the database")(&error))?;
+    // Ends when the client is dropped, below.
+    let work = async move { apply(&mut client, migrations).await };
+    let (applied, _) = tokio::join!(work, driver);
+    let applied = applied.map_err(|error| failed("cannot migrate the database")(error.as_ref()))?;
+    tracing::info!(service, applied, "schema is current");
+    Ok(())
+}
+
+async fn apply(client: &mut Client, migrations: &Runner) -> Result<usize, Box<dyn std::error::Error>> {
+    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    let report = migrations.run_async(client).await?;
+    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
+    Ok(report.applied_migrations().len())
+}

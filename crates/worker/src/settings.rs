@@ -1,0 +1,54 @@
+//! What every worker can be told, and how its own resources are opened from settings.
+
+use process::{Section, Settings, StartError};
+use serde::{Deserialize, Serialize};
+
+/// Settings of any worker process.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerSettings {
+    /// How many requests one process works on at a time.
+    pub(crate) prefetch: u16,
+    /// How long a drain may take after the first SIGTERM, in milliseconds.
+    pub(crate) drain_ms: u64,
+    /// How long one SQL statement may take, in milliseconds; below the gateway's request timeout, so that the worker's
+    /// answer still finds somebody waiting.
+    pub(crate) statement_timeout_ms: u32,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self { prefetch: 64, drain_ms: 10_000, statement_timeout_ms: 4_000 }
+    }
+}
+
+impl Section for WorkerSettings {
+    const NAME: &'static str = "worker";
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.prefetch == 0 {
+            return Err(("prefetch", "must be at least 1: zero would mean no bound".into()));
+        }
+        if self.statement_timeout_ms == 0 {
+            return Err(("statement_timeout_ms", "must be at least 1: zero would mean no limit".into()));
+        }
+        Ok(())
+    }
+}
+
+/// What a worker's resources are opened with.
+pub struct Setup<'a> {
+    /// Where to read settings.
+    pub settings: &'a mut Settings,
+    /// The service's name: what stands before the dot of a pattern.
+    pub service: &'static str,
+    /// The process's name, for the other side's lists of connections.
+    pub process: &'a str,
+    pub(crate) worker: &'a WorkerSettings,
+}
+
+/// Everything a handler works with, made once at start.
+pub trait Resources: Sized {
+    /// Opens it. Must not wait for what may come later, such as a database that is still down.
+    fn open(setup: &mut Setup<'_>) -> impl Future<Output = Result<Self, StartError>>;
+}

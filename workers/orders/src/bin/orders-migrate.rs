@@ -1,0 +1,12 @@
+//! Brings the order service's database to the schema of this release, then ends.
+
+use std::process::ExitCode;
+
+mod embedded {
+    refinery::embed_migrations!("../../sql/orders");
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    worker::migrate("orders", embedded::migrations::runner()).await
+}

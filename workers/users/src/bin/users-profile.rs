@@ -1,0 +1,27 @@
+//! `users.profile` — shows the caller's own account, without its secrets.
+
+use std::process::ExitCode;
+
+use contracts::users::{Profile, ShowProfile};
+use contracts::{Code, Instant};
+use users::user;
+use uuid::Uuid;
+use worker::{Call, Db, Failure};
+
+const FIND: &str = "SELECT id, email, first_name, last_name, is_active, created_at FROM users WHERE id = $1";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    worker::serve(profile).await
+}
+
+async fn profile(call: Call<ShowProfile>, db: &Db) -> Result<Profile, Failure> {
+    // A caller from another issuer may well have an id that is no UUID: then there is no such user here.
+    let id = Uuid::try_parse(call.caller()?).map_err(|_| unknown())?;
+    let row = db.row(FIND, &[&id]).await?.ok_or_else(unknown)?;
+    Ok(Profile { user: user(&row), is_active: row.get("is_active"), created_at: Instant(row.get("created_at")) })
+}
+
+fn unknown() -> Failure {
+    Failure::answer(Code::UserNotFound, "There is no account for this token's user.")
+}
