@@ -1,5 +1,6 @@
 //! How any process of the system lives: it reads its settings, opens its log, works, and stops when asked.
 
+mod lines;
 pub mod log;
 mod settings;
 mod start;

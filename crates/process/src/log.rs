@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
+use crate::lines::Lines;
 use crate::{Section, SettingError};
 
 /// Settings of the log.
@@ -48,7 +49,8 @@ pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     if json {
-        log.json().flatten_event(true).with_current_span(false).init();
+        let lines = Lines::start().map_err(|error| SettingError::of("log", "format", format!("json: {error}")))?;
+        log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(lines).init();
     } else {
         log.with_ansi(std::io::stdout().is_terminal()).init();
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::SettingError;
+use crate::{SettingError, lines};
 
 /// EX_USAGE of sysexits(3): the settings are wrong, and starting again will not help.
 const EX_USAGE: u8 = 64;
@@ -25,12 +25,13 @@ impl StartError {
     }
 }
 
-/// Turns the outcome of a process into its exit code: 0, 64 for a wrong setting, 1 for any other failure.
+/// Writes out the log and turns the outcome of a process into its exit code: 0, 64 for a wrong setting, 1 for any other failure.
 #[expect(
     clippy::print_stderr,
     reason = "the log may not be open yet, and this sentence is for the person at the terminal"
 )]
 pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
+    lines::flush();
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
     match error {
