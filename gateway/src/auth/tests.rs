@@ -1,0 +1,167 @@
+//! Tokens of every bad kind against the verifier.
+
+use hyper::header::HeaderValue;
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use super::*;
+
+// Made for these tests with `openssl genpkey -algorithm ed25519` and used nowhere else.
+const PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-private.pem");
+const PUBLIC: &[u8] = include_bytes!("../../tests/keys/test-only-public.pem");
+const OTHER_PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-other-private.pem");
+
+fn auth() -> Auth {
+    Auth::Tokens(Box::new(Tokens::new(PUBLIC, "users", "gateway").unwrap()))
+}
+
+/// Good claims, with some of them changed; `null` leaves one out.
+fn claims(changes: &Value) -> Value {
+    let mut claims = json!({"sub": "u-1", "iss": "users", "aud": "gateway", "exp": now() + 60, "iat": now()});
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        }
+    }
+    claims
+}
+
+fn signed(claims: &Value) -> String {
+    encode(&Header::new(Algorithm::EdDSA), claims, &EncodingKey::from_ed_pem(PRIVATE).unwrap()).unwrap()
+}
+
+fn headers(values: &[&str]) -> HeaderMap {
+    values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap())).collect()
+}
+
+fn verdict(auth: &Auth, token: &str) -> Result<String, Code> {
+    auth.caller(&headers(&[&format!("Bearer {token}")])).map_err(|refusal| refusal.code())
+}
+
+#[test]
+fn a_good_token_names_its_subject_each_time() {
+    let (auth, token) = (auth(), signed(&claims(&json!({}))));
+    for _ in 0..3 {
+        assert_eq!(verdict(&auth, &token), Ok("u-1".into()));
+    }
+    assert_eq!(verdict(&auth, &signed(&claims(&json!({"aud": ["other", "gateway"]})))), Ok("u-1".into()));
+}
+
+#[test]
+fn a_claim_that_is_missing_or_wrong_makes_a_token_invalid() {
+    let auth = auth();
+    for change in [
+        json!({"exp": null}),
+        json!({"sub": null}),
+        json!({"iss": null}),
+        json!({"aud": null}),
+        json!({"iss": "somebody"}),
+        json!({"aud": "somewhere"}),
+        json!({"aud": []}),
+        json!({"sub": ""}),
+        json!({"sub": 7}),
+        json!({"sub": "a\nb"}),
+        json!({"sub": "x".repeat(129)}),
+        json!({"exp": "soon"}),
+        json!({"exp": -1}),
+        json!({"nbf": now() + 60}),
+        // Expired as well, but never good: it must not be called expired.
+        json!({"iss": "somebody", "exp": now() - 1}),
+    ] {
+        assert_eq!(verdict(&auth, &signed(&claims(&change))), Err(Code::InvalidToken), "{change}");
+    }
+}
+
+#[test]
+fn a_token_expires_to_the_second_whether_remembered_or_not() {
+    assert_eq!(verdict(&auth(), &signed(&claims(&json!({"exp": now() - 1})))), Err(Code::SessionExpired));
+    let exp = now() + 60;
+    let token = signed(&claims(&json!({"exp": exp})));
+    for times in [&[exp, exp + 1][..], &[exp - 1, exp, exp + 1]] {
+        let Auth::Tokens(tokens) = auth() else { unreachable!() };
+        for now in times {
+            let verdict = tokens.caller(&token, *now).map_err(|refusal| refusal.code());
+            assert_eq!(verdict, if *now < exp { Ok("u-1".into()) } else { Err(Code::SessionExpired) });
+            assert_eq!(tokens.lock().find(&token).is_some(), times[0] < exp, "only a good token is remembered");
+        }
+    }
+}
+
+#[test]
+fn the_token_does_not_choose_its_algorithm() {
+    let auth = auth();
+    let good = signed(&claims(&json!({})));
+    let [_, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { unreachable!() };
+    // {"alg":"none"}, {"alg":"None"}, {"typ":"JWT","alg":"EdDSA"} with no signature
+    for forged in [
+        format!("eyJhbGciOiJub25lIn0.{payload}."),
+        format!("eyJhbGciOiJub25lIn0.{payload}.{signature}"),
+        format!("eyJhbGciOiJOb25lIn0.{payload}."),
+        format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.{payload}."),
+    ] {
+        assert_eq!(verdict(&auth, &forged), Err(Code::InvalidToken), "{forged}");
+    }
+    let raw = DecodingKey::from_ed_pem(PUBLIC).unwrap();
+    for secret in [PUBLIC, raw.try_get_as_bytes().unwrap()] {
+        for algorithm in [Algorithm::HS256, Algorithm::HS512] {
+            let forged =
+                encode(&Header::new(algorithm), &claims(&json!({})), &EncodingKey::from_secret(secret)).unwrap();
+            assert_eq!(verdict(&auth, &forged), Err(Code::InvalidToken));
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_key_or_with_a_changed_letter_is_invalid() {
+    let (auth, good) = (auth(), signed(&claims(&json!({}))));
+    assert!(verdict(&auth, &good).is_ok());
+    let key = EncodingKey::from_ed_pem(OTHER_PRIVATE).unwrap();
+    let other = encode(&Header::new(Algorithm::EdDSA), &claims(&json!({})), &key).unwrap();
+    assert_eq!(verdict(&auth, &other), Err(Code::InvalidToken));
+    // Where a payload or a signature lies there is no letter without meaning, save the last of the signature.
+    let begin = good.find('.').unwrap() + 1;
+    for at in (begin..good.len() - 1).filter(|at| good.as_bytes()[*at] != b'.') {
+        let mut changed = good.clone();
+        changed.replace_range(at..=at, if &good[at..=at] == "A" { "B" } else { "A" });
+        assert_eq!(verdict(&auth, &changed), Err(Code::InvalidToken), "letter {at}");
+    }
+}
+
+#[test]
+fn only_one_bearer_header_is_a_token() {
+    let (auth, token) = (auth(), signed(&claims(&json!({}))));
+    let verdict = |values: &[&str]| auth.caller(&headers(values)).map_err(|refusal| refusal.code());
+    let with = |scheme: &str| format!("{scheme}{token}");
+    for good in ["Bearer ", "bearer ", "BEARER   "] {
+        assert_eq!(verdict(&[&with(good)]), Ok("u-1".into()), "{good}");
+    }
+    for missing in [&["Basic dTpw"][..], &[""], &["Token x"], &[&token], &[&with("Bearer")], &[]] {
+        assert_eq!(verdict(missing), Err(Code::MissingToken), "{missing:?}");
+    }
+    for invalid in ["Bearer", "Bearer ", "Bearer x", "Bearer a.b", "Bearer a.b.c.d", "Bearer ..", "Bearer a.b.c"] {
+        assert_eq!(verdict(&[invalid]), Err(Code::InvalidToken), "{invalid}");
+    }
+    assert_eq!(verdict(&[&with("Bearer "), &with("Bearer ")]), Err(Code::InvalidToken));
+    assert_eq!(verdict(&[&format!("{},{}", with("Bearer "), with("Bearer "))]), Err(Code::InvalidToken));
+}
+
+#[test]
+fn mock_mode_believes_any_token_that_is_one() {
+    // {"sub":"mockUserId","email":"user@example.com","iat":1516239022} under a signature of nobody's
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJtb2NrVXNlcklkIiwiZW1haWwiOiJ1c2VyQGV4YW1wbGUuY29tIiwia\
+                 WF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
+    assert_eq!(verdict(&Auth::Mock, token), Ok("mockUserId".into()));
+    for bad in ["", "x", "a.b", "a.b.c", "e30.e30.", &format!("{token}.x")] {
+        assert_eq!(verdict(&Auth::Mock, bad), Err(Code::InvalidToken), "{bad}");
+    }
+    assert_eq!(Auth::Mock.caller(&HeaderMap::new()).unwrap_err().code(), Code::MissingToken);
+}
+
+#[test]
+fn only_an_ed25519_public_key_is_a_key() {
+    assert!(Tokens::new(PUBLIC, "users", "gateway").is_some());
+    for bad in [PRIVATE, b"", b"-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----\n"] {
+        assert!(Tokens::new(bad, "users", "gateway").is_none());
+    }
+}

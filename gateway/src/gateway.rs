@@ -1,0 +1,153 @@
+//! Answers any request: finds its row, checks what the row says, asks the pattern, renders what comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus::{Asker, Deadline, Meta};
+use contracts::Code;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, Version};
+use matchit::Params;
+use process::SettingError;
+use uuid::Uuid;
+
+use crate::auth::Auth;
+use crate::cors::Cors;
+use crate::incoming::{Bounds, RequestBody};
+use crate::journal::Entry;
+use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
+use crate::problem::Refusal;
+use crate::route::{Route, Source};
+use crate::router::{Router, Row};
+use crate::server::Answer;
+use crate::settings::GatewaySettings;
+use crate::{Body, input, reply};
+
+/// Everything that answering a request takes.
+pub struct Gateway {
+    router: Router,
+    auth: Auth,
+    cors: Cors,
+    asker: Arc<Asker>,
+    bounds: Bounds,
+    /// From a request's last byte to its answer.
+    patience: Duration,
+}
+
+/// A request without its body, and what the gateway calls it.
+struct Call {
+    head: Parts,
+    message_id: Uuid,
+    request_id: RequestId,
+}
+
+impl Gateway {
+    /// Serves a table of routes as the settings say.
+    pub fn open(settings: &GatewaySettings, table: &'static [Route], asker: Arc<Asker>) -> Result<Self, SettingError> {
+        Ok(Self {
+            router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
+            auth: Auth::open(settings)?,
+            cors: Cors::new(settings.origins().unwrap_or_default()),
+            asker,
+            bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
+            patience: settings.request_timeout(),
+        })
+    }
+
+    /// The outcome of a request; `seen` becomes the row that serves it.
+    async fn serve(
+        &self,
+        call: &Call,
+        body: &mut RequestBody,
+        seen: &mut Option<&'static Route>,
+    ) -> Result<Response<Body>, Refusal> {
+        let head = &call.head;
+        // RFC 9112, section 3.2: a request without its one host is malformed, and may be meant for somebody else.
+        if head.version == Version::HTTP_11 && only(&head.headers, &HOST).is_none() {
+            return Err(Refusal::new(Code::BadRequest, "Send exactly one Host header."));
+        }
+        let (place, params) = self.router.place(head.uri.path())?;
+        if head.method == Method::OPTIONS {
+            return Ok(self.cors.options(&head.headers, &place.allow));
+        }
+        let row = place.row(head.method.as_str())?;
+        *seen = Some(row.route);
+        self.forward(row, &params, call, body).await
+    }
+
+    /// Serves any row. What costs least is checked first, and nothing is asked that would be refused.
+    async fn forward(
+        &self,
+        row: &Row,
+        params: &Params<'_, '_>,
+        call: &Call,
+        body: &mut RequestBody,
+    ) -> Result<Response<Body>, Refusal> {
+        let (route, headers) = (row.route, &call.head.headers);
+        let caller = if route.guarded { Some(self.auth.caller(headers)?) } else { None };
+        let idempotency_key = if route.keyed { idempotency_key(headers)? } else { None };
+        let (bytes, object);
+        let data = match route.source {
+            Source::Body => {
+                input::expect_json(headers)?;
+                bytes = body.read().await?;
+                input::json(&bytes)?
+            }
+            Source::Address => {
+                object = input::address(params, call.head.uri.query())?;
+                &object
+            }
+        };
+        (route.check)(data)?;
+        let _in_flight = row.enter()?;
+        let meta = Meta {
+            message_id: call.message_id,
+            request_id: call.request_id.as_str().to_owned(),
+            caller,
+            idempotency_key,
+            traceparent: traceparent(headers),
+            deadline: Deadline::after(self.patience),
+        };
+        match self.asker.ask(route.pattern, data, &meta).await {
+            Ok(Ok(reply)) => reply::success(route, &call.head.uri, reply),
+            Ok(Err(fault)) => Err(fault.into()),
+            Err(error) => Err(reply::failure(error, route.safe)),
+        }
+    }
+}
+
+impl Answer for Gateway {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let began = Instant::now();
+        let (head, incoming) = request.into_parts();
+        let mut body = RequestBody::new(incoming, &head.headers, self.bounds);
+        // Always ours: were it the client's, two requests with one id would have one effect.
+        let message_id = Uuid::now_v7();
+        let request_id = RequestId::of(&head.headers, message_id);
+        let call = Call { head, message_id, request_id };
+
+        let mut route = None;
+        let outcome = self.serve(&call, &mut body, &mut route).await;
+        let code = outcome.as_ref().err().map(Refusal::code);
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(&call.head.uri, call.request_id.as_str()));
+
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, call.request_id.header());
+        self.cors.mark(&call.head.headers, headers);
+        if !body.settle().await {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Entry {
+            method: call.head.method.as_str(),
+            route,
+            status: response.status(),
+            took: began.elapsed(),
+            request_id: call.request_id.as_str(),
+            code,
+        }
+        .write();
+        response
+    }
+}

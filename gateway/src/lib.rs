@@ -1,0 +1,38 @@
+//! The HTTP door: turns requests into messages and answers into responses.
+//!
+//! A request's way: `server` takes its connection in, `connection` lets hyper read it, `gateway` finds its row in
+//! `routes` (THE TABLE), checks it with `auth` and `input`, and asks its pattern over the bus; `reply` or `problem`
+//! renders what comes back.
+
+mod admin;
+mod auth;
+mod connection;
+mod cors;
+mod gateway;
+mod incoming;
+mod input;
+mod journal;
+mod marks;
+mod problem;
+mod refused;
+mod reply;
+mod route;
+mod router;
+pub mod routes;
+mod run;
+mod server;
+mod settings;
+mod verified;
+mod wire;
+
+pub use admin::Admin;
+pub use connection::Terms;
+pub use gateway::Gateway;
+pub use problem::{level, status};
+pub use route::{Address, Route, Source, Success};
+pub use run::run;
+pub use server::{Answer, serve};
+pub use settings::{AuthMode, GatewaySettings};
+
+/// The body of a response: one piece, in memory.
+pub(crate) type Body = http_body_util::Full<hyper::body::Bytes>;

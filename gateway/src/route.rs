@@ -1,0 +1,118 @@
+//! A row of the table: what a request to one path and method asks, of whom, and how its answer looks.
+
+use contracts::{Invalid, Request};
+use serde_json::value::RawValue;
+
+/// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent word of a row")]
+pub struct Route {
+    /// `GET` or `POST`. A `GET` also serves `HEAD`.
+    pub method: &'static str,
+    /// The path; `{name}` stands for one segment.
+    pub path: &'static str,
+    /// The pattern it asks.
+    pub pattern: &'static str,
+    /// Whether asking twice is as good as asking once.
+    pub safe: bool,
+    /// Whether the input is valid by the contract, so that an invalid one costs no message.
+    pub check: fn(&RawValue) -> Result<(), Invalid>,
+    /// Where the input comes from.
+    pub source: Source,
+    /// Whether only the holder of an access token may ask.
+    pub guarded: bool,
+    /// Whether an `Idempotency-Key` is passed on; elsewhere it is ignored.
+    pub keyed: bool,
+    /// Whether the answer holds secrets, which no cache may keep.
+    pub secret: bool,
+    /// How a success looks.
+    pub success: Success,
+}
+
+/// Where a request's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The JSON body, passed on as it came.
+    Body,
+    /// The path's parameters and the query, as one JSON object.
+    Address,
+}
+
+/// How a success looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// 200 and the reply.
+    Ok,
+    /// 201 and the reply.
+    Created,
+    /// 201, the reply, and a `Location`: this path followed by the reply's `id`.
+    CreatedAt(&'static str),
+    /// 200, the reply's `items` as a bare array, and its `next` as a `Link` (RFC 8288).
+    Page,
+}
+
+/// A method and a path that do not ask anything yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Address {
+    method: &'static str,
+    path: &'static str,
+    source: Source,
+}
+
+impl Route {
+    /// Reads something; the input is in the path and the query.
+    pub const fn get(path: &'static str) -> Address {
+        Address { method: "GET", path, source: Source::Address }
+    }
+
+    /// Does something; the input is the body.
+    pub const fn post(path: &'static str) -> Address {
+        Address { method: "POST", path, source: Source::Body }
+    }
+
+    /// Needs no access token.
+    #[must_use]
+    pub const fn open(self) -> Self {
+        Self { guarded: false, ..self }
+    }
+
+    /// Passes an `Idempotency-Key` on.
+    #[must_use]
+    pub const fn keyed(self) -> Self {
+        Self { keyed: true, ..self }
+    }
+
+    /// Answers with secrets: `Cache-Control: no-store`.
+    #[must_use]
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// Answers a success in this way.
+    #[must_use]
+    pub const fn answers(self, success: Success) -> Self {
+        Self { success, ..self }
+    }
+}
+
+impl Address {
+    /// Asks the pattern of a contract.
+    pub const fn asks<R: Request>(self) -> Route {
+        Route {
+            method: self.method,
+            path: self.path,
+            pattern: R::PATTERN,
+            safe: R::SAFE,
+            check: check::<R>,
+            source: self.source,
+            guarded: true,
+            keyed: false,
+            secret: false,
+            success: Success::Ok,
+        }
+    }
+}
+
+fn check<R: Request>(data: &RawValue) -> Result<(), Invalid> {
+    R::decode(data).map(drop)
+}

@@ -1,0 +1,19 @@
+//! The table: every route of the gateway, one row each. What a row can say is in `route.rs`.
+//!
+//! A new route is a new row; nothing else in the gateway names a path or a pattern.
+
+use contracts::orders::{CreateOrder, GetOrder, ListOrders};
+use contracts::users::{Login, Register, ShowProfile};
+
+use crate::route::{Route, Success};
+
+/// Every route. Paths are unique per method; a test says so.
+#[rustfmt::skip]
+pub static TABLE: [Route; 6] = [
+    Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
+    Route::post("/users/login").asks::<Login>().open().secret(),
+    Route::get("/users/profile").asks::<ShowProfile>(),
+    Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
+    Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
+    Route::get("/orders/{id}").asks::<GetOrder>(),
+];

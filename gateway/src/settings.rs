@@ -1,0 +1,193 @@
+//! What the gateway can be told, with its defaults.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use process::Section;
+use serde::{Deserialize, Serialize};
+
+/// How a key pair for access tokens is made; part of every complaint about the key.
+pub(crate) const HOW_TO_MAKE_A_KEY: &str = "make a pair with `openssl genpkey -algorithm ed25519 -out \
+     token-private.pem` and `openssl pkey -in token-private.pem -pubout -out token-public.pem`, and name the latter";
+
+/// Settings of the gateway.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewaySettings {
+    /// Where clients come in.
+    pub listen: SocketAddr,
+    /// Where probes come in; keep it on a loopback or private address.
+    pub admin_listen: SocketAddr,
+    /// `tokens` verifies access tokens; `mock` believes any JWT, for development without a user service.
+    pub auth: AuthMode,
+    /// The Ed25519 public key (PEM) that access tokens are verified with.
+    pub token_public_key_file: String,
+    /// The `iss` an access token must have.
+    pub token_issuer: String,
+    /// The `aud` an access token must have.
+    pub token_audience: String,
+    /// Origins whose pages may call from a browser, comma separated.
+    pub cors_origins: String,
+    /// How long a request may take from its last byte to its answer, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long a request's head may take to arrive, in milliseconds; also how long an idle connection is kept.
+    pub header_timeout_ms: u64,
+    /// How long a request's body may take to arrive, and a client to take any part of its answer, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// The largest body taken, in bytes.
+    pub body_limit_bytes: usize,
+    /// How many connections are served at a time; more wait in the kernel's queue until one closes.
+    pub connection_limit: usize,
+    /// How many requests of one pattern may be in flight; more are answered 503 at once.
+    pub in_flight_per_pattern: usize,
+    /// How long requests in flight may take after the first SIGTERM, in milliseconds.
+    pub drain_ms: u64,
+    /// Threads that serve requests. One is enough until it is busy all the time.
+    pub threads: usize,
+}
+
+/// Who a caller is taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// The one whom a verified access token names.
+    Tokens,
+    /// The one whom any JWT names, verified or not.
+    Mock,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3003)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 3004)),
+            auth: AuthMode::Tokens,
+            token_public_key_file: String::new(),
+            token_issuer: "users".into(),
+            token_audience: "gateway".into(),
+            cors_origins: "http://localhost:3000,http://localhost:3003".into(),
+            request_timeout_ms: 5_000,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 10_000,
+            body_limit_bytes: 65_536,
+            connection_limit: 1_024,
+            in_flight_per_pattern: 256,
+            drain_ms: 10_000,
+            threads: 1,
+        }
+    }
+}
+
+impl Section for GatewaySettings {
+    const NAME: &'static str = "gateway";
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.auth == AuthMode::Tokens && self.token_public_key_file.is_empty() {
+            return Err(("token_public_key_file", format!("must name a file: {HOW_TO_MAKE_A_KEY}")));
+        }
+        if self.auth == AuthMode::Mock && !self.listen.ip().is_loopback() {
+            let problem =
+                "must be a loopback address such as 127.0.0.1:3003 while GATEWAY_AUTH=mock believes any token";
+            return Err(("listen", problem.into()));
+        }
+        self.origins().map_err(|origin| ("cors_origins", format!("holds {origin:?}, {AN_ORIGIN}")))?;
+        match self.numbers().into_iter().find(|(_, number)| *number == 0) {
+            Some((key, _)) => Err((key, "must be at least 1".into())),
+            None => Ok(()),
+        }
+    }
+}
+
+const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port, such as http://localhost:3000";
+
+impl GatewaySettings {
+    fn numbers(&self) -> [(&'static str, u64); 7] {
+        let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        [
+            ("request_timeout_ms", self.request_timeout_ms),
+            ("header_timeout_ms", self.header_timeout_ms),
+            ("body_timeout_ms", self.body_timeout_ms),
+            ("body_limit_bytes", wide(self.body_limit_bytes)),
+            ("connection_limit", wide(self.connection_limit)),
+            ("in_flight_per_pattern", wide(self.in_flight_per_pattern)),
+            ("threads", wide(self.threads)),
+        ]
+    }
+
+    /// The origins of `cors_origins`; the error is the first that is none. `*` is none: answers carry credentials.
+    pub(crate) fn origins(&self) -> Result<Vec<HeaderValue>, &str> {
+        let origins = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        origins.map(|origin| HeaderValue::from_str(origin).ok().filter(|_| is_origin(origin)).ok_or(origin)).collect()
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub(crate) fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// How long a drain may take.
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !scheme.is_empty()
+        && !host.is_empty()
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']' | '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut GatewaySettings)) -> Option<&'static str> {
+        let mut settings = GatewaySettings { token_public_key_file: "k.pem".into(), ..GatewaySettings::default() };
+        change(&mut settings);
+        settings.check().err().map(|(key, _)| key)
+    }
+
+    #[test]
+    fn the_defaults_lack_only_the_key() {
+        assert_eq!(problem(|_| {}), None);
+        let (key, text) = GatewaySettings::default().check().unwrap_err();
+        assert_eq!(key, "token_public_key_file");
+        assert!(text.contains("openssl genpkey -algorithm ed25519") && text.contains("openssl pkey"), "{text}");
+    }
+
+    #[test]
+    fn mock_mode_keeps_to_the_loopback() {
+        let mock = |listen: &str| {
+            problem(|settings| {
+                (settings.auth, settings.listen) = (AuthMode::Mock, listen.parse().unwrap());
+                settings.token_public_key_file.clear();
+            })
+        };
+        assert_eq!([mock("127.0.0.1:1"), mock("[::1]:1"), mock("0.0.0.0:1")], [None, None, Some("listen")]);
+    }
+
+    #[test]
+    fn only_origins_are_origins() {
+        for bad in ["*", "localhost:3000", "http://localhost:3000/", "http://a b", "http://", "null"] {
+            assert_eq!(problem(|settings| settings.cors_origins = bad.into()), Some("cors_origins"), "{bad}");
+        }
+        assert_eq!(problem(|settings| settings.cors_origins = " https://a.example , http://[::1]:3000,".into()), None);
+        assert_eq!(problem(|settings| settings.cors_origins.clear()), None);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_refused() {
+        assert_eq!(problem(|settings| settings.connection_limit = 0), Some("connection_limit"));
+        assert_eq!(problem(|settings| settings.threads = 0), Some("threads"));
+    }
+}

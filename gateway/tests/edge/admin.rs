@@ -1,0 +1,39 @@
+//! What probes are told while there is no broker.
+
+use contracts::PATTERNS;
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+#[test]
+fn a_living_process_says_so() {
+    let house = House::open();
+    let response = house.connect_admin().ask("GET", "/livez", &[], "");
+    assert_eq!((response.status, response.body.as_str()), (200, r#"{"status":"ok"}"#));
+    assert_eq!(response.header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
+    let house = House::open();
+    let response = house.connect_admin().ask("GET", "/readyz", &[], "");
+    assert_eq!(response.status, 503);
+    let readiness: Value = serde_json::from_str(&response.body).unwrap();
+    let patterns: Value = PATTERNS.iter().map(|pattern| ((*pattern).to_owned(), Value::Null)).collect();
+    assert_eq!(readiness, json!({"ready": false, "draining": false, "broker": false, "patterns": patterns}));
+}
+
+#[test]
+fn there_is_nothing_else() {
+    let house = House::open();
+    house.connect_admin().ask("GET", "/metrics", &[], "").problem(404, "route_not_found");
+    house.connect_admin().ask("POST", "/livez", &[], "").problem(405, "method_not_allowed");
+    house.ask("GET", "/livez", &[], "").problem(404, "route_not_found");
+}
+
+#[test]
+fn every_pattern_has_a_route() {
+    for pattern in PATTERNS {
+        assert!(gateway::routes::TABLE.iter().any(|route| route.pattern == pattern), "{pattern}");
+    }
+}

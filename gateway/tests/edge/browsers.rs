@@ -1,0 +1,63 @@
+//! Cross-origin calls from pages, allowed and not.
+
+use crate::house::House;
+
+const KNOWN: &str = "Origin: http://localhost:3000";
+const UNKNOWN: &str = "Origin: http://localhost:3001";
+
+#[test]
+fn a_page_of_a_known_origin_may_read_every_answer() {
+    let house = House::open();
+    for (path, status) in [("/", 404), ("/orders", 401)] {
+        let response = house.ask("GET", path, &[KNOWN], "");
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:3000"));
+        assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
+        assert_eq!(response.header("access-control-expose-headers"), Some("X-Request-Id, Location, Link, Retry-After"));
+        assert_eq!(response.header("vary"), Some("Origin"));
+    }
+}
+
+#[test]
+fn a_page_of_any_other_origin_may_not() {
+    let house = House::open();
+    for headers in [&[UNKNOWN][..], &["Origin: null"], &["Origin: http://localhost:3000.example"], &[]] {
+        let response = house.ask("GET", "/", headers, "");
+        assert_eq!(response.header("access-control-allow-origin"), None);
+        assert_eq!(response.header("access-control-allow-credentials"), None);
+        assert_eq!(response.header("vary"), Some("Origin"));
+    }
+}
+
+#[test]
+fn a_preflight_learns_what_the_page_may_do() {
+    let house = House::open();
+    let wants = "Access-Control-Request-Method: POST";
+    let response = house.ask("OPTIONS", "/orders", &[KNOWN, wants], "");
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:3000"));
+    assert_eq!(response.header("access-control-allow-methods"), Some("POST, GET, HEAD, OPTIONS"));
+    let headers = "Content-Type, Accept, Authorization, Idempotency-Key, X-Request-Id";
+    assert_eq!(response.header("access-control-allow-headers"), Some(headers));
+    assert_eq!(response.header("content-length"), None);
+
+    let response = house.ask("OPTIONS", "/orders", &[UNKNOWN, wants], "");
+    assert_eq!((response.status, response.header("access-control-allow-methods")), (204, None));
+    assert_eq!(response.header("access-control-allow-origin"), None);
+    house.ask("OPTIONS", "/nothing", &[KNOWN, wants], "").problem(404, "route_not_found");
+}
+
+#[test]
+fn anybody_may_ask_what_methods_a_path_knows() {
+    let response = House::open().ask("OPTIONS", "/users/login", &[], "");
+    assert_eq!((response.status, response.header("allow")), (204, Some("POST, OPTIONS")));
+    assert!(response.header("x-request-id").is_some());
+}
+
+#[test]
+fn the_known_origins_can_be_set() {
+    let house = House::with(|settings| settings.cors_origins = "https://shop.example, https://b.example".into());
+    let allowed = |origin| house.ask("GET", "/", &[origin], "").header("access-control-allow-origin").is_some();
+    assert!(allowed("Origin: https://shop.example") && allowed("Origin: https://b.example"));
+    assert!(!allowed(KNOWN));
+}

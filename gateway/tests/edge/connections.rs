@@ -1,0 +1,62 @@
+//! How connections are kept, bounded and given up.
+
+use std::io::ErrorKind;
+
+use crate::client::request;
+use crate::house::House;
+
+#[test]
+fn a_connection_serves_one_request_after_another() {
+    let house = House::open();
+    let mut client = house.connect();
+    for _ in 0..3 {
+        client.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    }
+    let response = client.ask("GET", "/", &["Connection: close"], "");
+    assert_eq!(response.header("connection"), Some("close"));
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn requests_sent_at_once_are_answered_in_turn() {
+    let house = House::open();
+    let mut client = house.connect();
+    let all: String = (0..20).map(|n| request("GET", "/", &[&format!("X-Request-Id: {n}")], "")).collect();
+    client.send(all.as_bytes());
+    for n in 0..20 {
+        assert_eq!(client.next().header("x-request-id"), Some(n.to_string().as_str()));
+    }
+}
+
+#[test]
+fn a_client_that_has_said_everything_still_gets_its_answer() {
+    let house = House::open();
+    let mut client = house.connect();
+    client.send(request("GET", "/", &[], "").as_bytes());
+    client.end();
+    client.next().problem(404, "route_not_found");
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn connections_above_the_limit_wait_for_one_to_close() {
+    let house = House::with(|settings| settings.connection_limit = 1);
+    let mut first = house.connect();
+    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    let mut second = house.connect();
+    second.send(request("GET", "/", &["X-Request-Id: second"], "").as_bytes());
+    // The first is still served, and whatever the second was to be told cannot have come before this.
+    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    assert!(second.is_silent());
+    drop(first);
+    assert_eq!(second.next().header("x-request-id"), Some("second"));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let house = House::with(|settings| settings.body_timeout_ms = 300);
+    let mut client = house.connect();
+    let many = request("GET", "/", &[], "").repeat(1_000);
+    let error = (0..10_000).find_map(|_| client.try_send(many.as_bytes()).err()).expect("somebody reads on for ever");
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+}
