@@ -106,6 +106,7 @@
             workspace {
               pname = name;
               src = files (code ++ stack ++ rules);
+              __darwinAllowLocalNetworking = true; # tests listen on 127.0.0.1
               nativeBuildInputs = tools;
               buildPhase = ''
                 runHook preBuild
