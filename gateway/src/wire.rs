@@ -108,6 +108,7 @@ fn own_words(buf: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const CANNED: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
 
@@ -124,5 +125,20 @@ mod tests {
         for other in ["", "\r\n\r\n", "HTTP/1.\r\n\r\n", "HTTP/1.1 4\r\n\r\n", "{}"] {
             assert_eq!(at(other.into()), None, "{other:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_before_hypers_own_words_is_written_without_them() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut wire = Wire::new(stream, Duration::from_secs(9));
+        let pieces = [io::IoSlice::new(b"{}"), io::IoSlice::new(CANNED.as_bytes())];
+        assert_eq!(wire.write_vectored(&pieces).await.unwrap(), 2);
+        wire.write_all(format!("{{}}{CANNED}").as_bytes()).await.unwrap();
+        drop(wire.whole());
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "{}{}");
     }
 }

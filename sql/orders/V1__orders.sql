@@ -14,6 +14,7 @@ CREATE TABLE orders (
 -- Lists are read newest first, a page at a time, from a known place.
 CREATE INDEX orders_by_user ON orders (user_id, created_at DESC, id DESC);
 
+-- A key is remembered for a day at least; the sweep is part of claiming another one.
 CREATE TABLE idempotency_keys (
     user_id     text        NOT NULL,
     operation   text        NOT NULL, -- the pattern

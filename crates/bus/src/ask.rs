@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::connection::{Broker, Error, Line, in_time};
+use crate::connection::{Broker, Error, Line, in_time, send};
 use crate::packet::{RequestPacket, decode_reply};
 use crate::{Backoff, Meta, topology};
 
@@ -87,10 +87,10 @@ impl Asker {
                     (silent, backoff) = (0, Backoff::default());
                     let session = Arc::new(session);
                     self.set(Some(Arc::clone(&session)));
-                    session.receive(replies).await;
+                    let error = session.receive(replies).await;
                     self.set(None);
                     let lost = session.abandon();
-                    tracing::warn!(requests_lost = lost, "the connection to the broker broke");
+                    tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "cannot reach the broker");
@@ -107,10 +107,12 @@ impl Asker {
     /// Sends one request and waits for its reply, at most until its deadline.
     pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
         let session = self.session()?;
-        if session.consumers(pattern).await? == 0 {
-            return Err(AskError::NobodyServes);
+        match timeout(meta.deadline.remaining(), session.consumers(pattern)).await {
+            Ok(Ok(1..)) => session.ask(pattern, data, meta).await,
+            Ok(Ok(0)) => Err(AskError::NobodyServes),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(AskError::NotConnected),
         }
-        session.ask(pattern, data, meta).await
     }
 
     /// How many processes serve a pattern, as of at most 100 ms ago.
@@ -166,22 +168,20 @@ impl Session {
     }
 
     /// Hands every reply to the one that waits for it, until the connection breaks.
-    async fn receive(&self, mut replies: Consumer) {
+    async fn receive(&self, mut replies: Consumer) -> Error {
         let mut blocked = self.line.blocked();
         loop {
             tokio::select! {
                 reply = replies.next() => match reply {
                     Some(Ok(reply)) => self.hand_over(reply.properties.correlation_id().as_ref(), reply.data),
-                    // Both are final: see the crate's rules about lapin.
-                    Some(Err(_)) | None => return,
+                    // Both are final: a stream that is polled after its end would hang.
+                    Some(Err(error)) => return error.into(),
+                    None => return Error::ConsumerEnded,
                 },
-                change = blocked.next() => match change {
-                    Some(now) => {
-                        self.blocked.store(now, Ordering::Relaxed);
-                        tracing::warn!(blocked = now, "the broker changed whether it takes messages");
-                    }
-                    None => return,
-                },
+                Some(now) = blocked.next() => {
+                    self.blocked.store(now, Ordering::Relaxed);
+                    tracing::warn!(blocked = now, "the broker changed whether it takes messages");
+                }
             }
         }
     }
@@ -213,29 +213,20 @@ impl Session {
         self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
         let _forget = Forget { session: self, id };
 
-        let asking = async {
-            self.publish(pattern, data, meta, id).await?;
-            reply.await.map_err(|_| AskError::Lost)
+        self.publish(pattern, data, meta, id).map_err(|_| AskError::NotConnected)?;
+        let body = match timeout(meta.deadline.remaining(), reply).await {
+            Ok(body) => body.map_err(|_| AskError::Lost)?,
+            Err(_) => return Err(AskError::TimedOut),
         };
-        let body = timeout(meta.deadline.remaining(), asking).await.map_err(|_| AskError::TimedOut)??;
         decode_reply(&body).ok_or(AskError::Malformed)
     }
 
-    async fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u64) -> Result<(), AskError> {
+    fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u64) -> lapin::Result<()> {
         let id = id.to_string();
         let body = RequestPacket { pattern: pattern.into(), data, id: Some(id.as_str().into()) }.encode();
         let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
         let options = BasicPublishOptions::default();
-        match self.channel.basic_publish("".into(), pattern.into(), options, &body, properties).await {
-            Ok(_unconfirmed) => Ok(()),
-            // lapin refuses before it writes anything when it knows that the line is down.
-            Err(error) => Err(match error.kind() {
-                lapin::ErrorKind::InvalidChannelState(..) | lapin::ErrorKind::InvalidConnectionState(_) => {
-                    AskError::NotConnected
-                }
-                _ => AskError::Lost,
-            }),
-        }
+        send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
     async fn consumers(&self, pattern: &str) -> Result<u32, AskError> {

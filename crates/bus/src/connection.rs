@@ -3,8 +3,8 @@
 use std::future::ready;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,13 @@ pub(crate) async fn in_time<T>(operation: impl Future<Output = lapin::Result<T>>
     Ok(timeout(OPERATION, operation).await.map_err(|_| Error::Silent(OPERATION))??)
 }
 
+/// Hands frames to lapin without waiting until they are on the wire, which would cost two switches of thread for each
+/// message. An error is certain: lapin knew that the line is down, and nothing was sent. That the line breaks later
+/// shows in the consumer. What may pile up is bounded by what may be in flight.
+pub(crate) fn send<T>(operation: impl Future<Output = lapin::Result<T>>) -> lapin::Result<()> {
+    operation.now_or_never().map_or(Ok(()), |sent| sent.map(drop))
+}
+
 /// Where the broker is and as whom we come.
 #[derive(Clone)]
 pub struct Broker {
@@ -91,9 +98,9 @@ impl Line {
         in_time(self.connection.create_channel()).await
     }
 
-    /// Tells each change between open (`false`) and blocked (`true`), and ends when the connection does.
+    /// Tells each change between open (`false`) and blocked (`true`). That the connection is gone shows elsewhere: the
+    /// events also tell of channels that closed, which some do in good order.
     pub(crate) fn blocked(&self) -> BoxStream<'static, bool> {
-        let alive = |event: &Event| ready(!matches!(event, Event::Error(_)));
         let change = |event| {
             ready(match event {
                 Event::ConnectionBlocked(_) => Some(true),
@@ -101,7 +108,7 @@ impl Line {
                 _ => None,
             })
         };
-        self.connection.events_listener().take_while(alive).filter_map(change).boxed()
+        self.connection.events_listener().filter_map(change).boxed()
     }
 
     /// Closes politely, within the limit of an operation.

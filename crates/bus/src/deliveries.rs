@@ -12,7 +12,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
 
-use crate::connection::{Broker, Error, Line, in_time};
+use crate::connection::{Broker, Error, Line, in_time, send};
 use crate::{Meta, RequestPacket, topology};
 
 const CONSUMER_TAG: &str = "worker";
@@ -48,10 +48,9 @@ impl Deliveries {
                     let delivery = delivery.ok_or(Error::ConsumerEnded)??;
                     return Ok(Delivery { delivery, channel: Rc::clone(&self.channel) });
                 }
-                change = self.blocked.next() => match change {
-                    Some(blocked) => tracing::warn!(blocked, "the broker changed whether it takes replies"),
-                    None => return Err(Error::ConsumerEnded),
-                },
+                Some(blocked) = self.blocked.next() => {
+                    tracing::warn!(blocked, "the broker changed whether it takes replies");
+                }
             }
         }
     }
@@ -90,19 +89,19 @@ impl Delivery {
     }
 
     /// Sends the reply, then acknowledges. In this order: a crash between the two repeats the work, never loses it.
-    pub async fn settle(&self, reply: &[u8]) -> Result<(), Error> {
+    pub fn settle(&self, reply: &[u8]) -> Result<(), Error> {
         match self.reply_to() {
-            Ok(Some(address)) => self.reply(address, reply).await?,
+            Ok(Some(address)) => self.reply(address, reply)?,
             Ok(None) => {}
             Err(Forged) => tracing::warn!("the reply address is none we answer to; the reply is dropped"),
         }
-        self.acknowledge().await
+        self.acknowledge()
     }
 
     /// Acknowledges without a reply, for a request nobody waits for any more.
-    pub async fn acknowledge(&self) -> Result<(), Error> {
+    pub fn acknowledge(&self) -> Result<(), Error> {
         let tag = self.delivery.delivery_tag;
-        in_time(self.channel.basic_ack(tag, BasicAckOptions::default())).await
+        Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
     }
 
     fn reply_to(&self) -> Result<Option<&ShortString>, Forged> {
@@ -111,16 +110,15 @@ impl Delivery {
         if known { Ok(Some(address)) } else { Err(Forged) }
     }
 
-    async fn reply(&self, address: &ShortString, body: &[u8]) -> Result<(), Error> {
+    fn reply(&self, address: &ShortString, body: &[u8]) -> Result<(), Error> {
         const TRANSIENT: u8 = 1;
         let mut properties =
             BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
         if let Some(id) = self.delivery.properties.correlation_id() {
             properties = properties.with_correlation_id(id.clone());
         }
-        let publishing =
-            self.channel.basic_publish("".into(), address.clone(), BasicPublishOptions::default(), body, properties);
-        in_time(publishing).await.map(drop)
+        let (address, options) = (address.clone(), BasicPublishOptions::default());
+        Ok(send(self.channel.basic_publish("".into(), address, options, body, properties))?)
     }
 }
 

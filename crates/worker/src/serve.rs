@@ -159,6 +159,7 @@ where
                 status,
                 duration_ms = duration_ms(begun),
                 request_id = meta.request_id,
+                traceparent = meta.traceparent,
                 redelivered = delivery.is_redelivered(),
                 "handled"
             );
@@ -166,7 +167,7 @@ where
         if meta.deadline.is_past() {
             // Its caller was told "unknown" or has gone; to begin now could only make that worse.
             log("expired");
-            return delivery.acknowledge().await;
+            return delivery.acknowledge();
         }
         let outcome = match packet {
             Ok(packet) => self.work(&packet, meta.clone(), &delivery).await,
@@ -175,11 +176,11 @@ where
         match outcome {
             Ok(reply) => {
                 log("ok");
-                delivery.settle(&reply).await
+                delivery.settle(&reply)
             }
             Err(fault) => {
                 log(fault.code.as_str());
-                delivery.settle(&bus::encode_fault(&fault)).await
+                delivery.settle(&bus::encode_fault(&fault))
             }
         }
     }

@@ -1,9 +1,16 @@
 //! How connections are kept, bounded and given up.
 
 use std::io::ErrorKind;
+use std::sync::{Arc, mpsc};
 
-use crate::client::request;
-use crate::house::House;
+use gateway::Answer;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use tokio::sync::Semaphore;
+
+use crate::client::{Client, request};
+use crate::house::{House, serve_in_a_thread};
 
 #[test]
 fn a_connection_serves_one_request_after_another() {
@@ -28,13 +35,35 @@ fn requests_sent_at_once_are_answered_in_turn() {
     }
 }
 
+/// Answers when it is told to.
+struct Patient {
+    began: mpsc::Sender<()>,
+    go: Semaphore,
+}
+
+impl Answer for Patient {
+    async fn answer(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.began.send(()).unwrap();
+        self.go.acquire().await.unwrap().forget();
+        Response::new(Full::from("done"))
+    }
+}
+
 #[test]
 fn a_client_that_has_said_everything_still_gets_its_answer() {
-    let house = House::open();
-    let mut client = house.connect();
+    let (began, has_begun) = mpsc::channel();
+    let patient = Arc::new(Patient { began, go: Semaphore::new(0) });
+    let door = serve_in_a_thread(Arc::clone(&patient));
+    let mut client = Client::to(door);
     client.send(request("GET", "/", &[], "").as_bytes());
+    has_begun.recv().unwrap();
     client.end();
-    client.next().problem(404, "route_not_found");
+    // When the next request has begun, the end of the first client's words has been noticed.
+    let mut other = Client::to(door);
+    other.send(request("GET", "/", &[], "").as_bytes());
+    has_begun.recv().unwrap();
+    patient.go.add_permits(2);
+    assert_eq!((client.next().body, other.next().body), ("done".into(), "done".into()));
     assert_eq!(client.rest(), "");
 }
 

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::{AmqpSettings, Asker, Broker};
-use gateway::{Admin, Gateway, GatewaySettings, Terms, routes::TABLE, serve};
+use gateway::{Admin, Answer, Gateway, GatewaySettings, Terms, routes::TABLE, serve};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use process::Stop;
 use tokio::net::TcpListener;
@@ -58,12 +58,27 @@ impl House {
     }
 }
 
+/// Serves another answer than the gateway's, in a thread that lives as long as the test process.
+pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(door.local_addr().unwrap()).unwrap();
+            let patience = Duration::from_secs(10);
+            serve(door, answer, Terms::new(patience, patience), 8, Stop::default()).await;
+        });
+    });
+    told.recv().unwrap()
+}
+
 async fn live(settings: &GatewaySettings, tell: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
     // Nobody runs it, so it is never connected.
     let asker = Arc::new(Asker::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
     let gateway = Arc::new(Gateway::open(settings, &TABLE, Arc::clone(&asker)).unwrap());
     let admin = Arc::new(Admin::new(asker, Stop::default()));
-    let millis = std::time::Duration::from_millis;
+    let millis = Duration::from_millis;
     let terms = Terms::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));
     let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin_door = TcpListener::bind("127.0.0.1:0").await.unwrap();

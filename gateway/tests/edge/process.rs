@@ -1,8 +1,9 @@
 //! The process itself: settings that stop it, and how it leaves.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,6 +11,9 @@ use serde_json::Value;
 use crate::client::{Client, request};
 use crate::house::PUBLIC_KEY_FILE;
 
+/// Nothing here takes longer than this.
+const DEADLINE: Duration = Duration::from_secs(20);
+const KEY: (&str, &str) = ("GATEWAY_TOKEN_PUBLIC_KEY_FILE", PUBLIC_KEY_FILE);
 const LOGIN: &str = r#"{"email":"ann@example.org","password":"x"}"#;
 
 fn gateway(settings: &[(&str, &str)]) -> Command {
@@ -21,85 +25,109 @@ fn gateway(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// A running process; it is killed at the latest when the test ends.
-struct Running {
-    child: Child,
-    log: BufReader<std::process::ChildStdout>,
-    door: SocketAddr,
-    admin_door: SocketAddr,
+/// Starts a process that should end by itself; its exit code, and what it said on standard error.
+fn refused(settings: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut child = Killed(gateway(settings).spawn().unwrap());
+    let code = child.ended();
+    let mut said = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (code, said)
 }
 
-impl Running {
-    fn start(settings: &[(&str, &str)]) -> Self {
-        let mut child = gateway(settings).env("GATEWAY_TOKEN_PUBLIC_KEY_FILE", PUBLIC_KEY_FILE).spawn().unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap());
-        let serving = wait_for(&mut log, "serving");
-        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
-        Self { door: address("listen"), admin_door: address("admin_listen"), child, log }
-    }
+/// A process that does not outlive its test.
+struct Killed(Child);
 
-    fn signal(&self) {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(kill.success());
-    }
-
+impl Killed {
     /// Waits for the end of the process; its exit code.
     fn ended(&mut self) -> Option<i32> {
         let mut status = None;
         until(|| {
-            status = self.child.try_wait().unwrap();
+            status = self.0.try_wait().unwrap();
             status.is_some()
         });
         status?.code()
     }
 }
 
-impl Drop for Running {
+impl Drop for Killed {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A process that serves.
+struct Running {
+    child: Killed,
+    log: Log,
+    door: SocketAddr,
+    admin_door: SocketAddr,
+}
+
+impl Running {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let mut child = Killed(gateway(settings).spawn().unwrap());
+        let log = Log::of(&mut child);
+        let serving = log.wait_for("serving");
+        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+        Self { door: address("listen"), admin_door: address("admin_listen"), child, log }
+    }
+
+    fn signal(&self) {
+        let kill = Command::new("kill").args(["-TERM", &self.child.0.id().to_string()]).status().unwrap();
+        assert!(kill.success());
     }
 }
 
 /// Waits until something is so.
 fn until(mut fact: impl FnMut() -> bool) {
-    let give_up = Instant::now() + Duration::from_secs(20);
+    let give_up = Instant::now() + DEADLINE;
     while !fact() {
         assert!(Instant::now() < give_up, "it never came about");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Reads the log up to the line with this message.
-fn wait_for(log: &mut impl BufRead, message: &str) -> Value {
-    loop {
-        let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended before {message:?}");
-        let line: Value = serde_json::from_str(&line).unwrap();
-        if line["message"] == message {
-            return line;
+/// The log of a process, as it is written.
+struct Log(mpsc::Receiver<String>);
+
+impl Log {
+    fn of(child: &mut Killed) -> Self {
+        let (tell, told) = mpsc::channel();
+        let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self(told)
+    }
+
+    /// Reads up to the line with this message.
+    fn wait_for(&self, message: &str) -> Value {
+        loop {
+            let line =
+                self.0.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no {message:?} in the log: {error}"));
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == message {
+                return line;
+            }
         }
     }
 }
 
 #[test]
 fn a_wrong_setting_stops_the_process_and_names_itself() {
-    let key = ("GATEWAY_TOKEN_PUBLIC_KEY_FILE", PUBLIC_KEY_FILE);
     let private = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/test-only-private.pem");
     for (settings, starts, contains) in [
         (&[][..], "GATEWAY_TOKEN_PUBLIC_KEY_FILE", "openssl genpkey -algorithm ed25519"),
         (&[("GATEWAY_TOKEN_PUBLIC_KEY_FILE", "/nowhere.pem")], "GATEWAY_TOKEN_PUBLIC_KEY_FILE", "openssl pkey"),
         (&[("GATEWAY_TOKEN_PUBLIC_KEY_FILE", private)], "GATEWAY_TOKEN_PUBLIC_KEY_FILE", "no Ed25519 public key"),
         (&[("GATEWAY_AUTH", "mock"), ("GATEWAY_LISTEN", "0.0.0.0:0")], "GATEWAY_LISTEN", "loopback"),
-        (&[("GATEWAY_AUTH", "none"), key], "GATEWAY_AUTH", ""),
-        (&[("GATEWAY_LISTEN", "nowhere"), key], "GATEWAY_LISTEN", ""),
-        (&[("GATEWAY_REQUEST_TIMEOUT_MS", "5s"), key], "GATEWAY_REQUEST_TIMEOUT_MS", "whole number"),
-        (&[("GATEWAY_CORS_ORIGINS", "*"), key], "GATEWAY_CORS_ORIGINS", ""),
-        (&[("AMQP_URL", "nowhere"), key], "AMQP_URL", ""),
+        (&[("GATEWAY_AUTH", "none"), KEY], "GATEWAY_AUTH", ""),
+        (&[("GATEWAY_LISTEN", "nowhere"), KEY], "GATEWAY_LISTEN", ""),
+        (&[("GATEWAY_REQUEST_TIMEOUT_MS", "5s"), KEY], "GATEWAY_REQUEST_TIMEOUT_MS", "whole number"),
+        (&[("GATEWAY_CORS_ORIGINS", "*"), KEY], "GATEWAY_CORS_ORIGINS", ""),
+        (&[("AMQP_URL", "nowhere"), KEY], "AMQP_URL", ""),
     ] {
-        let output = gateway(settings).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(64), "{said}");
+        let (code, said) = refused(settings);
+        assert_eq!(code, Some(64), "{said}");
         assert!(said.starts_with(&format!("error: {starts} ")) && said.contains(contains), "{said}");
     }
 }
@@ -108,15 +136,14 @@ fn a_wrong_setting_stops_the_process_and_names_itself() {
 fn a_taken_port_stops_the_process() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let key = ("GATEWAY_TOKEN_PUBLIC_KEY_FILE", PUBLIC_KEY_FILE);
-    let output = gateway(&[("GATEWAY_LISTEN", &address), key]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+    let (code, said) = refused(&[("GATEWAY_LISTEN", &address), KEY]);
+    assert!(code == Some(1) && said.contains(&address), "{said}");
 }
 
 #[test]
 fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
-    let mut gateway = Running::start(&[]);
+    // Longer than this test would wait: the process ends because it is done, not because its time is over.
+    let mut gateway = Running::start(&[KEY, ("GATEWAY_DRAIN_MS", "60000")]);
     let (mut busy, mut idle) = (Client::to(gateway.door), Client::to(gateway.door));
     idle.ask("GET", "/", &[], "").problem(404, "route_not_found");
     let (head, tail) = (request("POST", "/users/login", &["Content-Length: 42"], ""), LOGIN);
@@ -133,12 +160,12 @@ fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
     let response = busy.next();
     response.all_was_well();
     assert_eq!(response.header("connection"), Some("close"));
-    assert_eq!(gateway.ended(), Some(0));
+    assert_eq!(gateway.child.ended(), Some(0));
 }
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    let mut gateway = Running::start(&[]);
+    let mut gateway = Running::start(&[KEY]);
     let mut busy = Client::to(gateway.door);
     busy.send(
         request("POST", "/users/login", &["Content-Length: 42", "Content-Type: application/json"], "").as_bytes(),
@@ -149,31 +176,31 @@ fn a_second_signal_does_not_wait() {
     gateway.signal();
     assert_eq!(idle.rest(), "");
     gateway.signal();
-    assert_eq!(gateway.ended(), Some(0));
+    assert_eq!(gateway.child.ended(), Some(0));
     assert_eq!(busy.rest(), "");
 }
 
 #[test]
 fn a_drain_ends_when_its_time_is_over() {
-    let mut gateway = Running::start(&[("GATEWAY_DRAIN_MS", "200")]);
+    let mut gateway = Running::start(&[KEY, ("GATEWAY_DRAIN_MS", "200")]);
     let mut busy = Client::to(gateway.door);
     busy.send(
         request("POST", "/users/login", &["Content-Length: 42", "Content-Type: application/json"], "").as_bytes(),
     );
     gateway.signal();
-    assert_eq!(gateway.ended(), Some(0));
+    assert_eq!(gateway.child.ended(), Some(0));
 }
 
 #[test]
 fn a_request_is_one_line_in_the_log_without_its_secrets() {
-    let mut gateway = Running::start(&[]);
+    let gateway = Running::start(&[KEY]);
     let mut client = Client::to(gateway.door);
     let secret = "hunter2-hunter2";
     let body = format!(r#"{{"email":"{secret}@example.org","password":"{secret}"}}"#);
     let headers = ["X-Request-Id: r-1", &format!("Authorization: Bearer {secret}")];
     client.ask("POST", &format!("/users/login?token={secret}"), &headers, &body).all_was_well();
     client.ask("GET", &format!("/orders/{secret}"), &headers, "").problem(401, "invalid_token");
-    let line = wait_for(&mut gateway.log, "request");
+    let line = gateway.log.wait_for("request");
     assert_eq!(line["level"], "WARN");
     for (field, value) in [
         ("method", Value::from("POST")),
@@ -186,20 +213,18 @@ fn a_request_is_one_line_in_the_log_without_its_secrets() {
         assert_eq!(line[field], value, "{line}");
     }
     assert!(line["duration_ms"].is_f64());
-    let second = wait_for(&mut gateway.log, "request");
+    let second = gateway.log.wait_for("request");
     assert_eq!((&second["level"], &second["route"]), (&"INFO".into(), &"/orders/{id}".into()));
     assert!(!line.to_string().contains(secret) && !second.to_string().contains(secret));
 }
 
 #[test]
 fn mock_mode_warns_and_believes_any_token() {
-    let mut child = gateway(&[("GATEWAY_AUTH", "mock"), ("GATEWAY_THREADS", "2")]).spawn().unwrap();
-    let mut log = BufReader::new(child.stdout.take().unwrap());
-    let warning = wait_for(&mut log, "GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
+    let mut child = Killed(gateway(&[("GATEWAY_AUTH", "mock"), ("GATEWAY_THREADS", "2")]).spawn().unwrap());
+    let log = Log::of(&mut child);
+    let warning = log.wait_for("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
     assert_eq!(warning["level"], "WARN");
-    let door = wait_for(&mut log, "serving")["listen"].as_str().unwrap().parse().unwrap();
+    let door = log.wait_for("serving")["listen"].as_str().unwrap().parse().unwrap();
     let token = "Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.";
     Client::to(door).ask("GET", "/users/profile", &[token], "").all_was_well();
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

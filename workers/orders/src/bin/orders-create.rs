@@ -22,7 +22,8 @@ const PLACE: &str = concat!(
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1 AND user_id = $2");
 
 /// Claims the key and places the order, together or not at all. `free` is false while another request with this key
-/// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open.
+/// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open. The caller's keys
+/// of yesterday go away meanwhile, so that the table does not grow for ever.
 const PLACE_WITH_KEY: &str = concat!(
     "WITH key AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $7, 0)) AS free
@@ -31,6 +32,9 @@ const PLACE_WITH_KEY: &str = concat!(
         SELECT $2, 'orders.create', $7, sha256($8), $1 FROM key WHERE free
         ON CONFLICT DO NOTHING
         RETURNING order_id
+     ), swept AS (
+        DELETE FROM idempotency_keys
+        WHERE user_id = $2 AND key <> $7 AND created_at < now() - interval '24 hours'
      ), placed AS (
         INSERT INTO orders (id, user_id, title, description, price, order_reference)
         SELECT $1, $2, $3, $4, $5::bigint::numeric / 100, $6 FROM claimed
