@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bus::Backoff;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use process::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -52,6 +54,9 @@ pub enum DbError {
     Refused(#[source] tokio_postgres::Error),
 }
 
+/// Rows to come.
+pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
+
 /// A handle on the database.
 pub struct Db {
     current: Arc<RwLock<Option<Arc<Connection>>>>,
@@ -68,12 +73,16 @@ struct Connection {
 impl Db {
     /// Runs one statement; at most one row is expected.
     pub async fn row(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, DbError> {
-        let rows = self.rows(sql, values).await?;
-        Ok(rows.into_iter().next())
+        Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
     /// Runs one statement and returns its rows. The text is the key under which it is prepared.
-    pub async fn rows(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+    pub fn rows<'a>(&'a self, sql: &'static str, values: &'a [&(dyn ToSql + Sync)]) -> Answer<'a> {
+        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        self.query(sql, values).boxed_local()
+    }
+
+    async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
         let connection = self.connection()?;
         let running = async { connection.client.query(&connection.prepared(sql).await?, values).await };
         match timeout(self.patience, running).await {
@@ -118,6 +127,12 @@ fn classify(error: tokio_postgres::Error) -> DbError {
 
 impl Resources for Db {
     async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+        Ok(Self::connect(setup)?)
+    }
+}
+
+impl Db {
+    fn connect(setup: &mut Setup<'_>) -> Result<Self, SettingError> {
         let limit = setup.worker.statement_timeout_ms;
         let mut config = config(setup)?;
         // A statement that outlives its caller would only hold locks.

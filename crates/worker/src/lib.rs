@@ -16,6 +16,7 @@ pub mod db;
 mod failure;
 mod migrate;
 mod serve;
+mod server;
 mod settings;
 
 pub use call::Call;

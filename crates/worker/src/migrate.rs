@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use process::{Settings, StartError, exit_code, log};
 use refinery::Runner;
 use tokio_postgres::{Client, NoTls};
@@ -14,8 +16,8 @@ use crate::settings::{Setup, WorkerSettings};
 const LOCK: i64 = 0x006d_6967_7261_7465;
 
 /// Runs the one-shot process `<service>-migrate`.
-pub async fn migrate(service: &'static str, migrations: Runner) -> ExitCode {
-    exit_code(run(service, &migrations).await)
+pub fn migrate(service: &'static str, migrations: Runner) -> LocalBoxFuture<'static, ExitCode> {
+    async move { exit_code(run(service, &migrations).await) }.boxed_local()
 }
 
 async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartError> {

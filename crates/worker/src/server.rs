@@ -1,0 +1,219 @@
+//! Serves one pattern: takes requests from its queue, lets the handler work on them, settles each of them.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use bus::{Backoff, Broker, Deliveries, Delivery, Error, Meta, RequestPacket};
+use contracts::{Code, Fault};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use process::{SettingError, Settings, StartError, Stop, log};
+use serde_json::value::RawValue;
+
+use crate::Failure;
+use crate::failure::Circumstances;
+use crate::settings::{Setup, WorkerSettings};
+
+/// A broker that accepts and stays silent leaks a thread per attempt in lapin: then a fresh process is better.
+const SILENT_ATTEMPTS: u32 = 20;
+
+/// What a worker serves.
+#[derive(Clone, Copy)]
+pub(crate) struct Pattern {
+    pub(crate) name: &'static str,
+    /// Handling it changes nothing.
+    pub(crate) safe: bool,
+}
+
+/// A handler without its types: a message's text in, the body of the reply out.
+pub(crate) trait Handle {
+    fn handle<'a>(&'a self, data: &'a RawValue, meta: Meta) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
+}
+
+/// A worker process that has read its settings and opened its log.
+pub(crate) struct Start {
+    pattern: Pattern,
+    process: String,
+    settings: Settings,
+    worker: WorkerSettings,
+    broker: Broker,
+}
+
+impl Start {
+    pub(crate) fn read(pattern: Pattern) -> Result<Self, StartError> {
+        let process = pattern.name.replace(['.', '_'], "-");
+        let mut settings = Settings::from_environment()?;
+        log::open(&settings.section()?)?;
+        let worker = settings.section()?;
+        let broker = Broker::new(&settings.section_named("amqp")?, &process)
+            .map_err(|problem| SettingError::of("amqp", "url", problem))?;
+        Ok(Self { pattern, process, settings, worker, broker })
+    }
+
+    /// What the handler's resources are opened with.
+    pub(crate) fn setup(&mut self) -> Setup<'_> {
+        let service = self.pattern.name.split_once('.').map_or(self.pattern.name, |(service, _)| service);
+        Setup { settings: &mut self.settings, service, process: &self.process, worker: &self.worker }
+    }
+
+    pub(crate) fn server(self, handler: &dyn Handle) -> Result<Server<'_>, StartError> {
+        self.settings.warn_of_unknown();
+        let stop = Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?;
+        let Self { pattern, broker, worker, .. } = self;
+        Ok(Server { pattern, handler, broker, prefetch: worker.prefetch, stop })
+    }
+}
+
+/// Serves a pattern by a handler.
+pub(crate) struct Server<'h> {
+    pattern: Pattern,
+    handler: &'h dyn Handle,
+    broker: Broker,
+    prefetch: u16,
+    stop: Stop,
+}
+
+/// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
+type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<(), Error>>>;
+
+impl Server<'_> {
+    /// One session after another; what a broken session leaves running is finished beside the next one.
+    pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
+        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        self.sessions().boxed_local()
+    }
+
+    async fn sessions(&self) -> Result<(), StartError> {
+        let mut running = Running::new();
+        let mut backoff = Backoff::default();
+        let mut silent = 0;
+        loop {
+            let opening = Deliveries::open(&self.broker, self.pattern.name, self.prefetch);
+            let ended = match self.meanwhile(&mut running, opening).await {
+                None => Ok(()),
+                Some(Ok(deliveries)) => {
+                    (silent, backoff) = (0, Backoff::default());
+                    self.session(deliveries, &mut running).await
+                }
+                Some(Err(error)) => Err(error),
+            };
+            let Err(error) = ended else { break };
+            tracing::warn!(error = %error, "no connection to the broker");
+            silent = if matches!(error, Error::Silent(_)) { silent + 1 } else { 0 };
+            if silent >= SILENT_ATTEMPTS {
+                return Err(StartError::failed("giving up for a fresh start", error));
+            }
+            if self.meanwhile(&mut running, tokio::time::sleep(backoff.pause())).await.is_none() {
+                break;
+            }
+        }
+        self.finish(&mut running).await;
+        Ok(())
+    }
+
+    /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
+    async fn session<'a>(&'a self, mut deliveries: Deliveries, running: &mut Running<'a>) -> Result<(), Error> {
+        tracing::info!(pattern = self.pattern.name, prefetch = self.prefetch, "serving");
+        loop {
+            tokio::select! {
+                () = self.stop.asked() => break,
+                Some(settled) = running.next() => settled?,
+                delivery = deliveries.next(), if running.len() < usize::from(self.prefetch) => {
+                    running.push(self.serve(delivery?).boxed_local());
+                }
+            }
+        }
+        deliveries.cancel().await?;
+        self.finish(running).await;
+        deliveries.close().await;
+        Ok(())
+    }
+
+    /// Waits for something else while requests go on; `None` when a stop is asked before it comes.
+    async fn meanwhile<T>(&self, running: &mut Running<'_>, other: impl Future<Output = T>) -> Option<T> {
+        let mut other = std::pin::pin!(other);
+        loop {
+            tokio::select! {
+                () = self.stop.asked() => return None,
+                outcome = &mut other => return Some(outcome),
+                // Its session is gone, so the broker delivers it again; that it cannot be settled is no news.
+                Some(_) = running.next() => {}
+            }
+        }
+    }
+
+    /// Waits for what still runs, until it is done or the process may wait no longer.
+    async fn finish(&self, running: &mut Running<'_>) {
+        loop {
+            tokio::select! {
+                () = self.stop.insisted() => {
+                    tracing::warn!(left = running.len(), "left unfinished; the broker delivers them again");
+                    return;
+                }
+                settled = running.next() => if settled.is_none() { return },
+            }
+        }
+    }
+
+    /// Takes one request from delivery to acknowledgement.
+    async fn serve(&self, delivery: Delivery) -> Result<(), Error> {
+        let begun = Instant::now();
+        let packet = RequestPacket::decode(delivery.body());
+        let meta = delivery.meta(self.pattern.name, packet.as_ref().ok());
+        let (request_id, traceparent) = (meta.request_id.clone(), meta.traceparent.clone());
+        let log = |status: &str| {
+            tracing::info!(
+                pattern = self.pattern.name,
+                status,
+                duration_ms = duration_ms(begun),
+                request_id,
+                traceparent,
+                redelivered = delivery.is_redelivered(),
+                "handled"
+            );
+        };
+        if meta.deadline.is_past() {
+            // Its caller was told "unknown" or has gone; to begin now could only make that worse.
+            log("expired");
+            return delivery.acknowledge();
+        }
+        let outcome = match packet {
+            Ok(packet) => self.work(packet.data, meta, &delivery).await,
+            Err(_) => Err(Fault::new(Code::MalformedJson, "The message is not a request packet.")),
+        };
+        match outcome {
+            Ok(reply) => {
+                log("ok");
+                delivery.settle(&reply)
+            }
+            Err(fault) => {
+                log(fault.code.as_str());
+                delivery.settle(&bus::encode_fault(&fault))
+            }
+        }
+    }
+
+    /// Lets the handler work, and turns whatever happens into a reply or a fault.
+    async fn work(&self, data: &RawValue, meta: Meta, delivery: &Delivery) -> Result<Vec<u8>, Fault> {
+        let request_id = meta.request_id.clone();
+        let handling = AssertUnwindSafe(self.handler.handle(data, meta)).catch_unwind();
+        // The panic's own words went to standard error when it happened.
+        let outcome = handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")));
+        outcome.map_err(|failure| {
+            if let Some(causes) = failure.causes() {
+                tracing::error!(
+                    pattern = self.pattern.name,
+                    request_id,
+                    error = causes,
+                    "a request failed on our side"
+                );
+            }
+            failure.into_fault(Circumstances { safe: self.pattern.safe, redelivered: delivery.is_redelivered() })
+        })
+    }
+}
+
+fn duration_ms(since: Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1e5).round() / 100.0
+}
