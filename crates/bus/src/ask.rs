@@ -213,6 +213,8 @@ impl Session {
         self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
         let _forget = Forget { session: self, id };
 
+        // Lets what else is ready get this far, so that several frames leave by one wake-up of lapin's thread.
+        tokio::task::yield_now().await;
         self.publish(pattern, data, meta, id).map_err(|_| AskError::NotConnected)?;
         let body = match timeout(meta.deadline.remaining(), reply).await {
             Ok(body) => body.map_err(|_| AskError::Lost)?,

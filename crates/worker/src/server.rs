@@ -182,6 +182,8 @@ impl Server<'_> {
             Ok(packet) => self.work(packet.data, meta, &delivery).await,
             Err(_) => Err(Fault::new(Code::MalformedJson, "The message is not a request packet.")),
         };
+        // Lets what else is ready get this far, so that several replies leave by one wake-up of lapin's thread.
+        tokio::task::yield_now().await;
         match outcome {
             Ok(reply) => {
                 log("ok");
