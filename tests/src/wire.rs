@@ -1,0 +1,203 @@
+//! AMQP as a test speaks it: what is in a queue, and messages put there by hand.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
+use serde_json::Value;
+
+use crate::runtime::{run, runtime};
+
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+
+/// A connection to the broker that can ask and receive replies.
+pub struct Wire {
+    connection: Connection,
+    channel: Channel,
+    replies: std::sync::Mutex<Consumer>,
+}
+
+/// What a passive declaration tells of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Messages that no consumer has.
+    pub ready: u32,
+    /// Consumers.
+    pub consumers: u32,
+}
+
+/// A reply as it came.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// What the request was marked with.
+    pub correlation_id: String,
+    /// The packet.
+    pub body: Value,
+}
+
+impl Reply {
+    /// The `code` of a fault.
+    pub fn code(&self) -> &str {
+        self.body["err"]["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Wire {
+    /// Connects, and is ready to receive replies.
+    #[track_caller]
+    pub fn open(url: &str) -> Self {
+        run("a connection to the broker", async {
+            let properties = ConnectionProperties::default().with_connection_name("test".into());
+            let connection = Connection::connect(url, properties).await.unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
+            let replies = std::sync::Mutex::new(consuming.await.unwrap());
+            Self { connection, channel, replies }
+        })
+    }
+
+    /// What is known of a queue; `None` when there is none.
+    pub fn queue(&self, name: &str) -> Option<Queue> {
+        run("a passive declaration", async {
+            // A missing queue closes the channel, so it is one of its own.
+            let channel = self.connection.create_channel().await.ok()?;
+            let options = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
+            let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await.ok()?;
+            let _ = channel.close(200, "done".into()).await;
+            Some(Queue { ready: queue.message_count(), consumers: queue.consumer_count() })
+        })
+    }
+
+    /// How many processes serve a pattern.
+    pub fn consumers(&self, pattern: &str) -> u32 {
+        self.queue(pattern).map_or(0, |queue| queue.consumers)
+    }
+
+    /// Publishes a message.
+    #[track_caller]
+    pub fn send(&self, message: &Message) {
+        let options = BasicPublishOptions::default();
+        let (exchange, key) = (message.exchange.as_str().into(), message.pattern.as_str().into());
+        run("a publish", async {
+            let publishing = self.channel.basic_publish(exchange, key, options, &message.body, message.properties());
+            publishing.await.unwrap();
+        });
+    }
+
+    /// The next reply, if one comes within the limit.
+    pub fn reply(&self, limit: Duration) -> Option<Reply> {
+        let mut replies = self.replies.lock().unwrap();
+        let delivery = runtime().block_on(async { tokio::time::timeout(limit, replies.next()).await.ok() })?;
+        let delivery = delivery.expect("the broker ended the consumer of replies").unwrap();
+        let correlation_id = delivery.properties.correlation_id().as_ref().map_or("", |id| id.as_str()).to_owned();
+        let body = serde_json::from_slice(&delivery.data).expect("a reply is JSON");
+        Some(Reply { correlation_id, body })
+    }
+
+    /// Publishes a message and waits for its reply.
+    #[track_caller]
+    pub fn ask(&self, message: &Message) -> Reply {
+        self.send(message);
+        self.reply(Duration::from_secs(10)).expect("a reply to the message comes within 10 s")
+    }
+}
+
+/// A request put together by hand. It bears nothing but what it is given.
+#[derive(Clone)]
+#[must_use]
+pub struct Message {
+    pattern: String,
+    exchange: String,
+    body: Vec<u8>,
+    reply_to: Option<String>,
+    correlation_id: Option<String>,
+    id: Option<String>,
+    headers: FieldTable,
+}
+
+impl Message {
+    /// A message with any body, for the queue of a pattern, that wants a reply.
+    pub fn new(pattern: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            pattern: pattern.into(),
+            exchange: String::new(),
+            body: body.into(),
+            reply_to: Some(REPLY_TO.into()),
+            correlation_id: None,
+            id: None,
+            headers: FieldTable::default(),
+        }
+    }
+
+    /// A request packet.
+    pub fn request(pattern: &str, data: &Value) -> Self {
+        Self::new(pattern, serde_json::json!({ "pattern": pattern, "data": data }).to_string())
+    }
+
+    /// Sends it through an exchange, by the pattern's name, instead of straight to the queue.
+    pub fn through(mut self, exchange: &str) -> Self {
+        self.exchange = exchange.into();
+        self
+    }
+
+    /// Marks the reply.
+    pub fn correlation_id(mut self, id: &str) -> Self {
+        self.correlation_id = Some(id.into());
+        self
+    }
+
+    /// The request's identity.
+    pub fn message_id(mut self, id: &str) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Where the reply shall go, instead of to the sender.
+    pub fn reply_to(mut self, address: &str) -> Self {
+        self.reply_to = Some(address.into());
+        self
+    }
+
+    /// Wants no reply.
+    pub fn without_reply(mut self) -> Self {
+        self.reply_to = None;
+        self
+    }
+
+    /// A header of text.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.into(), AMQPValue::LongString(value.into()));
+        self
+    }
+
+    /// The user on whose behalf it is.
+    pub fn caller(self, id: &str) -> Self {
+        self.header("caller", id)
+    }
+
+    /// The deadline header, in Unix milliseconds.
+    pub fn deadline(mut self, unix_millis: i64) -> Self {
+        self.headers.insert("deadline".into(), AMQPValue::LongLongInt(unix_millis));
+        self
+    }
+
+    fn properties(&self) -> BasicProperties {
+        let mut properties = BasicProperties::default();
+        if let Some(address) = &self.reply_to {
+            properties = properties.with_reply_to(address.as_str().into());
+        }
+        if let Some(id) = &self.correlation_id {
+            properties = properties.with_correlation_id(id.as_str().into());
+        }
+        if let Some(id) = &self.id {
+            properties = properties.with_message_id(id.as_str().into());
+        }
+        if !self.headers.inner().is_empty() {
+            properties = properties.with_headers(self.headers.clone());
+        }
+        properties
+    }
+}

@@ -1,0 +1,180 @@
+//! The one command: process-compose starts everything from nothing, scales it, keeps it alive, stops all of it, and
+//! starts it again on the data that is there.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tests::environment::{command, need, programs, repository, scratch};
+use tests::room::Room;
+use tests::stack::order;
+use tests::wait::seconds;
+use tests::{Http, Process, Signal, ports, wait_for, wait_until};
+
+/// A development stack of its own: other ports, another data directory, the repository's own files.
+struct Project {
+    data: PathBuf,
+    settings: Vec<(&'static str, String)>,
+    http: Http,
+    admin: Http,
+    ports: Vec<u16>,
+}
+
+impl Project {
+    fn new(name: &str) -> Self {
+        let data = scratch().join("data").join(name);
+        std::fs::create_dir_all(&data).unwrap();
+        // Under another name than cargo's the programs are taken as they are, and nothing is built.
+        let bin = data.join("bin");
+        symlink(programs(), &bin).unwrap();
+        let broker = ports::free_for_broker();
+        let names = ["PORT_GATEWAY", "PORT_GATEWAY_ADMIN", "PORT_AMQP_UI", "PORT_USERS_DB", "PORT_ORDERS_DB"];
+        let mut all: Vec<(&str, u16)> = names.map(|name| (name, ports::free())).into();
+        let (http, admin) = (Http::at(all[0].1), Http::at(all[1].1));
+        all.push(("PORT_AMQP", broker));
+        // With what the broker opens beside: its distribution and its port mapper.
+        let ports = all.iter().map(|(_, port)| *port).chain([broker + 20_000, broker + 21_000]).collect();
+        let mut settings: Vec<_> = all.into_iter().map(|(name, port)| (name, port.to_string())).collect();
+        settings.push(("DATA_DIR", data.display().to_string()));
+        settings.push(("BIN_DIR", bin.display().to_string()));
+        settings.push(("ENV_FILE", "/dev/null".into()));
+        Self { data, settings, http, admin, ports }
+    }
+
+    /// A command in the environment that the development shell gives.
+    fn shell(&self, line: &str) -> Command {
+        let mut shell = command("bash");
+        shell
+            .args(["-c", &format!(". scripts/env && {line}")])
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        shell.current_dir(repository());
+        shell
+    }
+
+    #[track_caller]
+    fn run(&self, line: &str) -> Output {
+        let output = self.shell(line).output().unwrap();
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        assert!(output.status.success(), "{line}: {}\n{}", output.status, String::from_utf8_lossy(&said));
+        output
+    }
+
+    /// `process-compose up`, until everything serves.
+    #[track_caller]
+    fn up(&self) -> Process {
+        let log = scratch().join("logs").join("process-compose.log");
+        let mut command = self.shell("exec process-compose --disable-dotenv up -t=false");
+        let up = Process::spawn("process-compose", &mut command, &log, Signal::Term).unwrap();
+        wait_until("everything was ready, or process-compose had ended", seconds(90), || {
+            !up.is_running() || self.admin.get("/readyz").try_send().is_ok_and(|answer| answer.status == 200)
+        });
+        assert!(up.is_running(), "process-compose ended:\n{}", up.tail(40));
+        up
+    }
+
+    /// `process-compose down`, after which nothing is left.
+    #[track_caller]
+    fn down(&self, up: &Process) {
+        let running = |process: &&Value| process["is_running"] == true;
+        let pids: Vec<u64> = self.processes().iter().filter(running).filter_map(|it| it["pid"].as_u64()).collect();
+        assert!(pids.len() > 9, "{pids:?}");
+        let listening: Vec<_> = self.ports.iter().filter(|port| !is_open(**port)).collect();
+        assert!(listening.is_empty(), "a port that should be open is not: {listening:?}");
+        self.run("process-compose down");
+        let ended = up.wait(seconds(30));
+        assert!(ended.success(), "`up` ended with {ended}:\n{}", up.tail(40));
+        let left = || -> Vec<&u16> { self.ports.iter().filter(|port| is_open(**port)).collect() };
+        wait_until(&format!("all ports were closed, not {:?}", left()), seconds(10), || left().is_empty());
+        wait_until("all processes were gone", seconds(5), || !pids.iter().any(|pid| is_running(*pid)));
+    }
+
+    fn processes(&self) -> Vec<Value> {
+        let output = self.run("process-compose process list -o json");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn wait_for_consumers(&self, pattern: &str, count: u64) {
+        wait_until(&format!("{pattern} had {count} consumers"), seconds(20), || {
+            let answer = self.admin.get("/readyz").try_send();
+            answer.is_ok_and(|answer| answer.json()["patterns"][pattern] == count)
+        });
+    }
+
+    /// Which copies of a worker have handled a request, by their logs.
+    fn copies_at_work(&self, name: &str) -> BTreeSet<String> {
+        let logs = std::fs::read_dir(self.data.join("logs")).unwrap().map(|entry| entry.unwrap().path());
+        let of_it = logs.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name));
+        let at_work = of_it.filter(|path| std::fs::read_to_string(path).unwrap().contains("handled"));
+        at_work.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+fn is_running(pid: u64) -> bool {
+    Command::new("sh").args(["-c", "kill -s 0 \"$0\" 2>/dev/null", &pid.to_string()]).status().unwrap().success()
+}
+
+#[test]
+fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
+    let _room = Room::shared();
+    need(&["process-compose", "rabbitmq-server", "postgres", "openssl"]).unwrap();
+    let project = Project::new("compose");
+    let up = project.up();
+
+    let form = json!({ "email": "ann@example.org", "password": "long enough", "firstName": "Ann", "lastName": "Li" });
+    project.http.post("/users/register").json(&form).send().expect(201);
+    let credentials = json!({ "email": "ann@example.org", "password": "long enough" });
+    let login = || {
+        let answer = project.http.post("/users/login").json(&credentials).send().expect(200);
+        answer.json()["tokens"]["access_token"].as_str().unwrap().to_owned()
+    };
+    let token = login();
+    let place = |title: &str| project.http.post("/orders").token(&token).json(&order(title)).send().expect(201);
+    let placed = place("kept");
+
+    project.run("process-compose process scale orders-create 4");
+    project.wait_for_consumers("orders.create", 4);
+    wait_for("all four copies had worked", seconds(20), || {
+        (0..8).for_each(|_| drop(place("shared")));
+        (project.copies_at_work("orders-create").len() == 4).then_some(())
+    });
+    // From here on process-compose wants another name; this helper knows which.
+    project.run("scripts/scale orders-create 2");
+    project.wait_for_consumers("orders.create", 2);
+    place("after scaling down");
+
+    // What dies comes back.
+    let processes = project.processes();
+    let victim = processes.iter().find(|process| process["name"] == "orders-get").unwrap()["pid"].as_u64().unwrap();
+    project.run(&format!("kill -KILL {victim}"));
+    project.wait_for_consumers("orders.get", 0);
+    project.wait_for_consumers("orders.get", 1);
+    assert_eq!(project.http.get(placed.header("location")).token(&token).send().expect(200).json(), placed.json());
+
+    project.down(&up);
+
+    let up = project.up();
+    let token = login();
+    let found = project.http.get(placed.header("location")).token(&token).send().expect(200);
+    assert_eq!(found.json(), placed.json());
+    project.down(&up);
+}
+
+#[test]
+fn a_taken_port_is_said_in_a_sentence() {
+    let project = Project::new("taken");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut up = project.shell("exec process-compose --disable-dotenv up -t=false");
+    let output = up.env("PORT_ORDERS_DB", port.to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("PORT_ORDERS_DB") && said.contains(&port.to_string()), "{said}");
+}

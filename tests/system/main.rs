@@ -1,0 +1,21 @@
+//! The system tests: the real programs on a real broker and real databases. Each module proves one promise.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod completeness;
+mod compose;
+mod delivery;
+mod edge;
+mod errors;
+mod faults;
+mod footprint;
+mod idempotency;
+mod load;
+mod malformed;
+mod migrate;
+mod readme;
+mod routes;
+mod scaling;
+mod settings;
+mod tokens;
+mod truth;
