@@ -9,7 +9,7 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::connection::{Broker, Error, Line, in_time, send};
@@ -89,12 +89,15 @@ impl Delivery {
     }
 
     /// Sends the reply, then acknowledges. In this order: a crash between the two repeats the work, never loses it.
-    pub fn settle(&self, reply: &[u8]) -> Result<(), Error> {
-        match self.reply_to() {
-            Ok(Some(address)) => self.reply(address, reply)?,
-            Ok(None) => {}
-            Err(Forged) => tracing::warn!("the reply address is none we answer to; the reply is dropped"),
+    ///
+    /// A request that was delivered before is acknowledged first. Its reply address may be what broke the connection
+    /// then (a broker answers a forged one with 541), and so it breaks no more than two.
+    pub async fn settle(&self, reply: &[u8]) -> Result<(), Error> {
+        if self.is_redelivered() {
+            self.acknowledge()?;
+            return self.reply(reply).await;
         }
+        self.reply(reply).await?;
         self.acknowledge()
     }
 
@@ -104,22 +107,21 @@ impl Delivery {
         Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
     }
 
-    fn reply_to(&self) -> Result<Option<&ShortString>, Forged> {
-        let Some(address) = self.delivery.properties.reply_to() else { return Ok(None) };
-        let known = REPLY_PREFIXES.iter().any(|prefix| address.as_str().starts_with(prefix));
-        if known { Ok(Some(address)) } else { Err(Forged) }
-    }
-
-    fn reply(&self, address: &ShortString, body: &[u8]) -> Result<(), Error> {
+    /// Waits until the reply is on the wire: lapin lets acknowledgements overtake what it has not yet written.
+    async fn reply(&self, body: &[u8]) -> Result<(), Error> {
         const TRANSIENT: u8 = 1;
-        let mut properties =
+        let properties = &self.delivery.properties;
+        let Some(address) = properties.reply_to() else { return Ok(()) };
+        if !REPLY_PREFIXES.iter().any(|prefix| address.as_str().starts_with(prefix)) {
+            tracing::warn!("the reply address is none we answer to; the reply is dropped");
+            return Ok(());
+        }
+        let mut reply =
             BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
-        if let Some(id) = self.delivery.properties.correlation_id() {
-            properties = properties.with_correlation_id(id.clone());
+        if let Some(id) = properties.correlation_id() {
+            reply = reply.with_correlation_id(id.clone());
         }
         let (address, options) = (address.clone(), BasicPublishOptions::default());
-        Ok(send(self.channel.basic_publish("".into(), address, options, body, properties))?)
+        in_time(self.channel.basic_publish("".into(), address, options, body, reply)).await.map(drop)
     }
 }
-
-struct Forged;

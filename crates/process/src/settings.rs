@@ -3,7 +3,7 @@
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
 //! struct say which settings exist, so a mistyped variable is found by comparing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
@@ -60,11 +60,9 @@ impl Settings {
         let path = variables.iter().find(|(name, _)| name == "CONFIG_FILE").map(|(_, path)| PathBuf::from(path));
         let file = match path {
             None => Figment::new(),
-            Some(path) => {
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| SettingError(format!("CONFIG_FILE {}: {error}", path.display())))?;
-                Figment::from(Toml::string(&text))
-            }
+            Some(path) => read(&path).map_err(|problem| {
+                SettingError(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
+            })?,
         };
         Ok(Self { file, variables, unknown: Vec::new() })
     }
@@ -103,6 +101,17 @@ impl Settings {
                 .filter(|name| name.starts_with(&prefix) && !known.keys().any(|key| **name == variable(section, key)))
                 .cloned(),
         );
+    }
+}
+
+/// Reads a settings file; what does not parse is noticed here and not at the first section.
+fn read(path: &Path) -> Result<Figment, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let file = Figment::from(Toml::string(&text));
+    match file.extract::<Dict>() {
+        Ok(_) => Ok(file),
+        // Only the parser's first line: the next ones quote the file, and that may hold a secret.
+        Err(error) => Err(error.kind.to_string().lines().next().unwrap_or("it is not TOML").to_owned()),
     }
 }
 

@@ -1,26 +1,27 @@
-//! The service's database: one connection, shared by all handlers of the process and remade when it breaks.
+//! The service's database: a few connections, shared by all handlers of the process and remade when they break.
 //!
-//! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does. Every statement is
-//! prepared once per connection, bounded in time, and either executed, refused, or reported as lost.
+//! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does; a second and third
+//! connection are there for what would otherwise wait behind a slow statement. Every statement is prepared once per
+//! connection, bounded in time, and either executed, refused, or reported as lost.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+mod line;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Backoff;
 use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, join_all};
 use process::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, Statement};
 
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;
 
-use crate::failure::chain;
 use crate::settings::{Resources, Setup};
+use line::{Connection, Line};
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.
@@ -43,7 +44,7 @@ impl Default for DatabaseSettings {
 /// Why a statement gave no rows.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// There is no connection. Nothing was sent.
+    /// There is no connection, or the server ended the statement at its limit. Nothing was executed.
     #[error("the database cannot be reached")]
     Unavailable,
     /// The connection broke, or went silent, while the statement was out.
@@ -59,15 +60,8 @@ pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 
 /// A handle on the database.
 pub struct Db {
-    current: Arc<RwLock<Option<Arc<Connection>>>>,
+    lines: Vec<Line>,
     patience: Duration,
-}
-
-struct Connection {
-    client: Client,
-    statements: Mutex<HashMap<&'static str, Statement>>,
-    /// Told when the server is silent, so that the supervisor drops this connection and makes another.
-    given_up: tokio::sync::Notify,
 }
 
 impl Db {
@@ -83,33 +77,38 @@ impl Db {
     }
 
     async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
-        let connection = self.connection()?;
-        let running = async { connection.client.query(&connection.prepared(sql).await?, values).await };
-        match timeout(self.patience, running).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(classify(error)),
-            Err(_) => {
-                connection.given_up.notify_one();
-                Err(DbError::Lost(None))
-            }
-        }
+        let connection = self.least_busy().ok_or(DbError::Unavailable)?;
+        let Ok(rows) = timeout(self.patience, connection.query(sql, values)).await else {
+            connection.give_up_after(self.patience);
+            return Err(DbError::Lost(None));
+        };
+        rows.map_err(classify)
     }
 
-    fn connection(&self) -> Result<Arc<Connection>, DbError> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        current.filter(|connection| !connection.client.is_closed()).ok_or(DbError::Unavailable)
+    fn least_busy(&self) -> Option<Arc<Connection>> {
+        self.lines.iter().filter_map(Line::connection).min_by_key(|connection| connection.load())
+    }
+
+    fn connect(setup: &mut Setup<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
+        let (limit, connections) = (setup.worker.statement_timeout_ms, setup.worker.db_connections);
+        let config = config(setup);
+        async move {
+            let mut config = config?;
+            // A statement that outlives its caller would only hold locks.
+            let options = format!("{} -c statement_timeout={limit}", config.get_options().unwrap_or_default());
+            config.options(options.trim_start());
+            let (lines, first_attempts): (_, Vec<_>) = (0..connections).map(|_| Line::keep(config.clone())).unzip();
+            // A worker that takes requests before it has tried to connect would refuse them for no reason.
+            join_all(first_attempts).await;
+            Ok(Self { lines, patience: Duration::from_millis(limit.into()) + SILENCE })
+        }
+        .boxed_local()
     }
 }
 
-impl Connection {
-    async fn prepared(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
-        let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
-        if let Some(statement) = known {
-            return Ok(statement);
-        }
-        let statement = self.client.prepare(sql).await?;
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
-        Ok(statement)
+impl Resources for Db {
+    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+        Self::connect(setup).await
     }
 }
 
@@ -125,26 +124,6 @@ fn classify(error: tokio_postgres::Error) -> DbError {
     }
 }
 
-impl Resources for Db {
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
-        Ok(Self::connect(setup)?)
-    }
-}
-
-impl Db {
-    fn connect(setup: &mut Setup<'_>) -> Result<Self, SettingError> {
-        let limit = setup.worker.statement_timeout_ms;
-        let mut config = config(setup)?;
-        // A statement that outlives its caller would only hold locks.
-        let options = format!("{} -c statement_timeout={limit}", config.get_options().unwrap_or_default());
-        config.options(options.trim_start());
-        let db = Self { current: Arc::new(RwLock::new(None)), patience: Duration::from_millis(limit.into()) + SILENCE };
-        #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
-        tokio::spawn(supervise(config, Arc::clone(&db.current)));
-        Ok(db)
-    }
-}
-
 /// Reads where the service's database is.
 pub(crate) fn config(setup: &mut Setup<'_>) -> Result<Config, SettingError> {
     let section = format!("{}_database", setup.service);
@@ -155,30 +134,4 @@ pub(crate) fn config(setup: &mut Setup<'_>) -> Result<Config, SettingError> {
         .map_err(|_| SettingError::of(&section, "url", "must be like postgres://user:password@host:5432/database"))?;
     config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
     Ok(config)
-}
-
-/// Keeps a connection: makes it, waits until it ends, makes it again.
-async fn supervise(config: Config, current: Arc<RwLock<Option<Arc<Connection>>>>) {
-    let set = |connection| *current.write().unwrap_or_else(PoisonError::into_inner) = connection;
-    let mut backoff = Backoff::default();
-    loop {
-        match timeout(CONNECT, config.connect(NoTls)).await {
-            Ok(Ok((client, driver))) => {
-                tracing::info!("connected to the database");
-                backoff.reset();
-                let (statements, given_up) = (Mutex::default(), tokio::sync::Notify::new());
-                let connection = Arc::new(Connection { client, statements, given_up });
-                set(Some(Arc::clone(&connection)));
-                let ended = tokio::select! {
-                    ended = driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
-                    () = connection.given_up.notified() => "silent".into(),
-                };
-                set(None);
-                tracing::warn!(reason = ended, "the connection to the database ended");
-            }
-            Ok(Err(error)) => tracing::warn!(error = chain(&error), "cannot reach the database"),
-            Err(_) => tracing::warn!(error = "no answer in time", "cannot reach the database"),
-        }
-        tokio::time::sleep(backoff.pause()).await;
-    }
 }

@@ -1,6 +1,6 @@
 //! The frame of a worker: an author writes a handler, the frame does everything around it.
 //!
-//! ```ignore
+//! ```text
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> ExitCode { worker::serve(create).await }
 //!

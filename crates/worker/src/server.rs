@@ -187,11 +187,11 @@ impl Server<'_> {
         match outcome {
             Ok(reply) => {
                 log("ok");
-                delivery.settle(&reply)
+                delivery.settle(&reply).await
             }
             Err(fault) => {
                 log(fault.code.as_str());
-                delivery.settle(&bus::encode_fault(&fault))
+                delivery.settle(&bus::encode_fault(&fault)).await
             }
         }
     }

@@ -11,6 +11,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) prefetch: u16,
     /// How long a drain may take after the first SIGTERM, in milliseconds.
     pub(crate) drain_ms: u64,
+    /// How many connections one process keeps to its database.
+    pub(crate) db_connections: u16,
     /// How long one SQL statement may take, in milliseconds; below the gateway's request timeout, so that the worker's
     /// answer still finds somebody waiting.
     pub(crate) statement_timeout_ms: u32,
@@ -18,7 +20,7 @@ pub(crate) struct WorkerSettings {
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self { prefetch: 64, drain_ms: 10_000, statement_timeout_ms: 4_000 }
+        Self { prefetch: 64, drain_ms: 10_000, db_connections: 3, statement_timeout_ms: 4_000 }
     }
 }
 
@@ -28,6 +30,9 @@ impl Section for WorkerSettings {
     fn check(&self) -> Result<(), (&'static str, String)> {
         if self.prefetch == 0 {
             return Err(("prefetch", "must be at least 1: zero would mean no bound".into()));
+        }
+        if self.db_connections == 0 {
+            return Err(("db_connections", "must be at least 1".into()));
         }
         if self.statement_timeout_ms == 0 {
             return Err(("statement_timeout_ms", "must be at least 1: zero would mean no limit".into()));

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use worker::Failure;
 
+const HOW_TO_MAKE_A_KEY: &str = "make one with `openssl genpkey -algorithm ed25519 -out token-private.pem`";
+
 /// Settings about tokens: `USERS_TOKEN_…`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,11 +44,7 @@ impl Section for TokenSettings {
 
     fn check(&self) -> Result<(), (&'static str, String)> {
         if self.private_key_file.is_empty() {
-            let how = "openssl genpkey -algorithm ed25519 -out token-private.pem";
-            return Err((
-                "private_key_file",
-                format!("must name a PEM file with an Ed25519 key; make one with: {how}"),
-            ));
+            return Err(("private_key_file", format!("must name a PEM file with an Ed25519 key: {HOW_TO_MAKE_A_KEY}")));
         }
         if self.ttl_s == 0 {
             return Err(("ttl_s", "must be at least 1".into()));
@@ -77,10 +75,8 @@ impl Tokens {
     pub fn new(settings: TokenSettings) -> Result<Self, SettingError> {
         let wrong = |problem: &dyn std::fmt::Display| {
             let file = &settings.private_key_file;
-            SettingError::new::<TokenSettings>(
-                "private_key_file",
-                format!("names {file}, which cannot be used: {problem}"),
-            )
+            let problem = format!("names {file}, which cannot be used ({problem}): {HOW_TO_MAKE_A_KEY}");
+            SettingError::new::<TokenSettings>("private_key_file", problem)
         };
         let pem = std::fs::read(&settings.private_key_file).map_err(|error| wrong(&error))?;
         let key = EncodingKey::from_ed_pem(&pem).map_err(|_| wrong(&"it holds no Ed25519 private key in PEM"))?;

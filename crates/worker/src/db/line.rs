@@ -1,0 +1,153 @@
+//! One connection to the database, remade whenever it breaks.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bus::Backoff;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
+
+use super::{CONNECT, ToSql};
+use crate::failure::chain;
+
+/// A line on which nothing was heard for this long, though something is out, is passed over if another is free.
+const OVERDUE: Duration = Duration::from_millis(20);
+
+/// A place for a connection: there is one, or it is being made.
+#[derive(Clone, Default)]
+pub(super) struct Line {
+    current: Arc<RwLock<Option<Arc<Connection>>>>,
+}
+
+impl Line {
+    /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
+    pub(super) fn keep(config: Config) -> (Self, oneshot::Receiver<()>) {
+        let (tried, first_attempt) = oneshot::channel();
+        let line = Self::default();
+        #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
+        tokio::spawn(line.clone().supervise(config, tried));
+        (line, first_attempt)
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        current.filter(|connection| !connection.client.is_closed())
+    }
+
+    async fn supervise(self, config: Config, tried: oneshot::Sender<()>) {
+        let mut tried = Some(tried);
+        let mut backoff = Backoff::default();
+        loop {
+            let attempt = timeout(CONNECT, config.connect(NoTls)).await;
+            match attempt {
+                Ok(Ok((client, driver))) => {
+                    tracing::info!("connected to the database");
+                    backoff.reset();
+                    let connection = Arc::new(Connection::new(client));
+                    self.set(Some(Arc::clone(&connection)));
+                    // Nobody may be waiting for the first attempt any more.
+                    tried.take().map(|tried| tried.send(()));
+                    let ended = tokio::select! {
+                        ended = driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
+                        () = connection.given_up.notified() => "silent".into(),
+                    };
+                    self.set(None);
+                    tracing::warn!(reason = ended, "the connection to the database ended");
+                }
+                Ok(Err(error)) => tracing::warn!(error = chain(&error), "cannot reach the database"),
+                Err(_) => tracing::warn!(error = "no answer in time", "cannot reach the database"),
+            }
+            tried.take().map(|tried| tried.send(()));
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    }
+
+    fn set(&self, connection: Option<Arc<Connection>>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+}
+
+/// A live connection, and how busy it is.
+pub(super) struct Connection {
+    client: Client,
+    statements: Mutex<HashMap<&'static str, Statement>>,
+    in_flight: AtomicUsize,
+    /// When the last answer came, or the first question after a time of rest went out.
+    heard: Mutex<Instant>,
+    /// Told when the server is silent, so that the supervisor drops this connection and makes another.
+    given_up: Notify,
+}
+
+impl Connection {
+    fn new(client: Client) -> Self {
+        Self {
+            client,
+            statements: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            heard: Mutex::new(Instant::now()),
+            given_up: Notify::new(),
+        }
+    }
+
+    /// The less, the better to use: statements are pipelined up to 16 deep, and never willingly behind a slow one.
+    pub(super) fn load(&self) -> (bool, usize) {
+        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        (in_flight > 0 && self.unheard() > OVERDUE, in_flight / 16)
+    }
+
+    /// Runs one statement, prepared at its first use.
+    pub(super) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let _counted = Counted::new(self);
+        let statement = self.prepared(sql).await?;
+        let rows = self.client.query(&statement, values).await;
+        self.note_heard();
+        rows
+    }
+
+    /// Gives the connection up if the server has been silent on it for this long.
+    pub(super) fn give_up_after(&self, silence: Duration) {
+        if self.unheard() >= silence {
+            self.given_up.notify_one();
+        }
+    }
+
+    async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
+        let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    fn unheard(&self) -> Duration {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn note_heard(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// Counts a statement as in flight for as long as somebody waits for it.
+struct Counted<'a>(&'a Connection);
+
+impl<'a> Counted<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        if connection.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
+            connection.note_heard();
+        }
+        Self(connection)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
