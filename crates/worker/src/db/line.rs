@@ -93,10 +93,13 @@ impl Connection {
         }
     }
 
-    /// The less, the better to use: statements are pipelined up to 16 deep, and never willingly behind a slow one.
+    /// The less, the better to use: an idle line first, then the first of those with fewer than 16 statements in its
+    /// pipeline (the deeper, the cheaper), and last one that seems to be held up.
     pub(super) fn load(&self) -> (bool, usize) {
-        let in_flight = self.in_flight.load(Ordering::Relaxed);
-        (in_flight > 0 && self.unheard() > OVERDUE, in_flight / 16)
+        match self.in_flight.load(Ordering::Relaxed) {
+            0 => (false, 0),
+            in_flight => (self.unheard() > OVERDUE, 1 + in_flight / 16),
+        }
     }
 
     /// Runs one statement, prepared at its first use.
