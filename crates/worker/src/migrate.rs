@@ -25,7 +25,7 @@ async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartErro
     log::open(&settings.section()?)?;
     let process = format!("{service}-migrate");
     let worker: WorkerSettings = settings.section()?;
-    let setup = &mut Setup { settings: &mut settings, service, process: &process, worker: &worker };
+    let setup = &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker };
     let config = db::config(setup)?;
 
     let failed = |what: &str| {

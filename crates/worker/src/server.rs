@@ -54,7 +54,8 @@ impl Start {
     /// What the handler's resources are opened with.
     pub(crate) fn setup(&mut self) -> Setup<'_> {
         let service = self.pattern.name.split_once('.').map_or(self.pattern.name, |(service, _)| service);
-        Setup { settings: &mut self.settings, service, process: &self.process, worker: &self.worker }
+        let safe = self.pattern.safe;
+        Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker }
     }
 
     pub(crate) fn server(self, handler: &dyn Handle) -> Result<Server<'_>, StartError> {

@@ -11,7 +11,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) prefetch: u16,
     /// How long a drain may take after the first SIGTERM, in milliseconds.
     pub(crate) drain_ms: u64,
-    /// How many connections one process keeps to its database.
+    /// How many connections a process whose pattern writes keeps to its database; one that only reads keeps one.
     pub(crate) db_connections: u16,
     /// How long one SQL statement may take, in milliseconds; below the gateway's request timeout, so that the worker's
     /// answer still finds somebody waiting.
@@ -47,6 +47,8 @@ pub struct Setup<'a> {
     pub settings: &'a mut Settings,
     /// The service's name: what stands before the dot of a pattern.
     pub service: &'static str,
+    /// Whether its pattern changes nothing.
+    pub(crate) safe: bool,
     /// The process's name, for the other side's lists of connections.
     pub process: &'a str,
     pub(crate) worker: &'a WorkerSettings,
