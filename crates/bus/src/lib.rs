@@ -1,8 +1,9 @@
 //! The wire: everything that knows AMQP 0-9-1 is here and nowhere else.
 //!
 //! Requests and replies are packets of NestJS's RabbitMQ transport, so that Nest clients can call our workers and our
-//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`]). Connections are supervised by the
-//! loops in [`ask`] and [`serve`](deliveries): any error ends the session, and a new one is made after a pause.
+//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`]). Whoever holds a connection supervises
+//! it, an [`Asker`] or a worker's loop over its [`Deliveries`]: any error ends the session, and after a pause a new one is
+//! made.
 
 pub mod ask;
 mod backoff;
