@@ -24,8 +24,6 @@ use crate::{Backoff, Meta, topology};
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// How long a count of consumers is believed. Asking the broker takes 0.3 ms.
 const CONSUMERS_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
-/// A broker that accepts and stays silent leaks a thread per attempt in lapin: then a fresh process is better.
-const SILENT_ATTEMPTS: u32 = 20;
 
 /// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -79,28 +77,28 @@ impl Asker {
 
     async fn supervise(&self) -> Error {
         let mut backoff = Backoff::default();
-        let mut silent = 0;
         loop {
-            match Session::open(&self.broker).await {
+            let error = match Session::open(&self.broker).await {
                 Ok((session, replies)) => {
                     tracing::info!("connected to the broker");
-                    (silent, backoff) = (0, Backoff::default());
+                    backoff.reset();
                     let session = Arc::new(session);
                     self.set(Some(Arc::clone(&session)));
                     let error = session.receive(replies).await;
                     self.set(None);
                     let lost = session.abandon();
                     tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
+                    error
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "cannot reach the broker");
-                    silent = if matches!(error, Error::Silent(_)) { silent + 1 } else { 0 };
-                    if silent >= SILENT_ATTEMPTS {
-                        return error;
-                    }
+                    error
                 }
+            };
+            match backoff.after(error) {
+                Ok(pause) => tokio::time::sleep(pause).await,
+                Err(error) => return error,
             }
-            tokio::time::sleep(backoff.pause()).await;
         }
     }
 

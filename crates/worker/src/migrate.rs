@@ -28,16 +28,12 @@ async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartErro
     let setup = &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker };
     let config = db::config(setup)?;
 
-    let failed = |what: &str| {
-        let what = what.to_owned();
-        move |error: &dyn std::error::Error| StartError::failed(what, chain(error))
-    };
-    let (mut client, driver) =
-        config.connect(NoTls).await.map_err(|error| failed("cannot reach the database")(&error))?;
+    let unreachable = |error| StartError::failed("cannot reach the database", chain(&error));
+    let (mut client, driver) = config.connect(NoTls).await.map_err(unreachable)?;
     // Ends when the client is dropped, below.
     let work = async move { apply(&mut client, migrations).await };
     let (applied, _) = tokio::join!(work, driver);
-    let applied = applied.map_err(|error| failed("cannot migrate the database")(error.as_ref()))?;
+    let applied = applied.map_err(|error| StartError::failed("cannot migrate the database", chain(error.as_ref())))?;
     tracing::info!(service, applied, "schema is current");
     Ok(())
 }

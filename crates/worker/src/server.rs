@@ -15,9 +15,6 @@ use crate::Failure;
 use crate::failure::Circumstances;
 use crate::settings::{Setup, WorkerSettings};
 
-/// A broker that accepts and stays silent leaks a thread per attempt in lapin: then a fresh process is better.
-const SILENT_ATTEMPTS: u32 = 20;
-
 /// What a worker serves.
 #[derive(Clone, Copy)]
 pub(crate) struct Pattern {
@@ -88,24 +85,21 @@ impl Server<'_> {
     async fn sessions(&self) -> Result<(), StartError> {
         let mut running = Running::new();
         let mut backoff = Backoff::default();
-        let mut silent = 0;
         loop {
             let opening = Deliveries::open(&self.broker, self.pattern.name, self.prefetch);
             let ended = match self.meanwhile(&mut running, opening).await {
                 None => Ok(()),
                 Some(Ok(deliveries)) => {
-                    (silent, backoff) = (0, Backoff::default());
+                    backoff.reset();
                     self.session(deliveries, &mut running).await
                 }
                 Some(Err(error)) => Err(error),
             };
             let Err(error) = ended else { break };
             tracing::warn!(error = %error, "no connection to the broker");
-            silent = if matches!(error, Error::Silent(_)) { silent + 1 } else { 0 };
-            if silent >= SILENT_ATTEMPTS {
-                return Err(StartError::failed("giving up for a fresh start", error));
-            }
-            if self.meanwhile(&mut running, tokio::time::sleep(backoff.pause())).await.is_none() {
+            let giving_up = |error| StartError::failed("giving up for a fresh start", error);
+            let pause = backoff.after(error).map_err(giving_up)?;
+            if self.meanwhile(&mut running, tokio::time::sleep(pause)).await.is_none() {
                 break;
             }
         }
@@ -180,7 +174,7 @@ impl Server<'_> {
             return delivery.acknowledge();
         }
         let outcome = match packet {
-            Ok(packet) => self.work(packet.data, meta, &delivery).await,
+            Ok(packet) => self.work(packet.data, meta, &request_id, &delivery).await,
             Err(_) => Err(Fault::new(Code::MalformedJson, "The message is not a request packet.")),
         };
         // Lets what else is ready get this far, so that several replies leave by one wake-up of lapin's thread.
@@ -198,8 +192,7 @@ impl Server<'_> {
     }
 
     /// Lets the handler work, and turns whatever happens into a reply or a fault.
-    async fn work(&self, data: &RawValue, meta: Meta, delivery: &Delivery) -> Result<Vec<u8>, Fault> {
-        let request_id = meta.request_id.clone();
+    async fn work(&self, data: &RawValue, meta: Meta, request_id: &str, delivery: &Delivery) -> Result<Vec<u8>, Fault> {
         let handling = AssertUnwindSafe(self.handler.handle(data, meta)).catch_unwind();
         // The panic's own words went to standard error when it happened.
         let outcome = handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")));
