@@ -2,25 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bus::Asker;
-use contracts::{Code, PATTERNS};
+use contracts::Code;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use process::Stop;
 use serde::Serialize;
-use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::Body;
 use crate::marks::{RequestId, X_REQUEST_ID};
 use crate::problem::Refusal;
 use crate::server::Answer;
-
-/// Probes wait no longer than this for the broker to say who consumes.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::{Body, own};
 
 /// Answers probes.
 pub struct Admin {
@@ -53,22 +48,15 @@ impl Admin {
             return Err(Refusal::method(HeaderValue::from_static("GET, HEAD")));
         }
         if path == "/livez" {
-            return Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
+            return Ok(own::json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
         }
         let readiness = self.readiness().await;
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Ok(json(status, serde_json::to_string(&readiness).expect("numbers and names always serialise")))
+        Ok(own::json(status, serde_json::to_string(&readiness).expect("numbers and names always serialise")))
     }
 
     async fn readiness(&self) -> Readiness {
-        let mut patterns: BTreeMap<_, _> = PATTERNS.iter().map(|pattern| (*pattern, None)).collect();
-        let counting = async {
-            for (pattern, consumers) in &mut patterns {
-                *consumers = self.asker.consumers(pattern).await.ok();
-            }
-        };
-        // Out of time, what is not counted stays unknown.
-        let _ = timeout(PATIENCE, counting).await;
+        let patterns = own::workers(&self.asker).await;
         let (broker, draining) = (self.asker.is_connected(), self.stop.is_asked());
         let served = patterns.values().all(|consumers| consumers.is_some_and(|count| count > 0));
         Readiness { ready: broker && served && !draining, draining, broker, patterns }
@@ -83,11 +71,4 @@ impl Answer for Admin {
         response.headers_mut().insert(X_REQUEST_ID, id.header());
         response
     }
-}
-
-fn json(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

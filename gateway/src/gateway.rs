@@ -19,11 +19,11 @@ use crate::incoming::{Bounds, RequestBody};
 use crate::journal::Entry;
 use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
 use crate::problem::Refusal;
-use crate::route::{Route, Source};
+use crate::route::{Ask, Route, Source, Work};
 use crate::router::{Router, Row};
 use crate::server::Answer;
 use crate::settings::GatewaySettings;
-use crate::{Body, input, reply};
+use crate::{Body, input, own, reply};
 
 /// Everything that answering a request takes.
 pub struct Gateway {
@@ -74,19 +74,25 @@ impl Gateway {
         }
         let row = place.row(head.method.as_str())?;
         *seen = Some(row.route);
-        self.forward(row, &params, call, body).await
+        let caller = if row.route.guarded { Some(self.auth.caller(&head.headers)?) } else { None };
+        match row.route.work {
+            Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body).await,
+            Work::Own(own) => {
+                let _in_flight = row.enter()?;
+                Ok(own::show(own, &self.asker).await)
+            }
+        }
     }
 
-    /// Serves any row. What costs least is checked first, and nothing is asked that would be refused.
+    /// Serves a row that asks a pattern. What costs least is checked first, and nothing is asked that would be refused.
     async fn forward(
         &self,
-        row: &Row,
-        params: &Params<'_, '_>,
+        (row, ask): (&Row, Ask),
+        (params, caller): (&Params<'_, '_>, Option<String>),
         call: &Call,
         body: &mut RequestBody,
     ) -> Result<Response<Body>, Refusal> {
         let (route, headers) = (row.route, &call.head.headers);
-        let caller = if route.guarded { Some(self.auth.caller(headers)?) } else { None };
         let idempotency_key = if route.keyed { idempotency_key(headers)? } else { None };
         let (bytes, object);
         let data = match route.source {
@@ -100,7 +106,7 @@ impl Gateway {
                 &object
             }
         };
-        (route.check)(data)?;
+        (ask.check)(data)?;
         let _in_flight = row.enter()?;
         let meta = Meta {
             message_id: call.message_id,
@@ -110,10 +116,10 @@ impl Gateway {
             traceparent: traceparent(headers),
             deadline: Deadline::after(self.patience),
         };
-        match self.asker.ask(route.pattern, data, &meta).await {
+        match self.asker.ask(ask.pattern, data, &meta).await {
             Ok(Ok(reply)) => reply::success(route, &call.head.uri, reply),
             Ok(Err(fault)) => Err(fault.into()),
-            Err(error) => Err(reply::failure(error, route.safe)),
+            Err(error) => Err(reply::failure(error, ask.safe)),
         }
     }
 }

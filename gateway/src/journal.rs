@@ -25,7 +25,7 @@ impl Entry<'_> {
     pub(crate) fn write(&self) {
         let method = known(self.method);
         let route = self.route.map(|route| route.path);
-        let pattern = self.route.map(|route| route.pattern);
+        let pattern = self.route.and_then(Route::pattern);
         let status = self.status.as_u16();
         let duration_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id;

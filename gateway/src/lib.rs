@@ -1,8 +1,8 @@
 //! The HTTP door: turns requests into messages and answers into responses.
 //!
 //! A request's way: `server` takes its connection in, `connection` lets hyper read it, `gateway` finds its row in
-//! `routes` (THE TABLE), checks it with `auth` and `input`, and asks its pattern over the bus; `reply` or `problem`
-//! renders what comes back.
+//! `routes` (THE TABLE), checks it with `auth` and `input`, and asks its pattern over the bus, or `own` answers; `reply`
+//! or `problem` renders what comes back.
 
 mod admin;
 mod auth;
@@ -13,6 +13,7 @@ mod incoming;
 mod input;
 mod journal;
 mod marks;
+mod own;
 mod problem;
 mod refused;
 mod reply;
@@ -29,7 +30,7 @@ pub use admin::Admin;
 pub use connection::Terms;
 pub use gateway::Gateway;
 pub use problem::{level, status};
-pub use route::{Address, Route, Source, Success};
+pub use route::{Address, Ask, Own, Route, Source, Success, Work};
 pub use run::run;
 pub use server::{Answer, serve};
 pub use settings::{AuthMode, GatewaySettings};

@@ -5,18 +5,13 @@ use serde_json::value::RawValue;
 
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent word of a row")]
 pub struct Route {
     /// `GET` or `POST`. A `GET` also serves `HEAD`.
     pub method: &'static str,
     /// The path; `{name}` stands for one segment.
     pub path: &'static str,
-    /// The pattern it asks.
-    pub pattern: &'static str,
-    /// Whether asking twice is as good as asking once.
-    pub safe: bool,
-    /// Whether the input is valid by the contract, so that an invalid one costs no message.
-    pub check: fn(&RawValue) -> Result<(), Invalid>,
+    /// Who has the answer.
+    pub work: Work,
     /// Where the input comes from.
     pub source: Source,
     /// Whether only the holder of an access token may ask.
@@ -27,6 +22,33 @@ pub struct Route {
     pub secret: bool,
     /// How a success looks.
     pub success: Success,
+}
+
+/// Who has the answer to a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Work {
+    /// The workers of a pattern: the request becomes a message.
+    Ask(Ask),
+    /// The gateway itself.
+    Own(Own),
+}
+
+/// What is asked of workers.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    /// The pattern.
+    pub pattern: &'static str,
+    /// Whether asking twice is as good as asking once.
+    pub safe: bool,
+    /// Whether the input is valid by the contract, so that an invalid one costs no message.
+    pub check: fn(&RawValue) -> Result<(), Invalid>,
+}
+
+/// What the gateway answers from its own knowledge; `own.rs` says how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// Which patterns there are and how many workers serve each.
+    System,
 }
 
 /// Where a request's input comes from.
@@ -70,6 +92,14 @@ impl Route {
         Address { method: "POST", path, source: Source::Body }
     }
 
+    /// The pattern it asks, if it asks one.
+    pub const fn pattern(&self) -> Option<&'static str> {
+        match self.work {
+            Work::Ask(ask) => Some(ask.pattern),
+            Work::Own(_) => None,
+        }
+    }
+
     /// Needs no access token.
     #[must_use]
     pub const fn open(self) -> Self {
@@ -98,12 +128,19 @@ impl Route {
 impl Address {
     /// Asks the pattern of a contract.
     pub const fn asks<R: Request>(self) -> Route {
+        self.works(Work::Ask(Ask { pattern: R::PATTERN, safe: R::SAFE, check: check::<R> }))
+    }
+
+    /// Shows what the gateway itself knows.
+    pub const fn shows(self, own: Own) -> Route {
+        self.works(Work::Own(own))
+    }
+
+    const fn works(self, work: Work) -> Route {
         Route {
             method: self.method,
             path: self.path,
-            pattern: R::PATTERN,
-            safe: R::SAFE,
-            check: check::<R>,
+            work,
             source: self.source,
             guarded: true,
             keyed: false,

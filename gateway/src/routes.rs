@@ -5,15 +5,16 @@
 use contracts::orders::{CreateOrder, GetOrder, ListOrders};
 use contracts::users::{Login, Register, ShowProfile};
 
-use crate::route::{Route, Success};
+use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 6] = [
+pub static TABLE: [Route; 7] = [
     Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().secret(),
     Route::get("/users/profile").asks::<ShowProfile>(),
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
+    Route::get("/system").shows(Own::System),
 ];
