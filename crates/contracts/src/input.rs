@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,10 +14,20 @@ const UNKNOWN_FIELDS_NAMED: usize = 8;
 /// An unknown field's name is quoted up to this many characters.
 const UNKNOWN_FIELD_CHARS: usize = 40;
 
-/// A type that can be read from one JSON value; the error is a sentence part such as "must be a string".
-pub trait Field: Sized {
+/// A type that can be read from one JSON value; the error is a sentence part such as "must be a string". Its schema
+/// says the same rules in JSON Schema.
+pub trait Field: JsonSchema + Sized {
     /// Reads and validates the value.
     fn read(value: &RawValue) -> Result<Self, String>;
+}
+
+/// What a message is read from, field by field.
+pub trait Fields {
+    /// Takes a field that must be there.
+    fn required<T: Field>(&mut self, name: &'static str) -> Option<T>;
+
+    /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
+    fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>>;
 }
 
 /// The fields of one JSON object, taken one after another.
@@ -28,26 +39,9 @@ pub struct Input<'a> {
 impl<'a> Input<'a> {
     /// Splits an object into its fields. Values stay text until they are taken, so depth costs nothing.
     pub fn parse(data: &'a RawValue) -> Result<Self, Invalid> {
-        let Fields(fields) =
+        let Split(fields) =
             serde_json::from_str(data.get()).map_err(|_| Invalid::field("body", "must be a JSON object"))?;
         Ok(Self { fields, errors: Invalid::default() })
-    }
-
-    /// Takes a field that must be there.
-    pub fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
-        if let Some(value) = self.take(name) {
-            return self.read(name, value);
-        }
-        self.errors.add(name, "is required");
-        None
-    }
-
-    /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
-    pub fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
-        match self.take(name) {
-            Some(value) if value.get() != "null" => self.read(name, value).map(Some),
-            _ => Some(None),
-        }
     }
 
     /// The message, unless something was wrong or left over.
@@ -74,13 +68,30 @@ impl<'a> Input<'a> {
     }
 }
 
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+impl Fields for Input<'_> {
+    fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
+        if let Some(value) = self.take(name) {
+            return self.read(name, value);
+        }
+        self.errors.add(name, "is required");
+        None
+    }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+    fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) if value.get() != "null" => self.read(name, value).map(Some),
+            _ => Some(None),
+        }
+    }
+}
+
+struct Split<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Split<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
         impl<'de> Visitor<'de> for Collect {
-            type Value = Fields<'de>;
+            type Value = Split<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -91,7 +102,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 while let Some(entry) = map.next_entry()? {
                     fields.push(entry);
                 }
-                Ok(Fields(fields))
+                Ok(Split(fields))
             }
         }
         deserializer.deserialize_map(Collect)

@@ -3,36 +3,46 @@
 //! Nothing here knows a broker, a database or HTTP. A pattern is named once, on its message type; everybody else says
 //! `CreateOrder::PATTERN`.
 
+pub mod contract;
 mod fault;
 mod input;
 mod instant;
 pub mod orders;
 mod page;
 mod price;
+mod schema;
 mod text;
 pub mod users;
 
+pub use contract::Contract;
 pub use fault::{Code, Fault, Invalid};
-pub use input::{Field, Input};
+pub use input::{Field, Fields, Input};
 pub use instant::Instant;
 pub use page::{Cursor, PageSize};
 pub use price::Price;
 pub use text::{Email, Password, PersonName, Text};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// A message that asks for an answer. Its worker is the process named like the pattern, with dashes.
-pub trait Request: Sized {
+pub trait Request: JsonSchema + Sized {
     /// The pattern: also the queue's name. Frozen: other systems send to it.
     const PATTERN: &'static str;
     /// True when handling it changes nothing, so that repeating it is always safe.
     const SAFE: bool;
+    /// Raised when a change breaks those who use it: a field that goes, a new one that is required, a narrower type.
+    const VERSION: u32 = 1;
+    /// A message of this type as JSON, with every field in it; published, and read by a test.
+    const EXAMPLE: &'static str;
+    /// What the worker may answer with instead of a reply, apart from what any worker may.
+    const FAULTS: &'static [Code] = &[];
     /// What a success answers with.
-    type Reply: Serialize;
+    type Reply: Serialize + JsonSchema;
 
-    /// Takes the message's fields from the input, noting everything that is wrong there; `None` when anything is.
-    fn read(input: &mut Input<'_>) -> Option<Self>;
+    /// Takes every field of the message, then makes the message; `None` when anything is wrong.
+    fn read(input: &mut impl Fields) -> Option<Self>;
 
     /// Decodes and validates a message; the error names every field that breaks a rule.
     fn decode(data: &RawValue) -> Result<Self, Invalid> {
@@ -42,12 +52,23 @@ pub trait Request: Sized {
     }
 }
 
-/// Every request pattern of the system, for readiness and for the test that compares code, processes and routes.
-pub const PATTERNS: [&str; 6] = [
-    users::Register::PATTERN,
-    users::Login::PATTERN,
-    users::ShowProfile::PATTERN,
-    orders::CreateOrder::PATTERN,
-    orders::ListOrders::PATTERN,
-    orders::GetOrder::PATTERN,
+/// Every request of the system.
+pub const CONTRACTS: [Contract; 6] = [
+    Contract::of::<users::Register>(),
+    Contract::of::<users::Login>(),
+    Contract::of::<users::ShowProfile>(),
+    Contract::of::<orders::CreateOrder>(),
+    Contract::of::<orders::ListOrders>(),
+    Contract::of::<orders::GetOrder>(),
 ];
+
+/// Every request pattern of the system, for readiness and for the test that compares code, processes and routes.
+pub const PATTERNS: [&str; CONTRACTS.len()] = {
+    let mut patterns = [""; CONTRACTS.len()];
+    let mut n = 0;
+    while n < patterns.len() {
+        patterns[n] = CONTRACTS[n].pattern;
+        n += 1;
+    }
+    patterns
+};

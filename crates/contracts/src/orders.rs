@@ -1,12 +1,13 @@
 //! What can be asked of the order service, and what it answers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Cursor, Input, Instant, PageSize, Price, Request, Text};
+use crate::{Code, Cursor, Fields, Instant, PageSize, Price, Request, Text};
 
 /// `orders.create` — places an order for the caller.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateOrder {
     /// What is ordered, in a few words.
@@ -22,9 +23,11 @@ pub struct CreateOrder {
 impl Request for CreateOrder {
     const PATTERN: &'static str = "orders.create";
     const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"title": "Analytical engine", "description": "One, with punched cards", "price": 1999.99, "orderReference": "A-7"}"#;
+    const FAULTS: &'static [Code] = &[Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused];
     type Reply = Order;
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
+    fn read(input: &mut impl Fields) -> Option<Self> {
         let title = input.required("title");
         let description = input.required("description");
         let price = input.required("price");
@@ -34,7 +37,7 @@ impl Request for CreateOrder {
 }
 
 /// `orders.list` — the caller's orders, newest first, a page at a time.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
 pub struct ListOrders {
     /// How many.
     pub limit: PageSize,
@@ -45,9 +48,10 @@ pub struct ListOrders {
 impl Request for ListOrders {
     const PATTERN: &'static str = "orders.list";
     const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"limit": 20, "cursor": "c00064a2b1c0d8e400199f0a07c3e70008000000000000001"}"#;
     type Reply = OrderPage;
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
+    fn read(input: &mut impl Fields) -> Option<Self> {
         let limit = input.optional("limit");
         let cursor = input.optional("cursor");
         Some(Self { limit: limit?.unwrap_or_default(), cursor: cursor? })
@@ -55,7 +59,7 @@ impl Request for ListOrders {
 }
 
 /// `orders.get` — one order of the caller's.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
 pub struct GetOrder {
     /// Which.
     pub id: Uuid,
@@ -64,16 +68,18 @@ pub struct GetOrder {
 impl Request for GetOrder {
     const PATTERN: &'static str = "orders.get";
     const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000001"}"#;
+    const FAULTS: &'static [Code] = &[Code::PermissionDenied, Code::OrderNotFound];
     type Reply = Order;
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
+    fn read(input: &mut impl Fields) -> Option<Self> {
         let id = input.required("id");
         Some(Self { id: id? })
     }
 }
 
 /// An order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The order's id.
@@ -95,7 +101,7 @@ pub struct Order {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct OrderPage {
     /// The orders, newest first.
     pub items: Vec<Order>,

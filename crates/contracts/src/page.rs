@@ -46,7 +46,9 @@ impl Cursor {
     const LENGTH: usize = 49;
 
     fn decode(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('c').filter(|_| text.len() == Self::LENGTH && text.is_ascii())?;
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        let digits =
+            text.strip_prefix('c').filter(|digits| text.len() == Self::LENGTH && digits.bytes().all(is_digit))?;
         let (micros, id) = digits.split_at(16);
         Some(Self { micros: i64::from_str_radix(micros, 16).ok()?, id: Uuid::try_parse(id).ok()? })
     }

@@ -1,12 +1,14 @@
 //! What can be asked of the user service, and what it answers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Email, Input, Instant, Password, PersonName, Request};
+use crate::{Code, Email, Fields, Instant, Password, PersonName, Request};
 
 /// `users.register` — opens an account and signs its owner in.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
 pub struct Register {
     /// Where the person is reached; unique without regard to case.
     pub email: Email,
@@ -21,9 +23,11 @@ pub struct Register {
 impl Request for Register {
     const PATTERN: &'static str = "users.register";
     const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"email": "ada@example.org", "password": "correct horse battery", "firstName": "Ada", "lastName": "Lovelace"}"#;
+    const FAULTS: &'static [Code] = &[Code::EmailTaken];
     type Reply = SignedIn;
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
+    fn read(input: &mut impl Fields) -> Option<Self> {
         let email = input.required("email");
         let password = input.required("password");
         let first_name = input.required("firstName");
@@ -33,7 +37,7 @@ impl Request for Register {
 }
 
 /// `users.login` — checks a password and signs the person in.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
 pub struct Login {
     /// The account's address.
     pub email: Email,
@@ -44,9 +48,11 @@ pub struct Login {
 impl Request for Login {
     const PATTERN: &'static str = "users.login";
     const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"email": "ada@example.org", "password": "correct horse battery"}"#;
+    const FAULTS: &'static [Code] = &[Code::InvalidCredentials];
     type Reply = SignedIn;
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
+    fn read(input: &mut impl Fields) -> Option<Self> {
         let email = input.required("email");
         let password = input.required("password");
         Some(Self { email: email?, password: password? })
@@ -54,21 +60,23 @@ impl Request for Login {
 }
 
 /// `users.profile` — shows the caller's own account.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
 pub struct ShowProfile;
 
 impl Request for ShowProfile {
     const PATTERN: &'static str = "users.profile";
     const SAFE: bool = true;
+    const EXAMPLE: &'static str = "{}";
+    const FAULTS: &'static [Code] = &[Code::UserNotFound];
     type Reply = Profile;
 
-    fn read(_: &mut Input<'_>) -> Option<Self> {
+    fn read(_: &mut impl Fields) -> Option<Self> {
         Some(Self)
     }
 }
 
 /// The answer to register and login.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct SignedIn {
     /// What opens the guarded routes.
     pub tokens: Tokens,
@@ -77,7 +85,7 @@ pub struct SignedIn {
 }
 
 /// An access token and the refresh token it came with.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Tokens {
     /// A JWT for the `Authorization: Bearer` header, good for minutes.
     pub access_token: String,
@@ -86,7 +94,7 @@ pub struct Tokens {
 }
 
 /// An account as its owner may always see it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The account's id.
@@ -100,7 +108,7 @@ pub struct User {
 }
 
 /// The whole account, without its secrets.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// Id, address and names.

@@ -1,0 +1,55 @@
+//! The rules of single values in JSON Schema (draft 2020-12): what `Field::read` enforces, said for other systems.
+//!
+//! These schemas stand inline, under the field that has the rule.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, Text};
+
+/// Any character but NUL, in ECMA-262.
+const NO_NUL: &str = r"^[^\u0000]*$";
+
+macro_rules! schema {
+    ([$($generics:tt)*] $type:ty, $name:literal, $schema:tt) => {
+        impl<$($generics)*> JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+schema!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "Text", {
+    "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": NO_NUL
+});
+schema!([const MIN: usize] Password<MIN>, "Password", {
+    "type": "string", "format": "password", "minLength": MIN, "maxLength": 128, "pattern": NO_NUL, "writeOnly": true
+});
+schema!([] Email, "Email", {
+    "type": "string", "format": "email", "maxLength": 100
+});
+schema!([] PersonName, "PersonName", {
+    "type": "string", "minLength": 2, "maxLength": 50, "pattern": r"^[\p{L}\p{M} '’.\-]*\p{L}[\p{L}\p{M} '’.\-]*$"
+});
+schema!([] Price, "Price", {
+    "type": "number", "minimum": 0.01, "maximum": 1_000_000, "multipleOf": 0.01
+});
+schema!([] PageSize, "PageSize", {
+    "type": "integer", "minimum": 1, "maximum": 100, "default": 50
+});
+schema!([] Cursor, "Cursor", {
+    "type": "string", "pattern": "^c[0-7][0-9a-f]{47}$"
+});
+schema!([] Instant, "Instant", {
+    "type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+});
