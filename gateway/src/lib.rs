@@ -6,6 +6,7 @@
 
 mod admin;
 mod auth;
+mod codes;
 mod connection;
 mod cors;
 mod gateway;
@@ -29,7 +30,8 @@ mod wire;
 pub use admin::Admin;
 pub use connection::Terms;
 pub use gateway::Gateway;
-pub use problem::{level, status};
+pub use own::System;
+pub use problem::{Problem, level, status};
 pub use route::{Address, Ask, Own, Route, Source, Success, Work};
 pub use run::run;
 pub use server::{Answer, serve};

@@ -7,6 +7,7 @@ use contracts::{Code, Fault, Invalid};
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode, Uri};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::Level;
 
@@ -71,22 +72,33 @@ impl From<Invalid> for Refusal {
     }
 }
 
+/// An error (RFC 9457). Clients compare `code`, and show `message`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem<'a> {
+    /// `urn:problem:` and the code with dashes; it identifies and does not resolve.
+    r#type: String,
+    /// The code in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// One sentence for a person.
+    detail: &'a str,
+    /// The path asked for.
+    instance: &'a str,
+    /// Why; stable.
+    code: Code,
+    /// The same as `detail`.
+    message: &'a str,
+    /// Field → what is wrong with it; only with `invalid_input`.
+    #[serde(skip_serializing_if = "Invalid::is_empty")]
+    errors: &'a Invalid,
+    /// What logs call this request.
+    request_id: &'a str,
+}
+
 /// The problem document of a fault.
 pub(crate) fn document(fault: &Fault, instance: &str, request_id: &str) -> Bytes {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Problem<'a> {
-        r#type: String,
-        title: String,
-        status: u16,
-        detail: &'a str,
-        instance: &'a str,
-        code: Code,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Invalid::is_empty")]
-        errors: &'a Invalid,
-        request_id: &'a str,
-    }
     let problem = Problem {
         r#type: format!("urn:problem:{}", fault.code.as_str().replace('_', "-")),
         title: title(fault.code),

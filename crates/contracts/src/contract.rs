@@ -1,6 +1,8 @@
 //! What is agreed about a request, as data: for the published documents and the tests that hold them to the code.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
+
+use schemars::{Schema, SchemaGenerator};
 
 use crate::{Code, Field, Fields, Input, Request};
 
@@ -9,6 +11,8 @@ use crate::{Code, Field, Fields, Input, Request};
 pub struct Contract {
     /// The pattern.
     pub pattern: &'static str,
+    /// The message type's name.
+    pub name: fn() -> Cow<'static, str>,
     /// Whether repeating it is always safe.
     pub safe: bool,
     /// Raised when a change breaks those who use it.
@@ -41,13 +45,14 @@ impl Contract {
     pub const fn of<R: Request>() -> Self {
         Self {
             pattern: R::PATTERN,
+            name: R::schema_name,
             safe: R::SAFE,
             version: R::VERSION,
             faults: R::FAULTS,
             example: R::EXAMPLE,
             fields: fields::<R>,
             message: R::json_schema,
-            reply: <R::Reply as JsonSchema>::json_schema,
+            reply: |generator| generator.subschema_for::<R::Reply>(),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Why a request was refused or failed. The snake_case name is what clients compare with. Frozen: never rename one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The HTTP message itself is malformed.
@@ -103,7 +104,7 @@ impl Serialize for Code {
 }
 
 /// A refusal or failure as it travels in the `err` of a reply.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// The stable code.
     pub code: Code,
@@ -130,7 +131,7 @@ impl From<Invalid> for Fault {
 }
 
 /// Field → messages: everything that is wrong with an input. The whole input is the field named `body`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Invalid(BTreeMap<String, Vec<String>>);
 

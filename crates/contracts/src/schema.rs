@@ -39,7 +39,9 @@ schema!([] Email, "Email", {
     "type": "string", "format": "email", "maxLength": 100
 });
 schema!([] PersonName, "PersonName", {
-    "type": "string", "minLength": 2, "maxLength": 50, "pattern": r"^[\p{L}\p{M} '’.\-]*\p{L}[\p{L}\p{M} '’.\-]*$"
+    // As a pattern it would need Unicode's properties, which many a validator does not know.
+    "type": "string", "format": "person-name", "minLength": 2, "maxLength": 50,
+    "description": "Letters of any script, spaces, apostrophes, hyphens and full stops, with a letter among them."
 });
 schema!([] Price, "Price", {
     "type": "number", "minimum": 0.01, "maximum": 1_000_000, "multipleOf": 0.01

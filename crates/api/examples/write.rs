@@ -1,0 +1,14 @@
+//! Writes the documents into a directory, `docs/api`.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = PathBuf::from(std::env::args().nth(1).ok_or("usage: write DIRECTORY")?);
+    fs::create_dir_all(&directory)?;
+    for (name, text) in api::documents() {
+        fs::write(directory.join(name), text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The schemas that a document's parts share, by name.
+
+use contracts::{CONTRACTS, Contract};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// Collects schemas under `#/components/schemas`, where OpenAPI and AsyncAPI both keep them.
+pub(crate) struct Components {
+    generator: SchemaGenerator,
+}
+
+impl Components {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        Self { generator: settings.into_generator() }
+    }
+
+    /// What makes schemas, for those who bring their own.
+    pub(crate) fn generator(&mut self) -> &mut SchemaGenerator {
+        &mut self.generator
+    }
+
+    /// A reference to the schema of a type.
+    pub(crate) fn of<T: JsonSchema>(&mut self) -> Value {
+        self.generator.subschema_for::<T>().to_value()
+    }
+
+    /// A reference to the schema of a contract's reply.
+    pub(crate) fn reply(&mut self, contract: &Contract) -> Value {
+        (contract.reply)(&mut self.generator).to_value()
+    }
+
+    /// The schema that a reference points to.
+    pub(crate) fn resolve(&self, reference: &Value) -> &Value {
+        let name =
+            reference["$ref"].as_str().and_then(|path| path.rsplit('/').next()).expect("a reference to a schema");
+        &self.generator.definitions()[name]
+    }
+
+    /// The fields of a message: name, whether it must be there, and its schema with its words.
+    pub(crate) fn fields(&mut self, contract: &Contract) -> Vec<(&'static str, bool, Value)> {
+        let words = (contract.message)(&mut self.generator).to_value();
+        let fields = (contract.fields)(&mut self.generator);
+        let explain = |name: &str, mut schema: Value| {
+            let texts = [&words["properties"][name]["description"], &schema["description"]];
+            let texts: Vec<&str> = texts.into_iter().filter_map(Value::as_str).collect();
+            schema["description"] = texts.join(" ").into();
+            schema
+        };
+        fields
+            .into_iter()
+            .map(|field| (field.name, field.required, explain(field.name, field.schema.to_value())))
+            .collect()
+    }
+
+    /// What a message is for, in one sentence.
+    pub(crate) fn purpose(&mut self, contract: &Contract) -> String {
+        let words = (contract.message)(&mut self.generator).to_value();
+        let description = words["description"].as_str().unwrap_or_default();
+        sentence(description.split_once(" — ").map_or(description, |(_, purpose)| purpose))
+    }
+
+    /// A reference to the schema of a message as it is sent.
+    pub(crate) fn message(&mut self, contract: &Contract) -> Value {
+        let name = (contract.name)().into_owned();
+        if !self.generator.definitions().contains_key(&name) {
+            let message = self.message_schema(contract);
+            self.generator.definitions_mut().insert(name.clone(), message);
+        }
+        json!({ "$ref": format!("#/components/schemas/{name}") })
+    }
+
+    fn message_schema(&mut self, contract: &Contract) -> Value {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for (name, is_required, schema) in self.fields(contract) {
+            if is_required {
+                required.push(name);
+            }
+            properties.insert(name.to_owned(), if is_required { schema } else { nullable(schema) });
+        }
+        let example: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
+        json!({
+            "type": "object",
+            "description": self.purpose(contract),
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+            "examples": [example],
+        })
+    }
+
+    /// All of them that the rest of the document refers to, directly or through each other.
+    pub(crate) fn finish(mut self, rest: &Value) -> Map<String, Value> {
+        let mut kept: Map<String, Value> = Map::new();
+        let mut all = self.generator.take_definitions(true);
+        let mut open = vec![rest.to_string()];
+        while let Some(text) = open.pop() {
+            let named: Vec<String> =
+                all.keys().filter(|name| text.contains(&format!("\"#/components/schemas/{name}\""))).cloned().collect();
+            for name in named {
+                let schema = all.remove(&name).expect("its key was just found");
+                open.push(schema.to_string());
+                kept.insert(name, schema);
+            }
+        }
+        kept
+    }
+}
+
+/// The contract of a pattern.
+pub(crate) fn contract(pattern: &str) -> &'static Contract {
+    static ALL: &[Contract] = &CONTRACTS;
+    ALL.iter().find(|contract| contract.pattern == pattern).expect("every pattern has its contract")
+}
+
+/// A field that need not be there may also be `null`.
+fn nullable(mut schema: Value) -> Value {
+    schema["type"] = json!([schema["type"], "null"]);
+    schema
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

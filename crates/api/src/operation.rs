@@ -1,0 +1,81 @@
+//! One row of the gateway's table as an operation of OpenAPI.
+
+use gateway::{Route, Source, Work};
+use serde_json::{Value, json};
+
+use crate::components::{Components, contract};
+use crate::responses::responses;
+
+/// 1 to 255 visible ASCII characters, in quotation marks (RFC 9651) or without.
+const IDEMPOTENCY_KEY: &str = r#"^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#;
+
+/// The operation of a row.
+pub(crate) fn operation(route: &Route, components: &mut Components) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "tags": [tag(route)],
+        "parameters": parameters(route, components),
+        "responses": responses(route, components),
+    });
+    match route.work {
+        Work::Ask(ask) => {
+            let contract = contract(ask.pattern);
+            operation["summary"] = components.purpose(contract).into();
+            operation["x-pattern"] = contract.pattern.into();
+            operation["x-version"] = contract.version.into();
+            if route.source == Source::Body {
+                operation["requestBody"] = body(&components.message(contract));
+            }
+        }
+        Work::Own(own) => operation["summary"] = own.purpose().into(),
+    }
+    if route.guarded {
+        operation["security"] = json!([{ "bearer": [] }]);
+    }
+    operation
+}
+
+/// Unique, because a path and a method are: `POST /orders` is `postOrders`, `GET /orders/{id}` is `getOrdersId`.
+fn operation_id(route: &Route) -> String {
+    let mut id = route.method.to_lowercase();
+    for word in route.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        id.push_str(&word[..1].to_uppercase());
+        id.push_str(&word[1..]);
+    }
+    id
+}
+
+/// The first segment of the path.
+fn tag(route: &Route) -> &'static str {
+    route.path.trim_start_matches('/').split('/').next().unwrap_or_default()
+}
+
+fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    if let (Work::Ask(ask), Source::Address) = (route.work, route.source) {
+        let contract = contract(ask.pattern);
+        let example: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
+        for (name, required, mut schema) in components.fields(contract) {
+            let in_path = route.path.contains(&format!("{{{name}}}"));
+            let place = if in_path { "path" } else { "query" };
+            let words = schema["description"].take();
+            schema.as_object_mut().map(|schema| schema.remove("description"));
+            parameters.push(json!({
+                "name": name, "in": place, "required": in_path || required,
+                "description": words, "schema": schema, "example": example[name],
+            }));
+        }
+    }
+    if route.keyed {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Makes several requests of one caller with this key one, for a day.",
+            "schema": { "type": "string", "pattern": IDEMPOTENCY_KEY },
+        }));
+    }
+    parameters
+}
+
+fn body(message: &Value) -> Value {
+    json!({ "required": true, "content": { "application/json": { "schema": message } } })
+}

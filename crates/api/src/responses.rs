@@ -1,0 +1,81 @@
+//! What an operation can answer: its success, and a problem for every status that its codes have.
+
+use std::collections::BTreeMap;
+
+use contracts::Code;
+use gateway::{Problem, Route, Success, Work, status};
+use serde_json::{Map, Value, json};
+
+use crate::components::{Components, contract};
+
+/// The `responses` of an operation.
+pub(crate) fn responses(route: &Route, components: &mut Components) -> Value {
+    let mut responses = Map::new();
+    let (status, success) = success(route, components);
+    responses.insert(status.to_owned(), success);
+    let problem = components.of::<Problem<'_>>();
+    let words = words(components);
+    for (status, codes) in problems(route) {
+        responses.insert(status.to_string(), failure(status, &codes, &problem, &words));
+    }
+    responses.into()
+}
+
+fn success(route: &Route, components: &mut Components) -> (&'static str, Value) {
+    let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    let mut schema = match route.work {
+        Work::Ask(ask) => components.reply(contract(ask.pattern)),
+        Work::Own(own) => own.schema(components.generator()).to_value(),
+    };
+    let (status, description) = match route.success {
+        Success::Ok => ("200", "Done."),
+        Success::Created => ("201", "Created."),
+        Success::CreatedAt(path) => {
+            headers["Location"] = header(&format!("Where it is: {path} and its id."), true);
+            ("201", "Created.")
+        }
+        Success::Page => {
+            headers["Link"] = header("The next page, with rel=\"next\" (RFC 8288); absent on the last.", false);
+            schema = components.resolve(&schema)["properties"]["items"].clone();
+            ("200", "A page of the list, newest first.")
+        }
+    };
+    let content = json!({ "application/json": { "schema": schema } });
+    (status, json!({ "description": description, "headers": headers, "content": content }))
+}
+
+/// Status → codes: what any row of this kind may answer, and what the pattern's worker may.
+fn problems(route: &Route) -> BTreeMap<u16, Vec<Code>> {
+    let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    let faults = route.pattern().map_or(&[][..], |pattern| contract(pattern).faults);
+    for code in route.codes().into_iter().chain(faults.iter().copied()) {
+        problems.entry(status(code).as_u16()).or_default().push(code);
+    }
+    problems
+}
+
+fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String, String>) -> Value {
+    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let lines: Vec<String> = names.iter().map(|name| format!("- `{name}`: {}", words[*name])).collect();
+    let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    match status {
+        401 => headers["WWW-Authenticate"] = header("What is wanted (RFC 6750).", true),
+        503 => headers["Retry-After"] = header("Seconds after which to try again.", true),
+        _ => {}
+    }
+    let schema = json!({ "allOf": [problem, { "type": "object", "properties": { "code": { "enum": names } } }] });
+    let content = json!({ "application/problem+json": { "schema": schema } });
+    json!({ "description": lines.join("\n"), "headers": headers, "content": content })
+}
+
+/// Code → its sentence.
+fn words(components: &mut Components) -> BTreeMap<String, String> {
+    let code = components.of::<Code>();
+    let all = components.resolve(&code)["oneOf"].as_array().expect("a code is one of several");
+    let text = |value: &Value| value.as_str().expect("every code has a name and a sentence").to_owned();
+    all.iter().map(|one| (text(&one["const"]), text(&one["description"]))).collect()
+}
+
+fn header(description: &str, required: bool) -> Value {
+    json!({ "description": description, "required": required, "schema": { "type": "string" } })
+}
