@@ -124,9 +124,11 @@ fn title(code: Code) -> String {
 pub fn status(code: Code) -> StatusCode {
     match code {
         Code::BadRequest | Code::MalformedJson => StatusCode::BAD_REQUEST,
-        Code::MissingToken | Code::InvalidToken | Code::SessionExpired | Code::InvalidCredentials => {
-            StatusCode::UNAUTHORIZED
-        }
+        Code::MissingToken
+        | Code::InvalidToken
+        | Code::SessionExpired
+        | Code::SessionEnded
+        | Code::InvalidCredentials => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::RouteNotFound | Code::UserNotFound | Code::OrderNotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -161,6 +163,7 @@ pub fn level(code: Code) -> Level {
         | Code::MissingToken
         | Code::InvalidToken
         | Code::SessionExpired
+        | Code::SessionEnded
         | Code::InvalidCredentials
         | Code::PermissionDenied
         | Code::UserNotFound
@@ -180,7 +183,7 @@ pub fn level(code: Code) -> Level {
 /// What a 401 asks for (RFC 6750); a client that sent no token is not told that one was wrong.
 fn challenge(code: Code) -> Option<&'static str> {
     match code {
-        Code::MissingToken | Code::InvalidCredentials => Some(r#"Bearer realm="gateway""#),
+        Code::MissingToken | Code::InvalidCredentials | Code::SessionEnded => Some(r#"Bearer realm="gateway""#),
         Code::InvalidToken => Some(
             r#"Bearer realm="gateway", error="invalid_token", error_description="The access token is not valid here""#,
         ),
@@ -227,13 +230,14 @@ mod tests {
         for (code, challenge) in [
             (Code::MissingToken, "Bearer realm=\"gateway\""),
             (Code::InvalidCredentials, "Bearer realm=\"gateway\""),
+            (Code::SessionEnded, "Bearer realm=\"gateway\""),
             (Code::InvalidToken, "error=\"invalid_token\""),
             (Code::SessionExpired, "expired"),
         ] {
             let (response, _) = problem(Refusal::new(code, "No."));
             let header = response.headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
             assert!(response.status() == 401 && header.contains(challenge), "{header}");
-            assert_eq!(header.contains("error"), !matches!(code, Code::MissingToken | Code::InvalidCredentials));
+            assert_eq!(header.contains("error"), matches!(code, Code::InvalidToken | Code::SessionExpired));
         }
         for code in [Code::ServiceUnavailable, Code::DatabaseUnavailable, Code::BrokerUnavailable, Code::Overloaded] {
             let (response, _) = problem(Refusal::new(code, "No."));

@@ -3,16 +3,22 @@
 //! A new route is a new row; nothing else in the gateway names a path or a pattern.
 
 use contracts::orders::{CreateOrder, GetOrder, ListOrders};
-use contracts::users::{Login, Register, ShowProfile};
+use contracts::users::{Login, Logout, Refresh, Register, ShowProfile};
 
 use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 7] = [
+pub static TABLE: [Route; 13] = [
     Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().secret(),
+    Route::post("/users/refresh").asks::<Refresh>().open().secret(),
+    Route::post("/users/logout").asks::<Logout>().open(),
     Route::get("/users/profile").asks::<ShowProfile>(),
+    Route::get("/users/{id}").asks::<ShowProfile>(),
+    Route::post("/auth/register").asks::<Register>().open().secret().answers(Success::Created),
+    Route::post("/auth/login").asks::<Login>().open().secret(),
+    Route::post("/auth/logout").asks::<Logout>().open(),
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),

@@ -259,6 +259,7 @@ impl<'a> Stack<'a> {
             email: text(&form["email"]),
             password: text(&form["password"]),
             token: text(&answer["tokens"]["access_token"]),
+            refresh_token: text(&answer["tokens"]["refresh_token"]),
             http: self.http.clone(),
         };
         self.keep_secrets_of(&answer);
@@ -270,7 +271,28 @@ impl<'a> Stack<'a> {
         let id = format!("user-{}", Uuid::now_v7());
         let token = token::sign(&token::claims(&id));
         self.keep_secret(&token);
-        Person { id, email: String::new(), password: String::new(), token, http: self.http.clone() }
+        let (email, password, refresh_token) = Default::default();
+        Person { id, email, password, token, refresh_token, http: self.http.clone() }
+    }
+
+    /// Exchanges a refresh token; the answer's tokens must not be logged.
+    #[track_caller]
+    pub fn refresh(&self, refresh_token: &str) -> Answer {
+        let answer = self.http.post("/users/refresh").json(&json!({ "refreshToken": refresh_token })).send();
+        if answer.status == 200 {
+            self.keep_secrets_of(&answer.json());
+        }
+        answer
+    }
+
+    /// Signs a registered person in once more.
+    #[track_caller]
+    pub fn sign_in(&self, person: &Person) -> Person {
+        let credentials = json!({ "email": person.email, "password": person.password });
+        let answer = self.http.post("/users/login").json(&credentials).send().expect(200).json();
+        self.keep_secrets_of(&answer);
+        let token = |name: &str| answer["tokens"][name].as_str().unwrap().to_owned();
+        Person { token: token("access_token"), refresh_token: token("refresh_token"), ..person.clone() }
     }
 
     /// What somebody new would fill in. It must not be logged.
@@ -370,6 +392,8 @@ pub struct Person {
     pub password: String,
     /// An access token.
     pub token: String,
+    /// The refresh token that came with it.
+    pub refresh_token: String,
     http: Http,
 }
 

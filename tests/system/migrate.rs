@@ -2,8 +2,9 @@
 
 use std::process::{Child, Output, Stdio};
 
-use tests::Servers;
+use tests::environment::repository;
 use tests::servers::Database;
+use tests::{Servers, Sql};
 
 fn start(database: &Database, url: &str) -> Child {
     database.migration(url).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -28,10 +29,10 @@ fn six_at_once_on_an_empty_database_all_succeed() {
         }
         // And once more where there is nothing to do.
         assert_current(&start(database, &url).wait_with_output().unwrap());
-        let sql = tests::Sql::open(&url);
+        let sql = Sql::open(&url);
         assert_eq!(sql.count(table), 0);
         let versions: Vec<i32> = sql.column("SELECT version FROM refinery_schema_history ORDER BY version", &[]);
-        let files = std::fs::read_dir(tests::environment::repository().join("sql").join(table)).unwrap().count();
+        let files = std::fs::read_dir(repository().join("sql").join(table)).unwrap().count();
         assert_eq!(versions, (1..=i32::try_from(files).unwrap()).collect::<Vec<_>>(), "each file was applied once");
         drop(sql);
         database.remove(&name);
@@ -49,4 +50,26 @@ fn without_its_database_it_fails_and_says_so() {
             assert!(said.contains("database"), "{said}");
         }
     }
+}
+
+#[test]
+fn a_refresh_token_given_out_by_the_first_schema_stays_good() {
+    let servers = Servers::shared();
+    let name = format!("migrate_tokens_{}", std::process::id());
+    let db = Sql::open(&servers.users.make_empty(&name));
+    let migration = |file: &str| std::fs::read_to_string(repository().join("sql/users").join(file)).unwrap();
+    db.execute(&migration("V1__users.sql"));
+    db.execute(
+        "INSERT INTO users (id, email, email_key, password_hash, first_name, last_name)
+         VALUES ('00000000-0000-7000-8000-000000000000', 'a@b.co', 'a@b.co', '', 'Ann', 'Lee');
+         INSERT INTO refresh_tokens (token_hash, user_id, expires_at)
+         SELECT sha256(n::text::bytea), id, now() + interval '1 day' FROM users, generate_series(1, 3) AS n",
+    );
+    db.execute(&migration("V2__sessions.sql"));
+    let good = "SELECT count(*) FROM refresh_tokens JOIN sessions ON sessions.id = session_id
+        WHERE token_hash IN (sha256('1'), sha256('2'), sha256('3')) AND expires_at > now()";
+    assert_eq!(db.value::<i64>(good, &[]), 3);
+    assert_eq!(db.count("sessions"), 3, "each is a session of its own");
+    drop(db);
+    servers.users.remove(&name);
 }

@@ -35,6 +35,8 @@ pub enum Code {
     InvalidToken,
     /// The access token was good once and has expired.
     SessionExpired,
+    /// The refresh token is unknown, or was used before, or its session has ended.
+    SessionEnded,
     /// E-mail address and password do not belong together.
     InvalidCredentials,
     /// The caller may not do this.
@@ -80,6 +82,7 @@ impl Code {
             Self::MissingToken => "missing_token",
             Self::InvalidToken => "invalid_token",
             Self::SessionExpired => "session_expired",
+            Self::SessionEnded => "session_ended",
             Self::InvalidCredentials => "invalid_credentials",
             Self::PermissionDenied => "permission_denied",
             Self::UserNotFound => "user_not_found",

@@ -20,7 +20,7 @@ pub use input::{Field, Fields, Input};
 pub use instant::Instant;
 pub use page::{Cursor, PageSize};
 pub use price::Price;
-pub use text::{Email, Password, PersonName, Text};
+pub use text::{Email, Password, PersonName, RefreshToken, Text, UserId};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,9 +53,11 @@ pub trait Request: JsonSchema + Sized {
 }
 
 /// Every request of the system.
-pub const CONTRACTS: [Contract; 6] = [
+pub const CONTRACTS: [Contract; 8] = [
     Contract::of::<users::Register>(),
     Contract::of::<users::Login>(),
+    Contract::of::<users::Refresh>(),
+    Contract::of::<users::Logout>(),
     Contract::of::<users::ShowProfile>(),
     Contract::of::<orders::CreateOrder>(),
     Contract::of::<orders::ListOrders>(),

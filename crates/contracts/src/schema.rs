@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, Text};
+use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, RefreshToken, Text, UserId};
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -37,6 +37,12 @@ schema!([const MIN: usize] Password<MIN>, "Password", {
 });
 schema!([] Email, "Email", {
     "type": "string", "format": "email", "maxLength": 100
+});
+schema!([] RefreshToken, "RefreshToken", {
+    "type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL, "writeOnly": true
+});
+schema!([] UserId, "UserId", {
+    "type": ["string", "integer"], "minLength": 1, "maxLength": 128, "minimum": 0
 });
 schema!([] PersonName, "PersonName", {
     // As a pattern it would need Unicode's properties, which many a validator does not know.

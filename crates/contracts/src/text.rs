@@ -85,6 +85,47 @@ impl<const MIN: usize> Field for Password<MIN> {
     }
 }
 
+/// A refresh token as a client sends it back: 1 to 256 characters, whatever they are. Its `Debug` shows nothing.
+#[derive(Clone)]
+pub struct RefreshToken(String);
+
+impl RefreshToken {
+    /// The token itself: for its hash, never for a log.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for RefreshToken {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text = string(value)?;
+        length(&text, 1, 256)?;
+        Ok(Self(text))
+    }
+}
+
+/// The id of a user as whoever issued the token writes it: 1 to 128 characters, or a whole number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for UserId {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        if value.get().bytes().all(|b| b.is_ascii_digit()) {
+            return Ok(Self(value.get().to_owned()));
+        }
+        let text = string(value)?;
+        length(&text, 1, 128)?;
+        Ok(Self(text))
+    }
+}
+
 /// A first or last name: 2 to 50 letters, marks, spaces, `'`, `’`, `-`, `.` of any script, with a letter among them.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -118,6 +159,12 @@ fn redacted(f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl<const MIN: usize> fmt::Debug for Password<MIN> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        redacted(f)
+    }
+}
+
+impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         redacted(f)
     }
@@ -211,8 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn a_user_is_known_by_text_or_by_number() {
+        assert_eq!(read::<UserId>("a|b").unwrap().as_str(), "a|b");
+        assert_eq!(UserId::read(serde_json::from_str("7").unwrap()).unwrap().as_str(), "7");
+        for bad in ["-7", "7.0", "true", r#""""#] {
+            assert!(UserId::read(serde_json::from_str(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_secret_does_not_show_in_debug_output() {
         let password: Password<8> = read("correct horse").unwrap();
         assert!(!format!("{password:?}").contains("horse"));
+        let token: RefreshToken = read("0123456789abcdef").unwrap();
+        assert!(!format!("{token:?}").contains("0123"));
     }
 }

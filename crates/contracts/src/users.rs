@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Code, Email, Fields, Instant, Password, PersonName, Request};
+use crate::{Code, Email, Fields, Instant, Password, PersonName, RefreshToken, Request, UserId};
 
 /// `users.register` — opens an account and signs its owner in.
 #[derive(Debug, JsonSchema)]
@@ -59,19 +59,66 @@ impl Request for Login {
     }
 }
 
+/// `users.refresh` — exchanges a refresh token for new tokens; each serves once.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Refresh {
+    /// Whose session it should be, if the client says so.
+    pub user_id: Option<Uuid>,
+    /// The token that came last.
+    pub refresh_token: RefreshToken,
+}
+
+impl Request for Refresh {
+    const PATTERN: &'static str = "users.refresh";
+    const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"userId": "0190a000-0000-7000-8000-000000000001", "refreshToken": "5f8a3c0e9d7b4a6182f0c3e5b7d9a1f4c6e8b0d2f4a6c8e0b2d4f6a8c0e2b4d6"}"#;
+    const FAULTS: &'static [Code] = &[Code::SessionEnded, Code::Overloaded];
+    type Reply = Refreshed;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        let user_id = input.optional("userId");
+        let refresh_token = input.required("refreshToken");
+        Some(Self { user_id: user_id?, refresh_token: refresh_token? })
+    }
+}
+
+/// `users.logout` — ends the session that a refresh token belongs to.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Logout {
+    /// Any token of the session, new or old.
+    pub refresh_token: RefreshToken,
+}
+
+impl Request for Logout {
+    const PATTERN: &'static str = "users.logout";
+    const SAFE: bool = false;
+    const EXAMPLE: &'static str =
+        r#"{"refreshToken": "5f8a3c0e9d7b4a6182f0c3e5b7d9a1f4c6e8b0d2f4a6c8e0b2d4f6a8c0e2b4d6"}"#;
+    type Reply = SignedOut;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { refresh_token: input.required("refreshToken")? })
+    }
+}
+
 /// `users.profile` — shows the caller's own account.
 #[derive(Debug, JsonSchema)]
-pub struct ShowProfile;
+pub struct ShowProfile {
+    /// The account asked for; the caller's when left out, and no other is shown.
+    pub id: Option<UserId>,
+}
 
 impl Request for ShowProfile {
     const PATTERN: &'static str = "users.profile";
     const SAFE: bool = true;
-    const EXAMPLE: &'static str = "{}";
-    const FAULTS: &'static [Code] = &[Code::UserNotFound];
+    const EXAMPLE: &'static str = r#"{"id": "0190a000-0000-7000-8000-000000000001"}"#;
+    const FAULTS: &'static [Code] = &[Code::PermissionDenied, Code::UserNotFound];
     type Reply = Profile;
 
-    fn read(_: &mut impl Fields) -> Option<Self> {
-        Some(Self)
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { id: input.optional("id")? })
     }
 }
 
@@ -84,8 +131,34 @@ pub struct SignedIn {
     pub user: User,
 }
 
-/// An access token and the refresh token it came with.
+/// The answer to refresh. The tokens are there twice, for clients differ in where they look for them.
 #[derive(Serialize, JsonSchema)]
+pub struct Refreshed {
+    /// As in `tokens`.
+    pub access_token: String,
+    /// As in `tokens`.
+    pub refresh_token: String,
+    /// As register and login answer.
+    #[serde(flatten)]
+    pub signed_in: SignedIn,
+}
+
+impl From<SignedIn> for Refreshed {
+    fn from(signed_in: SignedIn) -> Self {
+        let Tokens { access_token, refresh_token } = signed_in.tokens.clone();
+        Self { access_token, refresh_token, signed_in }
+    }
+}
+
+/// The answer to logout.
+#[derive(Serialize, JsonSchema)]
+pub struct SignedOut {
+    /// Always true: a session that was gone before is gone all the same.
+    pub success: bool,
+}
+
+/// An access token and the refresh token it came with.
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct Tokens {
     /// A JWT for the `Authorization: Bearer` header, good for minutes.
     pub access_token: String,

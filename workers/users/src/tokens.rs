@@ -1,8 +1,7 @@
-//! Makes tokens: access tokens that the gateway verifies by signature alone, and opaque refresh tokens.
+//! Makes access tokens, which the gateway verifies by their signature alone.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use contracts::users;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use process::{Section, SettingError};
 use serde::{Deserialize, Serialize};
@@ -19,8 +18,13 @@ pub struct TokenSettings {
     private_key_file: String,
     /// How long an access token is good, in seconds.
     ttl_s: u64,
-    /// How long a refresh token is good, in seconds.
+    /// How long a refresh token is good, in seconds; so a session that is not used ends after this time.
     refresh_ttl_s: u32,
+    /// How long a refresh token that was used still leads to its successor, in seconds, for two tabs that refresh at once
+    /// and for answers that were lost. Later it ends the session.
+    refresh_grace_s: u32,
+    /// How long a session lasts however much it is used, in seconds.
+    session_ttl_s: u32,
     /// Who issues: the `iss` of access tokens. The gateway must be told the same.
     issuer: String,
     /// For whom: their `aud`. The gateway must be told the same.
@@ -33,6 +37,8 @@ impl Default for TokenSettings {
             private_key_file: String::new(),
             ttl_s: 15 * 60,
             refresh_ttl_s: 7 * 24 * 60 * 60,
+            refresh_grace_s: 10,
+            session_ttl_s: 30 * 24 * 60 * 60,
             issuer: "users".into(),
             audience: "gateway".into(),
         }
@@ -46,8 +52,13 @@ impl Section for TokenSettings {
         if self.private_key_file.is_empty() {
             return Err(("private_key_file", format!("must name a PEM file with an Ed25519 key: {HOW_TO_MAKE_A_KEY}")));
         }
-        if self.ttl_s == 0 {
-            return Err(("ttl_s", "must be at least 1".into()));
+        for (key, seconds) in [("ttl_s", self.ttl_s), ("refresh_ttl_s", self.refresh_ttl_s.into())] {
+            if seconds == 0 {
+                return Err((key, "must be at least 1".into()));
+            }
+        }
+        if self.session_ttl_s < self.refresh_ttl_s {
+            return Err(("session_ttl_s", "must be at least USERS_TOKEN_REFRESH_TTL_S".into()));
         }
         Ok(())
     }
@@ -83,8 +94,8 @@ impl Tokens {
         Ok(Self { key, settings })
     }
 
-    /// A new pair for a user.
-    pub fn issue(&self, user: Uuid, email: &str) -> Result<users::Tokens, Failure> {
+    /// A new access token for a user.
+    pub fn access_token(&self, user: Uuid, email: &str) -> Result<String, Failure> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::broken)?.as_secs();
         let claims = Claims {
             iss: &self.settings.issuer,
@@ -95,24 +106,21 @@ impl Tokens {
             exp: iat + self.settings.ttl_s,
             jti: Uuid::now_v7(),
         };
-        let access_token =
-            jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key).map_err(Failure::broken)?;
-        Ok(users::Tokens { access_token, refresh_token: refresh_token()? })
+        jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key).map_err(Failure::broken)
     }
 
-    /// How long a refresh token is good, in seconds.
-    pub fn refresh_seconds(&self) -> i64 {
+    /// How long a session lasts that is not used, in seconds.
+    pub fn idle_seconds(&self) -> i64 {
         self.settings.refresh_ttl_s.into()
     }
-}
 
-/// 256 bits from the operating system, in hexadecimal.
-fn refresh_token() -> Result<String, Failure> {
-    use std::fmt::Write;
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(|error| Failure::broken(error.to_string()))?;
-    Ok(secret.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    /// How long a session lasts at most, in seconds.
+    pub fn session_seconds(&self) -> i64 {
+        self.settings.session_ttl_s.into()
+    }
+
+    /// How long a used refresh token still leads to its successor, in seconds.
+    pub fn grace_seconds(&self) -> i64 {
+        self.settings.refresh_grace_s.into()
+    }
 }

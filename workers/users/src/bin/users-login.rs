@@ -16,11 +16,11 @@ async fn main() -> ExitCode {
 }
 
 async fn login(call: Call<Login>, accounts: &Accounts) -> Result<SignedIn, Failure> {
-    let row = accounts.db.row(FIND, &[&call.data.email.key()]).await?;
+    let row = accounts.sessions.db.row(FIND, &[&call.data.email.key()]).await?;
     let kept: Option<&str> = row.as_ref().map(|row| row.get("password_hash"));
     let right = accounts.passwords.check(call.data.password.reveal(), kept).await?;
     match row {
-        Some(row) if right => accounts.sign_in(user(&row)).await,
+        Some(row) if right => accounts.sessions.open_for(user(&row), call.id).await,
         _ => Err(Failure::answer(Code::InvalidCredentials, "E-mail address and password do not match.")),
     }
 }

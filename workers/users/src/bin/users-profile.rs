@@ -16,8 +16,12 @@ async fn main() -> ExitCode {
 }
 
 async fn profile(call: Call<ShowProfile>, db: &Db) -> Result<Profile, Failure> {
+    let caller = call.caller()?;
+    if call.data.id.as_ref().is_some_and(|id| id.as_str() != caller) {
+        return Err(Failure::answer(Code::PermissionDenied, "This account belongs to somebody else."));
+    }
     // A caller from another issuer may well have an id that is no UUID: then there is no such user here.
-    let id = Uuid::try_parse(call.caller()?).map_err(|_| unknown())?;
+    let id = Uuid::try_parse(caller).map_err(|_| unknown())?;
     let row = db.row(FIND, &[&id]).await?.ok_or_else(unknown)?;
     Ok(Profile { user: user(&row), is_active: row.get("is_active"), created_at: Instant(row.get("created_at")) })
 }

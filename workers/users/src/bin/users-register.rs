@@ -4,21 +4,27 @@ use std::process::ExitCode;
 
 use contracts::users::{Register, SignedIn};
 use contracts::{Code, Invalid};
-use users::{Accounts, user};
+use users::{Accounts, Secret, prune_sessions, user};
 use worker::{Call, Failure};
 
-/// Opens the account and keeps its first refresh token, both or neither; no row when this request did so before, or
+/// Opens the account and its first session, both or neither; no row when this request did so before, or
 /// the address is taken.
-const OPEN: &str = "WITH opened AS (
+const OPEN: &str = concat!(
+    "WITH ",
+    prune_sessions!(),
+    ", opened AS (
         INSERT INTO users (id, email, email_key, password_hash, first_name, last_name)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING
         RETURNING id, email, first_name, last_name
+     ), session AS (
+        INSERT INTO sessions (id, user_id, expires_at)
+        SELECT id, id, now() + $8::bigint * interval '1 second' FROM opened
      ), kept AS (
-        INSERT INTO refresh_tokens (token_hash, user_id, expires_at)
-        SELECT sha256($7), id, now() + $8::bigint * interval '1 second' FROM opened
+        INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM opened
      )
-     SELECT * FROM opened";
+     SELECT * FROM opened"
+);
 
 /// The account this very request opened when it was delivered before.
 const FIND_OWN: &str = "SELECT id, email, first_name, last_name FROM users WHERE id = $1 AND email_key = $2";
@@ -29,21 +35,21 @@ async fn main() -> ExitCode {
 }
 
 async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn, Failure> {
+    let Accounts { passwords, sessions } = accounts;
     let Register { email, password, first_name, last_name } = &call.data;
-    accounts.passwords.accept(password.reveal()).map_err(|problem| Invalid::field("password", problem))?;
-    let hash = accounts.passwords.hash(password.reveal()).await?;
-    let (key, tokens) = (email.key(), accounts.tokens.issue(call.id, email.as_str())?);
-    let (secret, seconds) = (tokens.refresh_token.as_bytes(), accounts.tokens.refresh_seconds());
+    passwords.accept(password.reveal()).map_err(|problem| Invalid::field("password", problem))?;
+    let (key, hash) = (email.key(), passwords.hash(password.reveal()).await?);
+    let (secret, seconds) = (Secret::random()?, sessions.tokens.idle_seconds());
     let (first_name, last_name) = (first_name.as_str(), last_name.as_str());
-    let opened = accounts
+    let opened = sessions
         .db
-        .row(OPEN, &[&call.id, &email.as_str(), &key, &hash, &first_name, &last_name, &secret, &seconds])
+        .row(OPEN, &[&call.id, &email.as_str(), &key, &hash, &first_name, &last_name, &secret.hash(), &seconds])
         .await?;
     if let Some(row) = opened {
-        return Ok(SignedIn { tokens, user: user(&row) });
+        return sessions.signed_in(user(&row), secret);
     }
-    let own = accounts.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
-    accounts.sign_in(user(&own)).await
+    let own = sessions.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
+    sessions.open_for(user(&own), call.id).await
 }
 
 fn taken() -> Failure {

@@ -1,0 +1,117 @@
+//! `users.refresh` — exchanges a refresh token for new tokens. Each is good once; one that comes again ends its session.
+//!
+//! Two tabs that refresh at once send the same token, and so does a client whose answer was lost: for a few seconds a
+//! token that was used leads to the same newest token as its first use did. The family never branches, so a thief and the
+//! owner cannot both go on: the later of them comes with an old token, and the session ends for both.
+
+use std::process::ExitCode;
+
+use contracts::Code;
+use contracts::users::{Refresh, Refreshed};
+use users::{Secret, Sessions, prune_sessions, salt, user};
+use uuid::Uuid;
+use worker::db::Row;
+use worker::{Call, Failure};
+
+/// Replaces a token that was not used yet and keeps its successor. The session is locked first, as its deletion does
+/// it, so that these never wait for each other in a circle. Tokens that were used longer ago than a session may lie idle
+/// are forgotten: an unused one of that age would be refused as well. Salts go as soon as they have served, so that an old
+/// token and a copy of the database do not make a good one.
+const ROTATE: &str = concat!(
+    "WITH ",
+    prune_sessions!(),
+    ", session AS MATERIALIZED (
+        SELECT sessions.id AS session_id, sessions.started_at, users.id, email, first_name, last_name
+        FROM refresh_tokens
+        JOIN sessions ON sessions.id = session_id AND expires_at > now()
+        JOIN users ON users.id = user_id AND is_active
+        WHERE token_hash = $1 AND replaced_at IS NULL AND user_id = coalesce($2, user_id)
+        FOR NO KEY UPDATE OF sessions
+     ), used AS (
+        UPDATE refresh_tokens SET replaced_at = now(), replaced_by = $3, salt = $4
+        FROM session WHERE token_hash = $1 AND replaced_at IS NULL
+        RETURNING session.*
+     ), kept AS (
+        INSERT INTO refresh_tokens (token_hash, session_id) SELECT $5, session_id FROM used
+     ), prolonged AS (
+        UPDATE sessions SET expires_at = least(
+            now() + $6::bigint * interval '1 second', used.started_at + $7::bigint * interval '1 second')
+        FROM used WHERE sessions.id = used.session_id
+     ), forgotten AS (
+        DELETE FROM refresh_tokens USING used
+        WHERE refresh_tokens.session_id = used.session_id
+            AND refresh_tokens.replaced_at < now() - $6::bigint * interval '1 second'
+     ), emptied AS (
+        UPDATE refresh_tokens SET salt = '' FROM used
+        WHERE refresh_tokens.session_id = used.session_id AND refresh_tokens.salt <> ''
+            AND refresh_tokens.replaced_at < now() - $8::bigint * interval '1 second'
+            AND refresh_tokens.replaced_at >= now() - $6::bigint * interval '1 second'
+     )
+     SELECT * FROM used"
+);
+
+/// What became of a token that cannot be replaced.
+const FOLLOW: &str = "SELECT session_id, salt, users.id, email, first_name, last_name,
+        replaced_by = $3 OR replaced_at > now() - $4::bigint * interval '1 second' AS again_at_once
+     FROM refresh_tokens
+     JOIN sessions ON sessions.id = session_id AND expires_at > now()
+     JOIN users ON users.id = user_id AND is_active
+     WHERE token_hash = $1 AND user_id = coalesce($2, user_id)";
+
+const END: &str = "DELETE FROM sessions WHERE id = $1";
+
+/// A session is not refreshed more often than this within the grace period, save by a client that has gone wild.
+const LONGEST_CHAIN: usize = 100;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    worker::serve(refresh).await
+}
+
+async fn refresh(call: Call<Refresh>, sessions: &Sessions) -> Result<Refreshed, Failure> {
+    let token = Secret::from(&call.data.refresh_token);
+    let (salt, user_id) = (salt()?, call.data.user_id);
+    let next = token.next(&salt);
+    let tokens = &sessions.tokens;
+    let (idle, longest, grace) = (tokens.idle_seconds(), tokens.session_seconds(), tokens.grace_seconds());
+    let used = sessions
+        .db
+        .row(ROTATE, &[&token.hash(), &user_id, &call.id, &salt, &next.hash(), &idle, &longest, &grace])
+        .await?;
+    match used {
+        Some(row) => Ok(sessions.signed_in(user(&row), next)?.into()),
+        None => follow(token, user_id, call.id, sessions).await,
+    }
+}
+
+/// Follows a used token to the newest of its family, as far as each was used only just now.
+async fn follow(
+    token: Secret,
+    user_id: Option<Uuid>,
+    request: Uuid,
+    sessions: &Sessions,
+) -> Result<Refreshed, Failure> {
+    let grace = sessions.tokens.grace_seconds();
+    let mut token = token;
+    for _ in 0..LONGEST_CHAIN {
+        let row = sessions.db.row(FOLLOW, &[&token.hash(), &user_id, &request, &grace]).await?.ok_or_else(ended)?;
+        match (row.get::<_, Option<Vec<u8>>>("salt"), row.get::<_, Option<bool>>("again_at_once")) {
+            (None, _) => return Ok(sessions.signed_in(user(&row), token)?.into()),
+            (Some(salt), Some(true)) => token = token.next(&salt),
+            (Some(_), _) => return Err(end(&row, sessions).await?),
+        }
+    }
+    Err(Failure::answer(Code::Overloaded, "This session is being refreshed too often. Nothing was done."))
+}
+
+/// Somebody has a token that was used before, and nobody can say who is the thief.
+async fn end(row: &Row, sessions: &Sessions) -> Result<Failure, Failure> {
+    let (session, user_id): (Uuid, Uuid) = (row.get("session_id"), row.get("id"));
+    sessions.db.rows(END, &[&session]).await?;
+    tracing::warn!(%session, %user_id, "a refresh token was used again: its session is ended");
+    Ok(ended())
+}
+
+fn ended() -> Failure {
+    Failure::answer(Code::SessionEnded, "This session has ended. Sign in again.")
+}
