@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::marks::{RequestId, X_REQUEST_ID};
 use crate::problem::Refusal;
 use crate::server::Answer;
-use crate::{Body, own};
+use crate::{Body, own, system};
 
 /// Answers probes.
 pub struct Admin {
@@ -56,7 +56,9 @@ impl Admin {
     }
 
     async fn readiness(&self) -> Readiness {
-        let patterns = own::workers(&self.asker).await;
+        let queues = system::queues(&self.asker).await;
+        let patterns: BTreeMap<_, _> =
+            queues.into_iter().map(|(pattern, queue)| (pattern, queue.map(|queue| queue.consumers))).collect();
         let (broker, draining) = (self.asker.is_connected(), self.stop.is_asked());
         let served = patterns.values().all(|consumers| consumers.is_some_and(|count| count > 0));
         Readiness { ready: broker && served && !draining, draining, broker, patterns }

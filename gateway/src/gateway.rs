@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Asker, Deadline, Meta};
+use bus::{AskError, Asker, Deadline, Meta};
 use contracts::Code;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
@@ -79,7 +79,7 @@ impl Gateway {
             Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body).await,
             Work::Own(own) => {
                 let _in_flight = row.enter()?;
-                Ok(own::show(own, &self.asker).await)
+                Ok(own::show(own, &self.asker, &self.router).await)
             }
         }
     }
@@ -116,7 +116,12 @@ impl Gateway {
             traceparent: traceparent(headers),
             deadline: Deadline::after(self.patience),
         };
-        match self.asker.ask(ask.pattern, data, &meta).await {
+        let asked = Instant::now();
+        let answer = self.asker.ask(ask.pattern, data, &meta).await;
+        if !matches!(answer, Err(AskError::NotConnected | AskError::NobodyServes)) {
+            row.count(asked.elapsed());
+        }
+        match answer {
             Ok(Ok(reply)) => reply::success(route, &call.head.uri, reply),
             Ok(Err(fault)) => Err(fault.into()),
             Err(error) => Err(reply::failure(error, ask.safe)),

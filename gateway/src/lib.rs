@@ -14,6 +14,7 @@ mod incoming;
 mod input;
 mod journal;
 mod marks;
+mod meter;
 mod own;
 mod problem;
 mod refused;
@@ -24,18 +25,19 @@ pub mod routes;
 mod run;
 mod server;
 mod settings;
+mod system;
 mod verified;
 mod wire;
 
 pub use admin::Admin;
 pub use connection::Terms;
 pub use gateway::Gateway;
-pub use own::System;
 pub use problem::{Problem, level, status};
 pub use route::{Address, Ask, Own, Route, Source, Success, Work};
 pub use run::run;
 pub use server::{Answer, serve};
 pub use settings::{AuthMode, GatewaySettings};
+pub use system::System;
 
 /// The body of a response: one piece, in memory.
 pub(crate) type Body = http_body_util::Full<hyper::body::Bytes>;

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contracts::Code;
 use hyper::header::HeaderValue;
 use matchit::{InsertError, Params};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::meter::Meter;
 use crate::problem::Refusal;
 use crate::route::Route;
 
 /// The table, ready for look-ups.
 pub(crate) struct Router {
     paths: matchit::Router<Place>,
+    lanes: HashMap<&'static str, Lane>,
 }
 
 /// One path with the rows that serve it.
@@ -30,19 +33,26 @@ pub(crate) struct Row {
     lane: Lane,
 }
 
-/// Bounds the requests of one pattern that are in flight, so that a slow one does not use up what the others need.
+/// What the rows of one pattern share.
 #[derive(Clone)]
-struct Lane(Arc<Semaphore>);
+struct Lane {
+    /// Bounds the requests in flight, so that a slow pattern does not use up what the others need.
+    room: Arc<Semaphore>,
+    meter: Arc<Meter>,
+}
 
 impl Router {
     /// Lays the table out. Fails when two rows contradict each other, which a test finds long before.
     pub(crate) fn new(table: &'static [Route], in_flight_per_pattern: usize) -> Result<Self, InsertError> {
-        let mut lanes: HashMap<&str, Lane> = HashMap::new();
+        let mut lanes: HashMap<&'static str, Lane> = HashMap::new();
         let mut places: Vec<(&str, Vec<Row>)> = Vec::new();
         for route in table {
             // What the gateway answers itself shares one lane.
             let pattern = route.pattern().unwrap_or_default();
-            let lane = lanes.entry(pattern).or_insert_with(|| Lane(Arc::new(Semaphore::new(in_flight_per_pattern))));
+            let lane = lanes.entry(pattern).or_insert_with(|| Lane {
+                room: Arc::new(Semaphore::new(in_flight_per_pattern)),
+                meter: Arc::new(Meter::new()),
+            });
             let row = Row { route, lane: lane.clone() };
             match places.iter_mut().find(|(path, _)| *path == route.path) {
                 Some((_, rows)) => rows.push(row),
@@ -53,7 +63,12 @@ impl Router {
         for (path, rows) in places {
             paths.insert(path, Place { allow: allow(&rows), rows })?;
         }
-        Ok(Self { paths })
+        Ok(Self { paths, lanes })
+    }
+
+    /// What passes through a pattern, if a row asks it.
+    pub(crate) fn meter(&self, pattern: &str) -> Option<&Meter> {
+        self.lanes.get(pattern).map(|lane| &*lane.meter)
     }
 
     /// The path's place and the values of its parameters.
@@ -76,9 +91,14 @@ impl Place {
 impl Row {
     /// Takes one of the pattern's places in flight; it is given back on drop.
     pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.lane.0.try_acquire().map_err(|_| {
+        self.lane.room.try_acquire().map_err(|_| {
             Refusal::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
         })
+    }
+
+    /// Counts a request of the pattern that took this long.
+    pub(crate) fn count(&self, took: Duration) {
+        self.lane.meter.count(took);
     }
 }
 

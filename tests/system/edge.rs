@@ -110,20 +110,6 @@ fn head_answers_like_get_without_the_body() {
 }
 
 #[test]
-fn the_live_topology_shows_how_many_serve_each_pattern() {
-    let stack = Stack::plan().without("orders-list").start();
-    assert_eq!(stack.http.get("/system").send().outcome(), (401, "missing_token".into()));
-    let workers = |pattern: &str| {
-        let system = stack.somebody().get("/system").send().expect(200).json();
-        let row = system["patterns"].as_array().unwrap().iter().find(|row| row["pattern"] == pattern).cloned();
-        row.unwrap()["workers"].clone()
-    };
-    assert_eq!((workers("orders.get"), workers("orders.list")), (1.into(), 0.into()));
-    stack.launch("orders-list");
-    wait_until("the new worker was seen", seconds(5), || workers("orders.list") == 1);
-}
-
-#[test]
 fn readiness_names_the_patterns_that_nobody_serves() {
     let stack = Stack::plan().without("orders-get").copies("orders-list", 2).start();
     stack.admin.get("/livez").send().expect(200);

@@ -20,4 +20,5 @@ mod scaling;
 mod sessions;
 mod settings;
 mod tokens;
+mod topology;
 mod truth;

@@ -19,11 +19,11 @@ use tokio::time::timeout;
 
 use crate::connection::{Broker, Error, Line, in_time, send};
 use crate::packet::{RequestPacket, decode_reply};
-use crate::{Backoff, Meta, topology};
+use crate::{Backoff, Depth, Meta, topology};
 
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
-/// How long a count of consumers is believed. Asking the broker takes 0.3 ms.
-const CONSUMERS_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
+/// How long a queue's state is believed. Asking the broker takes 0.3 ms.
+const STATE_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,17 +105,17 @@ impl Asker {
     /// Sends one request and waits for its reply, at most until its deadline.
     pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
         let session = self.session()?;
-        match timeout(meta.deadline.remaining(), session.consumers(pattern)).await {
-            Ok(Ok(1..)) => session.ask(pattern, data, meta).await,
-            Ok(Ok(0)) => Err(AskError::NobodyServes),
+        match timeout(meta.deadline.remaining(), session.queue(pattern)).await {
+            Ok(Ok(Depth { consumers: 1.., .. })) => session.ask(pattern, data, meta).await,
+            Ok(Ok(_)) => Err(AskError::NobodyServes),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(AskError::NotConnected),
         }
     }
 
-    /// How many processes serve a pattern, as of at most 100 ms ago.
-    pub async fn consumers(&self, pattern: &str) -> Result<u32, AskError> {
-        self.session()?.consumers(pattern).await
+    /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
+    pub async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
+        self.session()?.queue(pattern).await
     }
 
     /// Whether there is a connection to the broker that it does not block.
@@ -229,8 +229,8 @@ impl Session {
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
-    async fn consumers(&self, pattern: &str) -> Result<u32, AskError> {
-        self.census.consumers(&self.line, pattern).await
+    async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
+        self.census.queue(&self.line, pattern).await
     }
 }
 
@@ -246,45 +246,45 @@ impl Drop for Forget<'_> {
     }
 }
 
-/// Knows how many consumers each pattern has. A durable queue without consumers takes messages as gladly as any other,
+/// Knows the state of each pattern's queue. A durable queue without consumers takes messages as gladly as any other,
 /// so `mandatory` would not tell; a passive declaration does.
 #[derive(Default)]
 struct Census {
-    counted: Mutex<HashMap<String, (Instant, u32)>>,
+    counted: Mutex<HashMap<String, (Instant, Depth)>>,
     channel: tokio::sync::Mutex<Option<Channel>>,
 }
 
 impl Census {
-    async fn consumers(&self, line: &Line, pattern: &str) -> Result<u32, AskError> {
-        if let Some(count) = self.believed(pattern) {
-            return Ok(count);
+    async fn queue(&self, line: &Line, pattern: &str) -> Result<Depth, AskError> {
+        if let Some(state) = self.believed(pattern) {
+            return Ok(state);
         }
         let mut channel = self.channel.lock().await;
         // Somebody else may have asked while we waited for the channel.
-        if let Some(count) = self.believed(pattern) {
-            return Ok(count);
+        if let Some(state) = self.believed(pattern) {
+            return Ok(state);
         }
-        let count = Self::count(&mut channel, line, pattern).await.map_err(|_| AskError::NotConnected)?;
+        let state = Self::count(&mut channel, line, pattern).await.map_err(|_| AskError::NotConnected)?;
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.insert(pattern.to_owned(), (Instant::now(), count));
-        Ok(count)
+        counted.insert(pattern.to_owned(), (Instant::now(), state));
+        Ok(state)
     }
 
-    fn believed(&self, pattern: &str) -> Option<u32> {
+    fn believed(&self, pattern: &str) -> Option<Depth> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.get(pattern).filter(|(at, _)| at.elapsed() < CONSUMERS_BELIEVED).map(|(_, count)| *count)
+        counted.get(pattern).filter(|(at, _)| at.elapsed() < STATE_BELIEVED).map(|(_, state)| *state)
     }
 
     /// Asks on a channel of its own, for asking about a queue that does not exist closes it.
-    async fn count(channel: &mut Option<Channel>, line: &Line, pattern: &str) -> Result<u32, Error> {
+    async fn count(channel: &mut Option<Channel>, line: &Line, pattern: &str) -> Result<Depth, Error> {
         let open = match channel.take() {
             Some(open) => open,
             None => line.channel().await?,
         };
-        let count = topology::consumers(&open, pattern).await?;
-        if count.is_some() {
+        let state = topology::depth(&open, pattern).await?;
+        if state.is_some() {
             *channel = Some(open);
         }
-        Ok(count.unwrap_or(0))
+        Ok(state.unwrap_or_default())
     }
 }

@@ -21,3 +21,4 @@ pub use deadline::Deadline;
 pub use deliveries::{Deliveries, Delivery};
 pub use meta::Meta;
 pub use packet::{RequestPacket, encode_fault, encode_response};
+pub use topology::Depth;

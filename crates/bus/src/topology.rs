@@ -31,13 +31,22 @@ pub(crate) async fn declare_request_queue(channel: &Channel, pattern: &str) -> R
     in_time(binding).await
 }
 
-/// How many consumers a queue has; `None` when there is no such queue, which also closes the channel.
-pub(crate) async fn consumers(channel: &Channel, queue: &str) -> Result<Option<u32>, Error> {
+/// What a passive declaration tells of a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages that no consumer has.
+    pub waiting: u32,
+    /// Consumers.
+    pub consumers: u32,
+}
+
+/// How full a queue is and who consumes it; `None` when there is no such queue, which also closes the channel.
+pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth>, Error> {
     const NOT_FOUND: u16 = 404;
     let declaring =
         channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
     match in_time(declaring).await {
-        Ok(queue) => Ok(Some(queue.consumer_count())),
+        Ok(queue) => Ok(Some(Depth { waiting: queue.message_count(), consumers: queue.consumer_count() })),
         Err(Error::Amqp(error)) => match error.kind() {
             lapin::ErrorKind::ProtocolError(refusal) if refusal.get_id() == NOT_FOUND => Ok(None),
             _ => Err(error.into()),
