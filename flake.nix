@@ -30,7 +30,6 @@
         ./workers
         ./sql
         ./tests
-        ./docs/api
       ];
       stack = [
         ./process-compose.yaml
@@ -64,6 +63,7 @@
             pkgs.curl
             pkgs.jq
             pkgs.openssl
+            pkgs.nodejs_24 # the page's server
           ]
           ++ lib.optional pkgs.stdenv.hostPlatform.isLinux pkgs.util-linux; # setpriv
 
@@ -133,6 +133,28 @@
             ];
           };
 
+          # The page, and its server. The packages come from package-lock.json, by the hashes that stand there.
+          page = pkgs.buildNpmPackage {
+            pname = "messaging-services-page";
+            inherit (manifest.workspace.package) version;
+            nodejs = pkgs.nodejs_24;
+            src = files [
+              ./frontend
+              ./docs/api/openapi.json
+            ];
+            sourceRoot = "source/frontend";
+            npmDeps = pkgs.importNpmLock { npmRoot = ./frontend; };
+            npmConfigHook = pkgs.importNpmLock.npmConfigHook;
+            doCheck = true;
+            checkPhase = ''
+              runHook preCheck
+              npm run typecheck
+              npm test
+              runHook postCheck
+            '';
+            installPhase = "cp -r dist $out";
+          };
+
           # The whole system from the built programs; its state goes to .data in the current directory.
           run = pkgs.writeShellApplication {
             name = "messaging-services";
@@ -141,6 +163,7 @@
               export DATA_DIR="''${DATA_DIR:-$PWD/.data}"
               export ENV_FILE="''${ENV_FILE:-$PWD/.env}"
               export BIN_DIR=${programs}/bin
+              export PAGE_DIR=${page}
               export IN_NIX_SHELL=run # every tool is on the PATH
               cd ${files stack}
               # shellcheck source=/dev/null
@@ -158,10 +181,10 @@
             ++ p.rust
             ++ [
               p.pkgs.cargo-deny
-              p.pkgs.nodejs_24
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck
-            ];
+            ]
+            ++ p.pkgs.lib.optional p.pkgs.stdenv.hostPlatform.isLinux p.pkgs.chromium; # for the tests in a browser
           env.RUST_SRC_PATH = "${p.pkgs.rustPlatform.rustLibSrc}"; # for rust-analyzer
           shellHook = ''
             here=$PWD
@@ -178,6 +201,7 @@
 
       packages = each (p: {
         default = p.programs;
+        inherit (p) page;
       });
 
       apps = each (p: {
@@ -189,7 +213,7 @@
       });
 
       checks = each (p: {
-        inherit (p) programs run;
+        inherit (p) programs page run;
         fmt = p.check "fmt" p.rust "cargo fmt --check";
         clippy = p.check "clippy" p.rust "cargo clippy --workspace --all-targets --frozen -- -D warnings";
         unit = p.check "unit" p.rust "cargo test --workspace --exclude tests --frozen";

@@ -20,6 +20,7 @@ struct Project {
     settings: Vec<(&'static str, String)>,
     http: Http,
     admin: Http,
+    page: Http,
     ports: Vec<u16>,
 }
 
@@ -30,18 +31,22 @@ impl Project {
         // Under another name than cargo's the programs are taken as they are, and nothing is built.
         let bin = data.join("bin");
         symlink(programs(), &bin).unwrap();
+        let page = data.join("page");
+        symlink(repository().join("frontend").join("dist"), &page).unwrap();
         let broker = ports::free_for_broker();
-        let names = ["PORT_GATEWAY", "PORT_GATEWAY_ADMIN", "PORT_AMQP_UI", "PORT_USERS_DB", "PORT_ORDERS_DB"];
-        let mut all: Vec<(&str, u16)> = names.map(|name| (name, ports::free())).into();
-        let (http, admin) = (Http::at(all[0].1), Http::at(all[1].1));
+        let doors = ["PORT_GATEWAY", "PORT_GATEWAY_ADMIN", "PORT_FRONTEND"];
+        let servers = ["PORT_AMQP_UI", "PORT_USERS_DB", "PORT_ORDERS_DB"];
+        let mut all: Vec<(&str, u16)> = doors.into_iter().chain(servers).map(|name| (name, ports::free())).collect();
+        let (http, admin, front) = (Http::at(all[0].1), Http::at(all[1].1), Http::at(all[2].1));
         all.push(("PORT_AMQP", broker));
         // With what the broker opens beside: its distribution and its port mapper.
         let ports = all.iter().map(|(_, port)| *port).chain([broker + 20_000, broker + 21_000]).collect();
         let mut settings: Vec<_> = all.into_iter().map(|(name, port)| (name, port.to_string())).collect();
         settings.push(("DATA_DIR", data.display().to_string()));
         settings.push(("BIN_DIR", bin.display().to_string()));
+        settings.push(("PAGE_DIR", page.display().to_string()));
         settings.push(("ENV_FILE", "/dev/null".into()));
-        Self { data, settings, http, admin, ports }
+        Self { data, settings, http, admin, page: front, ports }
     }
 
     /// A command in the environment that the development shell gives.
@@ -68,8 +73,9 @@ impl Project {
         let log = scratch().join("logs").join("process-compose.log");
         let mut command = self.shell("exec process-compose --disable-dotenv up -t=false");
         let up = Process::spawn("process-compose", &mut command, &log, Signal::Term).unwrap();
+        let serves = |door: &Http, path| door.get(path).try_send().is_ok_and(|answer| answer.status == 200);
         wait_until("everything was ready, or process-compose had ended", seconds(90), || {
-            !up.is_running() || self.admin.get("/readyz").try_send().is_ok_and(|answer| answer.status == 200)
+            !up.is_running() || (serves(&self.admin, "/readyz") && serves(&self.page, "/"))
         });
         assert!(up.is_running(), "process-compose ended:\n{}", up.tail(40));
         up
@@ -124,9 +130,13 @@ fn is_running(pid: u64) -> bool {
 #[test]
 fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let _room = Room::shared();
-    need(&["process-compose", "rabbitmq-server", "postgres", "openssl"]).unwrap();
+    need(&["process-compose", "rabbitmq-server", "postgres", "openssl", "node"]).unwrap();
     let project = Project::new("compose");
     let up = project.up();
+
+    let page = project.page.get("/orders").send().expect(200);
+    let gateway = &project.settings.iter().find(|(name, _)| *name == "PORT_GATEWAY").unwrap().1;
+    assert!(page.body.contains(&format!("http://localhost:{gateway}")), "the page knows the gateway: {}", page.body);
 
     let form = json!({ "email": "ann@example.org", "password": "long enough", "firstName": "Ann", "lastName": "Li" });
     project.http.post("/users/register").json(&form).send().expect(201);

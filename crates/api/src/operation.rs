@@ -1,6 +1,6 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::{Own, Route, Source, Work};
+use gateway::{Route, Source, Work};
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
@@ -45,13 +45,9 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
-/// The chapter: the service that answers, or what the gateway itself shows.
+/// The first segment of the path.
 fn tag(route: &Route) -> &'static str {
-    match route.work {
-        Work::Ask(ask) => ask.pattern.split('.').next().unwrap_or_default(),
-        Work::Own(Own::File(_) | Own::Part(_)) => "contract",
-        Work::Own(_) => "system",
-    }
+    route.path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {

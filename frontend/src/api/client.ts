@@ -1,0 +1,36 @@
+// What this page asks of the gateway on behalf of whoever is signed in, typed by the contract.
+import createClient from 'openapi-fetch';
+import { authorised } from './authorised';
+import type { NewOrder, Order, Profile, paths, SystemState } from './contract';
+import { nextCursor } from './link';
+import { taken } from './open';
+import { gateway } from './send';
+
+const client = createClient<paths>({ baseUrl: gateway, fetch: (request) => authorised(request) });
+
+const PAGE_SIZE = 20;
+
+export interface OrderPage {
+  items: Order[];
+  /** The cursor of the next page; null on the last. */
+  next: string | null;
+}
+
+export const profile = async (signal: AbortSignal): Promise<Profile> =>
+  taken(await client.GET('/users/profile', { signal }));
+
+export async function orders(cursor: string | null, signal: AbortSignal): Promise<OrderPage> {
+  const query = { limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) };
+  const result = await client.GET('/orders', { params: { query }, signal });
+  return { items: taken(result), next: nextCursor(result.response.headers.get('link')) };
+}
+
+export const order = async (id: string, signal: AbortSignal): Promise<Order> =>
+  taken(await client.GET('/orders/{id}', { params: { path: { id } }, signal }));
+
+/** Places an order; with the same key it is the same order, however often it is sent. */
+export const createOrder = async (body: NewOrder, key: string): Promise<Order> =>
+  taken(await client.POST('/orders', { body, params: { header: { 'Idempotency-Key': key } } }));
+
+export const system = async (signal: AbortSignal): Promise<SystemState> =>
+  taken(await client.GET('/system', { signal }));

@@ -1,0 +1,19 @@
+// The contract's types under the names this page uses. They are generated from docs/api/openapi.json: `npm run contract`.
+import type { components } from './contract.gen';
+
+export type { paths } from './contract.gen';
+
+type Schemas = components['schemas'];
+
+export type Credentials = Schemas['Login'];
+export type Registration = Schemas['Register'];
+export type SignedIn = Schemas['SignedIn'];
+export type Tokens = Schemas['Tokens'];
+export type NewOrder = Schemas['CreateOrder'];
+export type SystemState = Schemas['System'];
+export type PatternState = Schemas['PatternState'];
+
+/** The statistics are there once the user service has heard of orders. */
+export type Profile = Schemas['Profile'] & { orderCount?: number; totalSpent?: number };
+/** The customer is there once the order service has heard of the account. */
+export type Order = Schemas['Order'] & { customer?: { firstName: string; lastName: string; email: string } };

@@ -1,0 +1,97 @@
+// The live feed of new orders (server-sent events), read with fetch because it needs the access token.
+import { createParser } from 'eventsource-parser';
+import { authorised } from './authorised';
+import type { Order } from './contract';
+import { problemOf } from './problem';
+import { gateway } from './send';
+
+/** The gateway sends at least a comment now and then: a silence as long as this means that the line is dead. */
+const SILENCE_MS = 45_000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+
+/** `absent`: this gateway has no feed. */
+export type FeedState = 'connecting' | 'live' | 'waiting' | 'absent';
+
+export interface Listener {
+  onOrder: (order: Order) => void;
+  onState: (state: FeedState) => void;
+}
+
+/** Reads the feed until it is aborted, with pauses that grow while nobody answers. */
+export async function readFeed({ onOrder, onState }: Listener, signal: AbortSignal): Promise<void> {
+  let lastEventId = '';
+  let wait = FIRST_WAIT_MS;
+  const take = (event: { id?: string | undefined; event?: string | undefined; data: string }) => {
+    if (event.id) lastEventId = event.id;
+    if (event.event === 'order.created') onOrder(JSON.parse(event.data));
+  };
+  while (!signal.aborted) {
+    try {
+      onState('connecting');
+      const stream = await open(lastEventId, signal);
+      if (!stream) {
+        onState('absent');
+        return;
+      }
+      onState('live');
+      wait = FIRST_WAIT_MS;
+      await read(stream, take, signal);
+    } catch {
+      // Whatever it was, the answer is the same: try again, and tell that nothing is heard meanwhile.
+    }
+    if (signal.aborted) return;
+    onState('waiting');
+    await pause(wait * (0.5 + Math.random()), signal);
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  }
+}
+
+/** The open feed; null when the gateway has none. */
+async function open(lastEventId: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | null> {
+  const headers: Record<string, string> = { Accept: 'text/event-stream' };
+  if (lastEventId) headers['Last-Event-ID'] = lastEventId;
+  const request = new Request(`${gateway}/orders/events`, { headers, cache: 'no-store', signal });
+  const response = await authorised(request, signal); // no deadline: it lasts
+  const isFeed = response.headers.get('content-type')?.startsWith('text/event-stream');
+  if (response.ok && isFeed && response.body) return response.body;
+  await response.body?.cancel();
+  if (isAbsent(response.status)) return null;
+  throw problemOf(response, null);
+}
+
+// 400 and 422: where there is no feed, `events` is taken for the id of an order.
+const isAbsent = (status: number) => [400, 404, 405, 422].includes(status);
+
+async function read(
+  stream: ReadableStream<Uint8Array>,
+  onEvent: (event: { id?: string | undefined; event?: string | undefined; data: string }) => void,
+  signal: AbortSignal,
+) {
+  const parser = createParser({ onEvent });
+  const reader = stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for (;;) {
+      const silence = setTimeout(stop, SILENCE_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silence));
+      if (done) return;
+      parser.feed(value);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

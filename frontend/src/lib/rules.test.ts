@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { newOrder, priceOf, registration } from './rules';
+
+const order = { title: 'Engine', description: 'One', price: '19.99', orderReference: '' };
+const person = { email: 'ada@example.org', password: 'long enough', firstName: 'Ada', lastName: "O'Neil-Ščukina" };
+
+function wrong(result: { error?: { issues: { path: PropertyKey[] }[] } | undefined }) {
+  return result.error?.issues.map(({ path }) => path[0]) ?? [];
+}
+
+test('amounts are those of the contract, with a point or a comma', () => {
+  for (const price of ['0.01', '19.99', '19,99', '7', '1000000', ' 5 ']) {
+    expect(wrong(newOrder.safeParse({ ...order, price }))).toEqual([]);
+  }
+  for (const price of ['', '0', '0.00', '0.001', '-1', '1e3', '1000000.01', '12.345', '1 000', 'x', '.5']) {
+    expect(wrong(newOrder.safeParse({ ...order, price })), price).toEqual(['price']);
+  }
+  expect(['19,99', '0.1', '999999.99'].map(priceOf)).toEqual([19.99, 0.1, 999_999.99]);
+});
+
+test('what is too long or empty is said at its field', () => {
+  expect(wrong(newOrder.safeParse({ ...order, title: '  ', description: 'x'.repeat(1001) }))).toEqual([
+    'title',
+    'description',
+  ]);
+  expect(wrong(newOrder.safeParse({ ...order, orderReference: 'x'.repeat(101) }))).toEqual(['orderReference']);
+  // Counted in characters, as the contract does: each of these is two UTF-16 units.
+  expect(wrong(newOrder.safeParse({ ...order, title: '🚂'.repeat(100) }))).toEqual([]);
+});
+
+test('names of any script are names', () => {
+  for (const firstName of ['Zoë', 'Nguyễn Thị', 'अमित', '李小龍', 'St. John']) {
+    expect(wrong(registration.safeParse({ ...person, firstName })), firstName).toEqual([]);
+  }
+  for (const firstName of ['A', '..', 'R2D2', '<b>', 'x'.repeat(51)]) {
+    expect(wrong(registration.safeParse({ ...person, firstName })), firstName).toEqual(['firstName']);
+  }
+});
+
+test('addresses and passwords are held to the contract', () => {
+  for (const email of ['a', 'a@b', '@b.co', 'a b@c.de', 'a@b..co']) {
+    expect(wrong(registration.safeParse({ ...person, email })), email).toEqual(['email']);
+  }
+  expect(wrong(registration.safeParse({ ...person, password: 'short' }))).toEqual(['password']);
+  expect(wrong(registration.safeParse({ ...person, password: '        ' }))).toEqual([]);
+});

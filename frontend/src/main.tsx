@@ -1,0 +1,18 @@
+// Starts the page.
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { RouterProvider } from 'react-router';
+import { queries } from './queries';
+import { router } from './routes';
+import './styles.css';
+
+const root = document.getElementById('root');
+if (!root) throw new Error('index.html has an element #root');
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,26 @@
+// What was asked of the gateway and is remembered: for one user only, and forgotten when another comes.
+import { QueryClient } from '@tanstack/react-query';
+import { currentSession, onSessionChange } from './api/session';
+import { retryDelay, shouldRetry } from './lib/retry';
+
+export const queries = new QueryClient({
+  defaultOptions: {
+    // `always`: the gateway may be on this machine, so being offline says nothing. Failures do.
+    queries: { networkMode: 'always', retry: shouldRetry, retryDelay, staleTime: 5_000 },
+    mutations: { networkMode: 'always', retry: false },
+  },
+});
+
+export const keys = {
+  orders: ['orders'],
+  order: (id: string) => ['order', id],
+  profile: ['profile'],
+  system: ['system'],
+} as const;
+
+let userId = currentSession()?.userId ?? null;
+onSessionChange(() => {
+  const now = currentSession()?.userId ?? null;
+  if (now !== userId) queries.clear();
+  userId = now;
+});

@@ -1,0 +1,38 @@
+// What is around every page: the header with its track, and the footer.
+import { Suspense } from 'react';
+import { Outlet, ScrollRestoration } from 'react-router';
+import { gateway } from '../api/send';
+import { FeedProvider } from './feed';
+import { Header } from './header';
+
+export function Frame() {
+  return (
+    <FeedProvider>
+      <a
+        href="#main"
+        className="sr-only bg-ink px-4 py-2 text-board focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-10"
+      >
+        Skip to the content
+      </a>
+      <div className="flex min-h-dvh flex-col">
+        <Header />
+        <main
+          id="main"
+          tabIndex={-1}
+          className="mx-auto w-full max-w-6xl flex-1 px-4 pt-8 pb-20 outline-none sm:px-8 sm:pt-14"
+        >
+          <Suspense>
+            <Outlet />
+          </Suspense>
+        </main>
+        <footer className="border-seam border-t">
+          <p className="mx-auto max-w-6xl px-4 py-5 text-sm text-soft sm:px-8">
+            A page on the gateway at <span className="whitespace-nowrap">{gateway}</span>. Everything else goes by
+            message.
+          </p>
+        </footer>
+      </div>
+      <ScrollRestoration />
+    </FeedProvider>
+  );
+}

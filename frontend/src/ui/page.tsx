@@ -1,0 +1,54 @@
+// A page's heading. It names the tab, and takes the focus when one comes from another page.
+import { type ReactNode, useEffect, useRef } from 'react';
+import { useLocation, useNavigationType } from 'react-router';
+
+let shown = '';
+
+export function Page({
+  title,
+  tab = title,
+  aside,
+  children,
+}: {
+  title: string;
+  tab?: string;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
+  return (
+    <>
+      <div className="mb-8 flex flex-wrap items-end justify-between gap-x-8 gap-y-4 sm:mb-10">
+        <Title tab={tab}>{title}</Title>
+        {aside}
+      </div>
+      {children}
+    </>
+  );
+}
+
+export function Title({
+  tab,
+  children,
+  className = 'text-4xl sm:text-5xl',
+}: {
+  tab: string;
+  children: ReactNode;
+  className?: string;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const { pathname } = useLocation();
+  const cameFirst = useNavigationType() === 'POP' && shown === '';
+  useEffect(() => {
+    // Not on the first page, where the browser's own beginning is right; and not again on the same page.
+    if (!cameFirst && shown !== pathname) heading.current?.focus({ preventScroll: true });
+    shown = pathname;
+  }, [pathname, cameFirst]);
+  return (
+    <>
+      <title>{`${tab} · Signal box`}</title>
+      <h1 ref={heading} tabIndex={-1} className={className}>
+        {children}
+      </h1>
+    </>
+  );
+}

@@ -1,0 +1,28 @@
+// Signs out everywhere: at the gateway, in this tab and in all others.
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { logout } from '../api/open';
+import { currentSession, endSession } from '../api/session';
+
+export function useSignOut() {
+  const [busy, setBusy] = useState(false);
+  const navigate = useNavigate();
+  const signOut = async () => {
+    const session = currentSession();
+    if (busy || !session) return;
+    setBusy(true);
+    const told = await logout(session.refreshToken).then(
+      () => true,
+      () => false,
+    );
+    // First away from what only members see, so that the next to sign in here is not taken there.
+    await navigate('/login', { state: { notice: told ? SIGNED_OUT : NOT_TOLD } });
+    endSession();
+    setBusy(false);
+  };
+  return { signOut, busy };
+}
+
+const SIGNED_OUT = 'You are signed out, in every tab.';
+const NOT_TOLD =
+  'You are signed out in this browser. The gateway could not be told: it would accept the old session until that expires.';

@@ -1,0 +1,72 @@
+// Stands where something should be that could not be had: what is wrong, and what happens next.
+import type { UseQueryResult } from '@tanstack/react-query';
+import { Problem } from '../api/problem';
+import { wordsFor } from '../lib/words';
+import { Key } from './key';
+
+type Query = Pick<UseQueryResult, 'error' | 'failureReason' | 'fetchStatus' | 'refetch'>;
+
+/** The problem of a query, already while it is still being tried again. */
+export function problemIn(query: Pick<Query, 'error' | 'failureReason'>): Problem | null {
+  const reason = query.error ?? query.failureReason;
+  if (!reason) return null;
+  if (reason instanceof Problem) return reason;
+  return new Problem({ status: 0, code: 'page', message: 'This page cannot read what the gateway sent.' });
+}
+
+export function Trouble({ query }: { query: Query }) {
+  const problem = problemIn(query);
+  if (!problem) return null;
+  const { title, detail } = wordsFor(problem);
+  const trying = query.fetchStatus === 'fetching';
+  return (
+    <section role="alert" className="max-w-2xl">
+      <BrokenLine />
+      <h2 className="mt-6 text-2xl">{title}</h2>
+      <p className="mt-2 text-soft">
+        {detail} {trying ? 'It is tried again by itself.' : ''}
+      </p>
+      <div className="mt-6">
+        <Key onPress={() => void query.refetch({ cancelRefetch: true })}>Try now</Key>
+      </div>
+      {problem.requestId && (
+        <p className="mt-6 text-sm text-soft">
+          Request <span className="font-mono text-xs">{problem.requestId}</span>
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** What is shown is there, but not fresh. */
+export function Stale({ query }: { query: Query }) {
+  const problem = problemIn(query);
+  if (!problem) return null;
+  return (
+    <div
+      role="alert"
+      className="mb-6 flex flex-wrap items-center gap-x-6 gap-y-3 rounded-key border-2 border-stop bg-plate px-5 py-3"
+    >
+      <p>
+        <strong className="font-semibold">{wordsFor(problem).title}.</strong> What you see is from before.
+      </p>
+      <button
+        type="button"
+        className="underline underline-offset-4"
+        onClick={() => void query.refetch({ cancelRefetch: true })}
+      >
+        Try now
+      </button>
+    </div>
+  );
+}
+
+export function BrokenLine() {
+  return (
+    <div className="flex max-w-md items-center" aria-hidden="true">
+      <span className="track flex-1" />
+      <span className="lamp mx-2 size-5! border-3! border-stop!" />
+      <span className="track-broken flex-1" />
+    </div>
+  );
+}
