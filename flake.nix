@@ -30,6 +30,7 @@
         ./workers
         ./sql
         ./tests
+        ./docs/api
       ];
       stack = [
         ./process-compose.yaml

@@ -9,6 +9,7 @@ mod auth;
 mod codes;
 mod connection;
 mod cors;
+mod files;
 mod gateway;
 mod incoming;
 mod input;
@@ -31,6 +32,7 @@ mod wire;
 
 pub use admin::Admin;
 pub use connection::Terms;
+pub use files::File;
 pub use gateway::Gateway;
 pub use problem::{Problem, level, status};
 pub use route::{Address, Ask, Own, Route, Source, Success, Work};

@@ -3,7 +3,7 @@
 use bus::Asker;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use schemars::{Schema, SchemaGenerator};
+use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::route::Own;
 use crate::router::Router;
@@ -14,6 +14,15 @@ impl Own {
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::System => "Shows every request pattern with its workers, its queue, its rate and its latency.",
+            Self::File(file) | Self::Part(file) => file.purpose,
+        }
+    }
+
+    /// What its answer is.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::System => "application/json",
+            Self::File(file) | Self::Part(file) => file.media_type,
         }
     }
 
@@ -21,6 +30,10 @@ impl Own {
     pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
         match self {
             Self::System => generator.subschema_for::<System>(),
+            Self::File(file) | Self::Part(file) if file.media_type == "application/json" => {
+                json_schema!({ "type": "object" })
+            }
+            Self::File(_) | Self::Part(_) => json_schema!({ "type": "string" }),
         }
     }
 }
@@ -29,6 +42,7 @@ impl Own {
 pub(crate) async fn show(own: Own, asker: &Asker, router: &Router) -> Response<Body> {
     match own {
         Own::System => system::show(asker, router).await,
+        Own::File(file) | Own::Part(file) => file.response(),
     }
 }
 

@@ -3,6 +3,8 @@
 use contracts::{Invalid, Request};
 use serde_json::value::RawValue;
 
+use crate::files::File;
+
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
@@ -47,8 +49,12 @@ pub struct Ask {
 /// What the gateway answers from its own knowledge; `own.rs` says how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Own {
-    /// Which patterns there are and how many workers serve each.
+    /// Which patterns there are, who serves each, and how busy they are.
     System,
+    /// A file as it stands.
+    File(&'static File),
+    /// A file that is of no use but to the page that loads it, and so no part of the contract.
+    Part(&'static File),
 }
 
 /// Where a request's input comes from.

@@ -5,11 +5,12 @@
 use contracts::orders::{CreateOrder, GetOrder, ListOrders};
 use contracts::users::{Login, Logout, Refresh, Register, ShowProfile};
 
+use crate::files;
 use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 13] = [
+pub static TABLE: [Route; 20] = [
     Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
@@ -23,4 +24,11 @@ pub static TABLE: [Route; 13] = [
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
     Route::get("/system").shows(Own::System),
+    Route::get("/openapi.json").shows(Own::File(&files::OPENAPI)).open(),
+    Route::get("/asyncapi.json").shows(Own::File(&files::ASYNCAPI)).open(),
+    Route::get("/docs").shows(Own::File(&files::PAGE)).open(),
+    Route::get("/docs/page.js").shows(Own::Part(&files::PAGE_SCRIPT)).open(),
+    Route::get("/docs/page.css").shows(Own::Part(&files::PAGE_STYLE)).open(),
+    Route::get("/docs/swagger-ui.js").shows(Own::Part(&files::UI_SCRIPT)).open(),
+    Route::get("/docs/swagger-ui.css").shows(Own::Part(&files::UI_STYLE)).open(),
 ];

@@ -113,6 +113,20 @@ impl Components {
     }
 }
 
+/// A schema by itself, with all that it refers to.
+pub(crate) fn standalone(name: &str, make: impl FnOnce(&mut Components) -> Value) -> Value {
+    let mut components = Components::new();
+    let reference = make(&mut components);
+    let definitions = components.finish(&reference);
+    let mut schema = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": name });
+    for (key, value) in reference.as_object().expect("a schema is an object here") {
+        schema[key] = value.clone();
+    }
+    schema["$defs"] = definitions.into();
+    let text = schema.to_string().replace("#/components/schemas/", "#/$defs/");
+    serde_json::from_str(&text).expect("only texts were changed")
+}
+
 /// The contract of a pattern.
 pub(crate) fn contract(pattern: &str) -> &'static Contract {
     static ALL: &[Contract] = &CONTRACTS;
@@ -121,7 +135,9 @@ pub(crate) fn contract(pattern: &str) -> &'static Contract {
 
 /// A field that need not be there may also be `null`.
 fn nullable(mut schema: Value) -> Value {
-    schema["type"] = json!([schema["type"], "null"]);
+    let mut types = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
+    types.push("null".into());
+    schema["type"] = types.into();
     schema
 }
 

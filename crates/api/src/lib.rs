@@ -2,17 +2,32 @@
 //!
 //! No process of the system holds any of this; the gateway serves the files. `scripts/api` writes them.
 
+mod asyncapi;
 mod components;
 mod openapi;
 mod operation;
+mod packets;
 mod responses;
 
+pub use asyncapi::asyncapi;
 pub use openapi::openapi;
+
+use contracts::CONTRACTS;
+use serde_json::Value;
 
 /// The version of the documents: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// File name → text, for every document.
-pub fn documents() -> Vec<(&'static str, String)> {
-    [("openapi.json", openapi())].map(|(name, document)| (name, format!("{document:#}\n"))).into()
+/// File name → text, for every document: both descriptions, and a JSON Schema for every message.
+pub fn documents() -> Vec<(String, String)> {
+    let mut documents: Vec<(String, Value)> =
+        vec![("openapi.json".into(), openapi()), ("asyncapi.json".into(), asyncapi())];
+    for contract in &CONTRACTS {
+        let pattern = contract.pattern;
+        let request = components::standalone(pattern, |components| components.message(contract));
+        let reply = components::standalone(&format!("{pattern}: reply"), |components| components.reply(contract));
+        documents.push((format!("schemas/{pattern}.request.json"), request));
+        documents.push((format!("schemas/{pattern}.reply.json"), reply));
+    }
+    documents.into_iter().map(|(name, document)| (name, format!("{document:#}\n"))).collect()
 }

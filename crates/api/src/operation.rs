@@ -1,6 +1,6 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::{Route, Source, Work};
+use gateway::{Own, Route, Source, Work};
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
@@ -45,9 +45,13 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
-/// The first segment of the path.
+/// The chapter: the service that answers, or what the gateway itself shows.
 fn tag(route: &Route) -> &'static str {
-    route.path.trim_start_matches('/').split('/').next().unwrap_or_default()
+    match route.work {
+        Work::Ask(ask) => ask.pattern.split('.').next().unwrap_or_default(),
+        Work::Own(Own::File(_) | Own::Part(_)) => "contract",
+        Work::Own(_) => "system",
+    }
 }
 
 fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {

@@ -23,9 +23,9 @@ pub(crate) fn responses(route: &Route, components: &mut Components) -> Value {
 
 fn success(route: &Route, components: &mut Components) -> (&'static str, Value) {
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
-    let mut schema = match route.work {
-        Work::Ask(ask) => components.reply(contract(ask.pattern)),
-        Work::Own(own) => own.schema(components.generator()).to_value(),
+    let (media_type, mut schema) = match route.work {
+        Work::Ask(ask) => ("application/json", components.reply(contract(ask.pattern))),
+        Work::Own(own) => (own.media_type(), own.schema(components.generator()).to_value()),
     };
     let (status, description) = match route.success {
         Success::Ok => ("200", "Done."),
@@ -40,7 +40,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             ("200", "A page of the list, newest first.")
         }
     };
-    let content = json!({ "application/json": { "schema": schema } });
+    let content = json!({ media_type: { "schema": schema } });
     (status, json!({ "description": description, "headers": headers, "content": content }))
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 fn the_written_documents_are_those_of_the_code() {
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api"));
     for (name, text) in api::documents() {
-        let written = fs::read_to_string(directory.join(name)).unwrap_or_default();
+        let written = fs::read_to_string(directory.join(&name)).unwrap_or_default();
         assert!(
             written == text,
             "docs/api/{name} is not what the code says: run scripts/api and commit what it writes"

@@ -14,6 +14,12 @@ mod meta;
 mod packet;
 mod topology;
 
+/// The names on the wire, for the published contract. Frozen: other systems use them.
+pub mod names {
+    pub use crate::meta::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT};
+    pub use crate::topology::PATTERNS_EXCHANGE;
+}
+
 pub use ask::{AskError, Asker};
 pub use backoff::Backoff;
 pub use connection::{AmqpSettings, Broker, Error};

@@ -8,12 +8,17 @@ use uuid::Uuid;
 
 use crate::Deadline;
 
-/// Header names. Frozen: other systems read and write them.
-const CALLER: &str = "caller";
-const DEADLINE: &str = "deadline";
-const REQUEST_ID: &str = "request-id";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const TRACEPARENT: &str = "traceparent";
+// Header names. Frozen: other systems read and write them.
+/// Names the verified user.
+pub const CALLER: &str = "caller";
+/// Says when the caller stops waiting, in Unix milliseconds.
+pub const DEADLINE: &str = "deadline";
+/// Names the request in logs.
+pub const REQUEST_ID: &str = "request-id";
+/// Makes several requests of one caller one.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
 
 /// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
 const UNSAID_PATIENCE: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use lapin::{Channel, ExchangeKind};
 use crate::connection::{Error, in_time};
 
 /// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
-const PATTERNS_EXCHANGE: &str = "patterns";
+pub const PATTERNS_EXCHANGE: &str = "patterns";
 /// A request queue holds at most this many; the broker drops what comes above it. The gateways' bounds are far lower.
 const REQUEST_QUEUE_LENGTH: i32 = 10_000;
 

@@ -1,0 +1,159 @@
+//! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults.
+
+use bus::names;
+use contracts::{CONTRACTS, Contract};
+use serde_json::{Map, Value, json};
+
+use crate::components::Components;
+use crate::{VERSION, packets};
+
+const BINDING_VERSION: &str = "0.3.0";
+const DESCRIPTION: &str = "\
+Bodies are the packets of NestJS's RabbitMQ transport. A request goes to the queue named like its pattern, or to the topic \
+exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`.";
+
+/// The document.
+pub fn asyncapi() -> Value {
+    let mut components = Components::new();
+    let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
+    for contract in &CONTRACTS {
+        let pattern = contract.pattern;
+        for (role, message) in exchange(contract, &mut components) {
+            messages.insert(format!("{pattern}.{role}"), message);
+        }
+        channels.insert(pattern.to_owned(), queue(contract));
+        channels.insert(format!("{pattern}.reply"), replies(contract));
+        operations.insert(pattern.to_owned(), operation(contract, &components.purpose(contract)));
+    }
+    channels.insert(names::PATTERNS_EXCHANGE.to_owned(), topic_exchange());
+    let mut document = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Users and orders",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "defaultContentType": "application/json",
+        "servers": { "broker": {
+            "host": "127.0.0.1:5672",
+            "protocol": "amqp",
+            "protocolVersion": "0.9.1",
+            "description": "RabbitMQ; the setting AMQP_URL.",
+            "security": [{ "$ref": "#/components/securitySchemes/account" }],
+        } },
+        "channels": channels,
+        "operations": operations,
+        "components": { "messages": messages },
+    });
+    let schemas = components.finish(&document);
+    document["components"]["schemas"] = schemas.into();
+    document["components"]["securitySchemes"] = json!({ "account": { "type": "userPassword" } });
+    document
+}
+
+/// The messages of a pattern: what is asked, and the two ways in which it is answered.
+fn exchange(contract: &Contract, components: &mut Components) -> [(&'static str, Value); 3] {
+    let pattern = contract.pattern;
+    let purpose = components.purpose(contract);
+    let message = |role: &str, summary: &str, payload: Value| {
+        json!({
+            "name": format!("{pattern}.{role}"),
+            "summary": summary,
+            "contentType": "application/json",
+            "correlationId": { "location": "$message.header#/correlation_id" },
+            "headers": reply_headers(),
+            "payload": payload,
+        })
+    };
+    let mut request = message("request", &purpose, packets::request(contract, components));
+    request["x-version"] = contract.version.into();
+    request["headers"] = request_headers();
+    let data: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
+    request["examples"] = json!([{ "payload": { "pattern": pattern, "data": data, "id": "1" } }]);
+    let response = message("response", "Done.", packets::response(contract, components));
+    let fault = message("fault", "Refused or failed.", packets::fault(contract, components));
+    [("request", request), ("response", response), ("fault", fault)]
+}
+
+/// AMQP properties and headers together, which AsyncAPI does not tell apart.
+fn request_headers() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "properties": {
+            "correlation_id": text("Property: comes back with the reply."),
+            "reply_to": text("Property: amq.rabbitmq.reply-to, or a queue of the caller's."),
+            "message_id": text("Property: the request's identity, a UUID; its effect is keyed by it."),
+            "expiration": text("Property: milliseconds until the deadline; then the broker drops the request."),
+            names::CALLER: text("The verified user on whose behalf it is."),
+            names::DEADLINE: { "type": "integer", "format": "int64",
+                "description": "When the caller stops waiting: Unix milliseconds. Unsaid, 30 seconds from now." },
+            names::REQUEST_ID: text("What logs call this request."),
+            names::IDEMPOTENCY_KEY: text("Makes several requests of one caller one."),
+            names::TRACEPARENT: text("W3C trace context."),
+        },
+    })
+}
+
+fn reply_headers() -> Value {
+    let correlation_id = json!({ "type": "string", "description": "Property: that of the request." });
+    json!({ "type": "object", "properties": { "correlation_id": correlation_id } })
+}
+
+fn queue(contract: &Contract) -> Value {
+    let pattern = contract.pattern;
+    json!({
+        "address": pattern,
+        "messages": { "request": { "$ref": format!("#/components/messages/{pattern}.request") } },
+        "bindings": { "amqp": {
+            "is": "queue",
+            "queue": { "name": pattern, "durable": true, "exclusive": false, "autoDelete": false },
+            "bindingVersion": BINDING_VERSION,
+        } },
+    })
+}
+
+/// Where a caller hears its answer is known only when it asks.
+fn replies(contract: &Contract) -> Value {
+    let message = |role: &str| json!({ "$ref": format!("#/components/messages/{}.{role}", contract.pattern) });
+    json!({ "address": null, "messages": { "response": message("response"), "fault": message("fault") } })
+}
+
+/// Every request queue once more, for clients that publish to a topic exchange.
+fn topic_exchange() -> Value {
+    let patterns: Vec<&str> = CONTRACTS.iter().map(|contract| contract.pattern).collect();
+    let message =
+        |pattern: &&str| ((*pattern).to_owned(), json!({ "$ref": format!("#/components/messages/{pattern}.request") }));
+    json!({
+        "address": "{pattern}",
+        "description": "The same queues, by routing key.",
+        "parameters": { "pattern": { "description": "The routing key.", "enum": patterns } },
+        "messages": patterns.iter().map(message).collect::<Map<_, _>>(),
+        "bindings": { "amqp": {
+            "is": "routingKey",
+            "exchange": { "name": names::PATTERNS_EXCHANGE, "type": "topic", "durable": true, "autoDelete": false },
+            "bindingVersion": BINDING_VERSION,
+        } },
+    })
+}
+
+/// What the workers of a pattern do.
+fn operation(contract: &Contract, purpose: &str) -> Value {
+    const TRANSIENT: u8 = 1;
+    let channel = format!("#/channels/{}", contract.pattern);
+    let message = |of: &str, role: &str| json!({ "$ref": format!("{of}/messages/{role}") });
+    let reply = format!("{channel}.reply");
+    json!({
+        "action": "receive",
+        "summary": purpose,
+        "channel": { "$ref": channel },
+        "messages": [message(&channel, "request")],
+        "bindings": { "amqp": { "deliveryMode": TRANSIENT, "ack": true, "bindingVersion": BINDING_VERSION } },
+        "reply": {
+            "address": { "location": "$message.header#/reply_to" },
+            "channel": { "$ref": reply },
+            "messages": [message(&reply, "response"), message(&reply, "fault")],
+        },
+    })
+}

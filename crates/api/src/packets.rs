@@ -1,0 +1,44 @@
+//! The bodies of messages: the packets of NestJS's RabbitMQ transport around what is sent and answered.
+
+use contracts::{Code, Contract, Fault};
+use serde_json::{Value, json};
+
+use crate::components::Components;
+
+/// What any worker may answer, whatever is asked: its frame says so.
+const ANY_WORKER: [Code; 3] = [Code::InvalidInput, Code::DatabaseUnavailable, Code::Internal];
+
+/// A request as it is sent.
+pub(crate) fn request(contract: &Contract, components: &mut Components) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "pattern": { "const": contract.pattern },
+            "data": components.message(contract),
+            "id": { "type": "string", "description": "The caller's own mark for this request." },
+        },
+        "required": ["pattern"],
+    })
+}
+
+/// The answer to a request that was done.
+pub(crate) fn response(contract: &Contract, components: &mut Components) -> Value {
+    packet("response", &components.reply(contract))
+}
+
+/// The answer to a request that was refused or failed.
+pub(crate) fn fault(contract: &Contract, components: &mut Components) -> Value {
+    let codes: Vec<&str> = ANY_WORKER.iter().chain(contract.faults).map(|code| code.as_str()).collect();
+    let fault = components.of::<Fault>();
+    packet("err", &json!({ "allOf": [fault, { "type": "object", "properties": { "code": { "enum": codes } } }] }))
+}
+
+/// With any other key in it, a Nest client would hand the whole packet to its caller.
+fn packet(key: &str, content: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": { key: content, "isDisposed": { "const": true } },
+        "required": [key, "isDisposed"],
+        "additionalProperties": false,
+    })
+}
