@@ -47,15 +47,18 @@ impl Auth {
         }
     }
 
-    /// The user on whose behalf the request comes.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+    /// On whose behalf the request comes.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let token = bearer(headers)?;
         let caller = match self {
             Self::Tokens(tokens) => tokens.caller(token, now())?,
-            Self::Mock => dangerous::insecure_decode_claims::<Named>(token).map_err(|_| invalid())?.sub,
+            Self::Mock => Caller {
+                id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| invalid())?.sub,
+                expires: None,
+            },
         };
         // A user's id goes into headers and queries of other systems: it must be short and plain text.
-        if (1..=LONGEST_CALLER).contains(&caller.len()) && !caller.contains(char::is_control) {
+        if (1..=LONGEST_CALLER).contains(&caller.id.len()) && !caller.id.contains(char::is_control) {
             Ok(caller)
         } else {
             Err(invalid())
@@ -64,6 +67,15 @@ impl Auth {
 }
 
 const LONGEST_CALLER: usize = 128;
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The user's id: the token's `sub`.
+    pub(crate) id: String,
+    /// When the token ends, in seconds since 1970; `None` where nobody checks.
+    pub(crate) expires: Option<u64>,
+}
 
 /// Verifies access tokens, each at most once while it is remembered.
 pub(crate) struct Tokens {
@@ -92,17 +104,17 @@ impl Tokens {
         Some(Self { key, rules, verified: Mutex::default() })
     }
 
-    /// The subject of a token that is good at `now`, in seconds since 1970.
-    fn caller(&self, token: &str, now: u64) -> Result<String, Refusal> {
-        if let Some((caller, expires)) = self.lock().find(token) {
-            return if now < expires { Ok(caller) } else { Err(expired()) };
+    /// Whose token it is, if it is good at `now`, in seconds since 1970.
+    fn caller(&self, token: &str, now: u64) -> Result<Caller, Refusal> {
+        if let Some((id, expires)) = self.lock().find(token) {
+            return if now < expires { Ok(Caller { id, expires: Some(expires) }) } else { Err(expired()) };
         }
         let claims: Claims = decode(token, &self.key, &self.rules).map_err(|_| invalid())?.claims;
         if now >= claims.exp {
             return Err(expired());
         }
         self.lock().remember(token, &claims.sub, claims.exp);
-        Ok(claims.sub)
+        Ok(Caller { id: claims.sub, expires: Some(claims.exp) })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Verified> {

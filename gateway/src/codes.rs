@@ -2,7 +2,7 @@
 
 use contracts::Code;
 
-use crate::route::{Route, Source, Work};
+use crate::route::{Route, Source, Success, Work};
 
 /// What hyper and the checks before any row may say.
 const ANY: [Code; 5] =
@@ -33,6 +33,9 @@ impl Route {
             if self.source == Source::Body {
                 codes.extend(BODY);
             }
+        }
+        if self.success == Success::Feed {
+            codes.push(Code::TooManyStreams);
         }
         if self.path.contains('{') {
             codes.push(Code::RouteNotFound);

@@ -3,27 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{AskError, Asker, Deadline, Meta};
+use bus::{AskError, Asker, Broker, Deadline, Meta};
 use contracts::Code;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use matchit::Params;
-use process::SettingError;
+use process::{SettingError, Stop};
 use uuid::Uuid;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Caller};
 use crate::cors::Cors;
+use crate::feed::{Feeds, Missed};
 use crate::incoming::{Bounds, RequestBody};
 use crate::journal::Entry;
 use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
 use crate::problem::Refusal;
-use crate::route::{Ask, Route, Source, Work};
+use crate::route::{Ask, Route, Source, Success, Work};
 use crate::router::{Router, Row};
 use crate::server::Answer;
 use crate::settings::GatewaySettings;
-use crate::{Body, input, own, reply};
+use crate::{Body, feed, input, own, reply};
 
 /// Everything that answering a request takes.
 pub struct Gateway {
@@ -31,6 +32,7 @@ pub struct Gateway {
     auth: Auth,
     cors: Cors,
     asker: Arc<Asker>,
+    feeds: Feeds,
     bounds: Bounds,
     /// From a request's last byte to its answer.
     patience: Duration,
@@ -45,8 +47,14 @@ struct Call {
 
 impl Gateway {
     /// Serves a table of routes as the settings say.
-    pub fn open(settings: &GatewaySettings, table: &'static [Route], asker: Arc<Asker>) -> Result<Self, SettingError> {
+    pub fn open(
+        settings: &GatewaySettings,
+        table: &'static [Route],
+        asker: Arc<Asker>,
+        stop: Stop,
+    ) -> Result<Self, SettingError> {
         Ok(Self {
+            feeds: Feeds::new(settings, Arc::clone(&asker), stop),
             router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
             auth: Auth::open(settings)?,
             cors: Cors::new(settings.origins().unwrap_or_default()),
@@ -54,6 +62,11 @@ impl Gateway {
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
             patience: settings.request_timeout(),
         })
+    }
+
+    /// Brings live events in, for those who follow them, until a stop is asked for.
+    pub async fn watch(&self, broker: &Broker) {
+        self.feeds.run(broker).await;
     }
 
     /// The outcome of a request; `seen` becomes the row that serves it.
@@ -88,7 +101,7 @@ impl Gateway {
     async fn forward(
         &self,
         (row, ask): (&Row, Ask),
-        (params, caller): (&Params<'_, '_>, Option<String>),
+        (params, caller): (&Params<'_, '_>, Option<Caller>),
         call: &Call,
         body: &mut RequestBody,
     ) -> Result<Response<Body>, Refusal> {
@@ -111,11 +124,15 @@ impl Gateway {
         let meta = Meta {
             message_id: call.message_id,
             request_id: call.request_id.as_str().to_owned(),
-            caller,
+            caller: caller.as_ref().map(|caller| caller.id.clone()),
             idempotency_key,
             traceparent: traceparent(headers),
             deadline: Deadline::after(self.patience),
         };
+        if let (Success::Feed, Some(caller)) = (route.success, caller) {
+            let missed = Missed { pattern: ask.pattern, after: feed::last_seen(headers, data)? };
+            return self.feeds.open(caller, missed, meta).await;
+        }
         let asked = Instant::now();
         let answer = self.asker.ask(ask.pattern, data, &meta).await;
         if !matches!(answer, Err(AskError::NotConnected | AskError::NobodyServes)) {

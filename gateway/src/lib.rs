@@ -6,9 +6,11 @@
 
 mod admin;
 mod auth;
+mod body;
 mod codes;
 mod connection;
 mod cors;
+mod feed;
 mod files;
 mod gateway;
 mod incoming;
@@ -31,6 +33,7 @@ mod verified;
 mod wire;
 
 pub use admin::Admin;
+pub use body::Body;
 pub use connection::Terms;
 pub use files::File;
 pub use gateway::Gateway;
@@ -40,6 +43,3 @@ pub use run::run;
 pub use server::{Answer, serve};
 pub use settings::{AuthMode, GatewaySettings};
 pub use system::System;
-
-/// The body of a response: one piece, in memory.
-pub(crate) type Body = http_body_util::Full<hyper::body::Bytes>;

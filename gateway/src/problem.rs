@@ -137,6 +137,7 @@ pub fn status(code: Code) -> StatusCode {
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
         Code::InvalidInput | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -174,6 +175,7 @@ pub fn level(code: Code) -> Level {
         Code::ServiceUnavailable
         | Code::DatabaseUnavailable
         | Code::BrokerUnavailable
+        | Code::TooManyStreams
         | Code::Overloaded
         | Code::OutcomeUnknown => Level::WARN,
         Code::Internal => Level::ERROR,

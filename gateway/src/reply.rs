@@ -21,6 +21,8 @@ pub(crate) fn success(route: &Route, address: &Uri, reply: Box<RawValue>) -> Res
         Success::Created => with_body(StatusCode::CREATED, reply),
         Success::CreatedAt(path) => created_at(path, reply),
         Success::Page => page(address, &reply)?,
+        // A feed has no reply of its own: `feed.rs` answers it.
+        Success::Feed => return Err(malformed()),
     };
     if route.secret {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,7 +2,7 @@
 //!
 //! A new route is a new row; nothing else in the gateway names a path or a pattern.
 
-use contracts::orders::{CreateOrder, GetOrder, ListOrders};
+use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders};
 use contracts::users::{Login, Logout, Refresh, Register, ShowProfile};
 
 use crate::files;
@@ -10,7 +10,7 @@ use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 20] = [
+pub static TABLE: [Route; 21] = [
     Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
@@ -23,6 +23,7 @@ pub static TABLE: [Route; 20] = [
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
+    Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
     Route::get("/system").shows(Own::System),
     Route::get("/openapi.json").shows(Own::File(&files::OPENAPI)).open(),
     Route::get("/asyncapi.json").shows(Own::File(&files::ASYNCAPI)).open(),

@@ -22,8 +22,8 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// Serves until a signal asks to stop and all requests are answered.
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Stop::on_signals(settings.drain())?;
-    let asker = Arc::new(Asker::new(broker));
-    let gateway = Arc::new(Gateway::open(&settings, &TABLE, Arc::clone(&asker))?);
+    let asker = Arc::new(Asker::new(broker.clone()));
+    let gateway = Arc::new(Gateway::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
     let admin = Arc::new(Admin::new(Arc::clone(&asker), stop.clone()));
     let terms = Terms::new(settings.header_timeout(), settings.body_timeout());
     let (door, listen) = open(settings.listen).await?;
@@ -34,6 +34,7 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let mut asking = tasks.spawn(keep_asking(asker, drained.clone()));
     // Probes are answered to the very end, so their stop is never asked for.
     tasks.spawn(serve(admin_door, admin, terms.clone(), ADMIN_CONNECTIONS, Stop::default()));
+    tasks.spawn(watch(Arc::clone(&gateway), broker));
     let serving = tasks.spawn(serve(door, gateway, terms, settings.connection_limit, stop.clone()));
     tracing::info!(%listen, %admin_listen, "serving");
 
@@ -51,6 +52,10 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
 
 async fn keep_asking(asker: Arc<Asker>, drained: CancellationToken) -> Result<(), StartError> {
     asker.run(drained.cancelled()).await.map_err(|error| StartError::failed("cannot keep a line to the broker", error))
+}
+
+async fn watch(gateway: Arc<Gateway>, broker: Broker) {
+    gateway.watch(&broker).await;
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

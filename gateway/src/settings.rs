@@ -41,6 +41,10 @@ pub struct GatewaySettings {
     pub connection_limit: usize,
     /// How many requests of one pattern may be in flight; more are answered 503 at once.
     pub in_flight_per_pattern: usize,
+    /// Live feeds that one user may have open at a time.
+    pub streams_per_user: usize,
+    /// After this much silence a live feed sends a comment, in milliseconds, so that proxies and clients keep it.
+    pub stream_heartbeat_ms: u64,
     /// How long requests in flight may take after the first SIGTERM, in milliseconds.
     pub drain_ms: u64,
     /// Threads that serve requests. One is enough until it is busy all the time.
@@ -73,6 +77,8 @@ impl Default for GatewaySettings {
             body_limit_bytes: 65_536,
             connection_limit: 1_024,
             in_flight_per_pattern: 256,
+            streams_per_user: 8,
+            stream_heartbeat_ms: 15_000,
             drain_ms: 10_000,
             threads: 1,
         }
@@ -102,7 +108,7 @@ impl Section for GatewaySettings {
 const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port, such as http://localhost:3000";
 
 impl GatewaySettings {
-    fn numbers(&self) -> [(&'static str, u64); 7] {
+    fn numbers(&self) -> [(&'static str, u64); 9] {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         [
             ("request_timeout_ms", self.request_timeout_ms),
@@ -111,6 +117,8 @@ impl GatewaySettings {
             ("body_limit_bytes", wide(self.body_limit_bytes)),
             ("connection_limit", wide(self.connection_limit)),
             ("in_flight_per_pattern", wide(self.in_flight_per_pattern)),
+            ("streams_per_user", wide(self.streams_per_user)),
+            ("stream_heartbeat_ms", self.stream_heartbeat_ms),
             ("threads", wide(self.threads)),
         ]
     }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "the harness of tests: a panic is how a test fails")]
 
 pub mod environment;
+pub mod feed;
 pub mod hold;
 pub mod http;
 pub mod janitor;

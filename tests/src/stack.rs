@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -39,6 +39,14 @@ impl<'a> Plan<'a> {
     /// Runs several copies of a worker.
     pub fn copies(mut self, worker: &str, copies: usize) -> Self {
         self.copies.iter_mut().find(|(name, _)| name == worker).unwrap().1 = copies;
+        self
+    }
+
+    /// Starts the relays and listeners as well: what one service records, others hear.
+    pub fn with_events(mut self) -> Self {
+        let listeners = LISTENERS.iter().map(|listener| process_name(listener.name));
+        let relays = ["users-relay", "orders-relay"].map(str::to_owned);
+        self.copies.extend(listeners.chain(relays).map(|name| (name, 1)));
         self
     }
 
@@ -317,7 +325,7 @@ impl<'a> Stack<'a> {
             let what = format!("{} served", process.name());
             wait_until(&what, seconds(20), || !process.events("serving").is_empty());
         }
-        if workers.iter().all(|(_, copies)| *copies > 0) {
+        if workers.iter().filter(|(name, _)| serves(name)).all(|(_, copies)| *copies > 0) {
             self.wait_until_ready();
         } else {
             let connected = || self.readiness().is_some_and(|answer| answer.json()["broker"] == true);
@@ -424,6 +432,11 @@ impl Person {
     pub fn orders(&self) -> Vec<Value> {
         self.get("/orders").send().expect(200).json().as_array().unwrap().clone()
     }
+}
+
+/// Whether a process serves a pattern, on which readiness depends.
+fn serves(name: &str) -> bool {
+    PATTERNS.iter().any(|pattern| process_name(pattern) == name)
 }
 
 /// What somebody orders.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use tests::environment::repository;
 use tests::stack::process_name;
 
@@ -24,17 +24,26 @@ fn patterns() -> BTreeSet<String> {
     PATTERNS.iter().map(|pattern| process_name(pattern)).collect()
 }
 
-/// Processes that serve no pattern but belong to a service.
-fn migrations() -> BTreeSet<String> {
-    ["users-migrate", "orders-migrate"].map(str::to_owned).into()
+fn listeners() -> BTreeSet<String> {
+    LISTENERS.iter().map(|listener| process_name(listener.name)).collect()
+}
+
+/// Processes that serve no pattern and hear no event but belong to a service.
+fn of_services() -> BTreeSet<String> {
+    ["users-migrate", "orders-migrate", "users-relay", "orders-relay"].map(str::to_owned).into()
+}
+
+/// Every program of a worker.
+fn all() -> BTreeSet<String> {
+    &(&patterns() | &listeners()) | &of_services()
 }
 
 #[test]
 fn every_pattern_has_its_program_and_every_program_its_pattern() {
     let mut programs = stems("workers/users/src/bin");
     programs.extend(stems("workers/orders/src/bin"));
-    assert_eq!(programs, &patterns() | &migrations());
-    for pattern in PATTERNS {
+    assert_eq!(programs, all());
+    for pattern in PATTERNS.into_iter().chain(LISTENERS.map(|listener| listener.name)) {
         let service = pattern.split('.').next().unwrap();
         let source = read(format!("workers/{service}/src/bin/{}.rs", process_name(pattern)));
         assert!(source.starts_with(&format!("//! `{pattern}` — ")), "the first line says what {pattern} does");
@@ -70,7 +79,7 @@ fn every_pattern_has_a_process_and_every_process_a_program() {
             assert_eq!(stem, entry, "a log is named like its process");
         }
     }
-    assert_eq!(ours, &(&patterns() | &migrations()) | &BTreeSet::from(["gateway".to_owned()]));
+    assert_eq!(ours, &all() | &BTreeSet::from(["gateway".to_owned()]));
 }
 
 #[test]
@@ -79,6 +88,9 @@ fn every_pattern_and_every_route_is_spoken_of_in_a_test() {
     let tests: String = themes.map(|theme| read(format!("tests/system/{theme}.rs"))).collect();
     for pattern in PATTERNS {
         assert!(tests.contains(&format!("\"{pattern}\"")), "no test speaks of {pattern}");
+    }
+    for listener in LISTENERS {
+        assert!(tests.contains(&format!("\"{}\"", listener.name)), "no test speaks of {}", listener.name);
     }
     for route in &gateway::routes::TABLE {
         let path = route.path.split('{').next().unwrap();

@@ -39,6 +39,12 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             schema = components.resolve(&schema)["properties"]["items"].clone();
             ("200", "A page of the list, newest first.")
         }
+        Success::Feed => {
+            let stream = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+            let description =
+                "Server-sent events without end: `id`, `event` (such as `order.created`), `data` (the order).";
+            return ("200", json!({ "description": description, "headers": headers, "content": stream }));
+        }
     };
     let content = json!({ media_type: { "schema": schema } });
     (status, json!({ "description": description, "headers": headers, "content": content }))

@@ -45,6 +45,17 @@ pub enum Error {
     /// The broker ended our consumer: its queue was deleted, or the connection is gone.
     #[error("the broker ended the consumer")]
     ConsumerEnded,
+    /// The broker did not take a message.
+    #[error("the broker did not take a message: {0}")]
+    Refused(&'static str),
+}
+
+impl Error {
+    /// Whether the broker said no with this reply code (AMQP 0-9-1, section 1.2).
+    pub(crate) fn is_refusal(&self, code: u16) -> bool {
+        let Self::Amqp(error) = self else { return false };
+        matches!(error.kind(), lapin::ErrorKind::ProtocolError(refusal) if refusal.get_id() == code)
+    }
 }
 
 /// Limits an operation on the broker to [`OPERATION`].

@@ -1,18 +1,28 @@
 //! The wire: everything that knows AMQP 0-9-1 is here and nowhere else.
 //!
 //! Requests and replies are packets of NestJS's RabbitMQ transport, so that Nest clients can call our workers and our
-//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`]). Whoever holds a connection supervises
-//! it, an [`Asker`] or a worker's loop over its [`Deliveries`]: any error ends the session, and after a pause a new one is
-//! made.
+//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`], [`EventMeta`]). Whoever holds a connection
+//! supervises it, an [`Asker`] or a worker's loop over its [`Deliveries`]: any error ends the session, and after a pause a
+//! new one is made.
+//!
+//! Requests: [`Asker`] → [`Deliveries`]. Events: [`Publisher`] → [`Hearing`], and [`Feed`] for those who only watch. What
+//! must exist for all of them: [`topology`].
 
 pub mod ask;
 mod backoff;
 mod connection;
 mod deadline;
 pub mod deliveries;
+mod event_meta;
+pub mod feed;
+mod grave;
+pub mod hearing;
 mod meta;
+pub mod operator;
 mod packet;
-mod topology;
+pub mod publisher;
+mod suspects;
+pub mod topology;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
@@ -25,6 +35,12 @@ pub use backoff::Backoff;
 pub use connection::{AmqpSettings, Broker, Error};
 pub use deadline::Deadline;
 pub use deliveries::{Deliveries, Delivery};
+pub use event_meta::EventMeta;
+pub use feed::{Feed, Shown};
+pub use grave::Epitaph;
+pub use hearing::{Fate, Heard, Hearing};
 pub use meta::Meta;
-pub use packet::{RequestPacket, encode_fault, encode_response};
+pub use operator::{Dead, Graveyard, Operator};
+pub use packet::{EventPacket, RequestPacket, encode_fault, encode_response};
+pub use publisher::{OutgoingEvent, Publisher};
 pub use topology::Depth;

@@ -41,6 +41,12 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The same for one more request on the same behalf, with `budget` from now.
+    #[must_use]
+    pub fn renewed(&self, budget: Duration) -> Self {
+        Self { message_id: Uuid::now_v7(), deadline: Deadline::after(budget), ..self.clone() }
+    }
+
     /// The AMQP properties of a request, less those of its reply path. The broker drops the message at the deadline,
     /// so that a worker that comes back later cannot do what the caller was told is not done.
     pub(crate) fn properties(&self) -> BasicProperties {
@@ -70,7 +76,7 @@ impl Meta {
     /// Reads them back. `packet_id` names a request whose sender set no message id, as Nest clients do.
     pub(crate) fn read(properties: &BasicProperties, pattern: &str, packet_id: Option<&str>) -> Self {
         let headers = properties.headers().as_ref();
-        let text = |name: &str| headers.and_then(|headers| as_text(headers.inner().get(name)?));
+        let text = |name: &str| text_header(properties, name);
         let deadline = headers.and_then(|headers| match headers.inner().get(DEADLINE)? {
             AMQPValue::LongLongInt(millis) => u64::try_from(*millis).ok(),
             _ => None,
@@ -85,6 +91,11 @@ impl Meta {
             deadline: deadline.map_or_else(|| Deadline::after(UNSAID_PATIENCE), Deadline::from_unix_millis),
         }
     }
+}
+
+/// A header that holds text.
+pub(crate) fn text_header(properties: &BasicProperties, name: &str) -> Option<String> {
+    as_text(properties.headers().as_ref()?.inner().get(name)?)
 }
 
 fn as_text(value: &AMQPValue) -> Option<String> {

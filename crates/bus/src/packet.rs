@@ -39,6 +39,30 @@ impl<'a> RequestPacket<'a> {
     }
 }
 
+/// What an event's body holds: exactly these two. With an `id` in it Nest would take it for a request.
+#[derive(Serialize, Deserialize)]
+pub struct EventPacket<'a> {
+    /// The event's name.
+    #[serde(borrow)]
+    pub pattern: Cow<'a, str>,
+    /// What it tells.
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+}
+
+impl<'a> EventPacket<'a> {
+    /// Reads a packet; the error says what is wrong with it.
+    pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+}
+
+/// The body of an event whose data is JSON text already.
+pub(crate) fn encode_event(name: &str, data: &str) -> Vec<u8> {
+    let name = serde_json::to_string(name).expect("a string always serialises");
+    format!(r#"{{"pattern":{name},"data":{data}}}"#).into_bytes()
+}
+
 /// The body of a reply that carries a success.
 pub fn encode_response(response: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
@@ -101,6 +125,13 @@ mod tests {
         let packet = RequestPacket::decode(br#"{"pattern":"users.profile"}"#).unwrap();
         assert_eq!((packet.data.get(), packet.id.is_none()), ("{}", true));
         assert!(RequestPacket::decode(b"not json").is_err());
+    }
+
+    #[test]
+    fn an_event_is_written_as_nest_writes_it() {
+        let body = encode_event("order.created", r#"{"a":1}"#);
+        assert_eq!(body, br#"{"pattern":"order.created","data":{"a":1}}"#);
+        assert_eq!(EventPacket::decode(&body).unwrap().data.get(), r#"{"a":1}"#);
     }
 
     #[test]

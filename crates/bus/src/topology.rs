@@ -1,34 +1,119 @@
-//! What exists on the broker: one durable queue per request pattern, reachable by its name and through one exchange.
+//! What exists on the broker, as a list that can be declared, or compared with what is there.
+//!
+//! Everybody declares through here, so the arguments never differ. All names are frozen: other systems use them.
+
+mod events;
+mod requests;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
-use crate::connection::{Error, in_time};
+use crate::connection::{Error, Line, in_time};
 
-/// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
-pub const PATTERNS_EXCHANGE: &str = "patterns";
-/// A request queue holds at most this many; the broker drops what comes above it. The gateways' bounds are far lower.
-const REQUEST_QUEUE_LENGTH: i32 = 10_000;
+pub use events::{EVENTS_EXCHANGE, retries, subscription};
+pub(crate) use events::{dead_queue, retry_queue};
+pub use requests::{PATTERNS_EXCHANGE, request};
 
-/// Declares the queue of a request pattern. Everybody declares it through here, so the arguments never differ.
-pub(crate) async fn declare_request_queue(channel: &Channel, pattern: &str) -> Result<(), Error> {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-max-length".into(), REQUEST_QUEUE_LENGTH.into());
-    arguments.insert("x-overflow".into(), lapin::types::AMQPValue::LongString("reject-publish".into()));
-    in_time(channel.queue_declare(pattern.into(), QueueDeclareOptions::durable(), arguments)).await?;
+/// One thing on the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A durable topic exchange.
+    Exchange(&'static str),
+    /// A durable queue with its arguments.
+    Queue(String, FieldTable),
+    /// What an exchange gets under a key goes into a queue.
+    Binding {
+        /// The queue.
+        queue: String,
+        /// The exchange.
+        exchange: &'static str,
+        /// The routing key.
+        key: String,
+    },
+}
 
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let exchange = PATTERNS_EXCHANGE;
-    in_time(channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, FieldTable::default())).await?;
-    let binding = channel.queue_bind(
-        pattern.into(),
-        exchange.into(),
-        pattern.into(),
-        QueueBindOptions::default(),
-        FieldTable::default(),
-    );
-    in_time(binding).await
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exchange(name) => write!(f, "exchange {name}"),
+            Self::Queue(name, _) => write!(f, "queue {name}"),
+            Self::Binding { queue, exchange, key } => write!(f, "binding {exchange} → {queue} ({key})"),
+        }
+    }
+}
+
+/// Makes sure that all of it exists. What exists with other arguments is an error, which also closes the channel.
+pub(crate) async fn declare(channel: &Channel, items: &[Item]) -> Result<(), Error> {
+    for item in items {
+        in_time(declare_one(channel, item)).await?;
+    }
+    Ok(())
+}
+
+async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
+    let none = FieldTable::default;
+    match item {
+        Item::Exchange(name) => {
+            let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+            channel.exchange_declare((*name).into(), ExchangeKind::Topic, durable, none()).await
+        }
+        Item::Queue(name, arguments) => {
+            let declaring =
+                channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), arguments.clone());
+            declaring.await.map(drop)
+        }
+        Item::Binding { queue, exchange, key } => {
+            let (queue, key) = (queue.as_str().into(), key.as_str().into());
+            channel.queue_bind(queue, (*exchange).into(), key, QueueBindOptions::default(), none()).await
+        }
+    }
+}
+
+/// How an item on the broker compares with what the code declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is as declared. (Of a binding this is all that can be told: a broker does not say which there are.)
+    Same,
+    /// It does not exist.
+    Missing,
+    /// It exists with other arguments, in the broker's words. A process that declares it will fail.
+    Different(String),
+}
+
+/// Compares an item, without making or changing anything. Takes a channel of its own, for a "no" closes it.
+pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
+    const NOT_FOUND: u16 = 404;
+    const PRECONDITION_FAILED: u16 = 406;
+    let channel = line.channel().await?;
+    let none = FieldTable::default;
+    let passive = async {
+        match item {
+            Item::Exchange(name) => {
+                let options = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
+                channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none()).await
+            }
+            Item::Queue(name, _) => {
+                let options = QueueDeclareOptions::durable().passive();
+                channel.queue_declare(name.as_str().into(), options, none()).await.map(drop)
+            }
+            Item::Binding { .. } => Ok(()),
+        }
+    };
+    let there = match in_time(passive).await {
+        Ok(()) => true,
+        Err(error) if error.is_refusal(NOT_FOUND) => return Ok(State::Missing),
+        Err(error) => return Err(error),
+    };
+    if !there || matches!(item, Item::Binding { .. }) {
+        return Ok(State::Same);
+    }
+    // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
+    match in_time(declare_one(&channel, item)).await {
+        Ok(()) => Ok(State::Same),
+        Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a passive declaration tells of a queue.
@@ -47,10 +132,19 @@ pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth
         channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
     match in_time(declaring).await {
         Ok(queue) => Ok(Some(Depth { waiting: queue.message_count(), consumers: queue.consumer_count() })),
-        Err(Error::Amqp(error)) => match error.kind() {
-            lapin::ErrorKind::ProtocolError(refusal) if refusal.get_id() == NOT_FOUND => Ok(None),
-            _ => Err(error.into()),
-        },
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in pairs {
+        table.insert(name.into(), value);
+    }
+    table
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
 }

@@ -57,6 +57,8 @@ pub enum Code {
     DatabaseUnavailable,
     /// The gateway cannot reach the broker. Not executed.
     BrokerUnavailable,
+    /// The user follows too many live feeds at once.
+    TooManyStreams,
     /// Too many requests of this kind are in flight. Not executed.
     Overloaded,
     /// No answer in time, or the line dropped: the work may have been done.
@@ -93,6 +95,7 @@ impl Code {
             Self::ServiceUnavailable => "service_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::BrokerUnavailable => "broker_unavailable",
+            Self::TooManyStreams => "too_many_streams",
             Self::Overloaded => "overloaded",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Internal => "internal",

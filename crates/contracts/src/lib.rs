@@ -4,6 +4,7 @@
 //! `CreateOrder::PATTERN`.
 
 pub mod contract;
+pub mod events;
 mod fault;
 mod input;
 mod instant;
@@ -15,11 +16,12 @@ mod text;
 pub mod users;
 
 pub use contract::Contract;
+pub use events::{Event, LISTENERS, Listener, Subscription};
 pub use fault::{Code, Fault, Invalid};
 pub use input::{Field, Fields, Input};
 pub use instant::Instant;
 pub use page::{Cursor, PageSize};
-pub use price::Price;
+pub use price::{Price, Total};
 pub use text::{Email, Password, PersonName, RefreshToken, Text, UserId};
 
 use schemars::JsonSchema;
@@ -53,7 +55,7 @@ pub trait Request: JsonSchema + Sized {
 }
 
 /// Every request of the system.
-pub const CONTRACTS: [Contract; 8] = [
+pub const CONTRACTS: [Contract; 9] = [
     Contract::of::<users::Register>(),
     Contract::of::<users::Login>(),
     Contract::of::<users::Refresh>(),
@@ -62,6 +64,7 @@ pub const CONTRACTS: [Contract; 8] = [
     Contract::of::<orders::CreateOrder>(),
     Contract::of::<orders::ListOrders>(),
     Contract::of::<orders::GetOrder>(),
+    Contract::of::<orders::ListEvents>(),
 ];
 
 /// Every request pattern of the system, for readiness and for the test that compares code, processes and routes.

@@ -1,7 +1,8 @@
 //! What can be asked of the order service, and what it answers.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{Code, Cursor, Fields, Instant, PageSize, Price, Request, Text};
@@ -70,7 +71,7 @@ impl Request for GetOrder {
     const SAFE: bool = true;
     const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000001"}"#;
     const FAULTS: &'static [Code] = &[Code::PermissionDenied, Code::OrderNotFound];
-    type Reply = Order;
+    type Reply = OrderDetail;
 
     fn read(input: &mut impl Fields) -> Option<Self> {
         let id = input.required("id");
@@ -78,8 +79,78 @@ impl Request for GetOrder {
     }
 }
 
-/// An order.
+/// `orders.events` — the caller's events of the last ten minutes, those after a known one: what a live feed that was
+/// interrupted has missed.
+#[derive(Debug, JsonSchema)]
+pub struct ListEvents {
+    /// The last event that was seen; one that is unknown, or too old, counts as none.
+    pub after: Option<Uuid>,
+}
+
+impl Request for ListEvents {
+    const PATTERN: &'static str = "orders.events";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"after": "0199f0a0-7c3e-7000-8000-000000000003"}"#;
+    type Reply = EventPage;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        let after = input.optional("after");
+        Some(Self { after: after? })
+    }
+}
+
+/// Events in the order in which they were published.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventPage {
+    /// At most a few hundred.
+    pub items: Vec<RecordedEvent>,
+    /// Whether there are more after these.
+    pub more: bool,
+}
+
+/// An event as it was recorded.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RecordedEvent {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, such as `order.created`.
+    pub name: String,
+    /// What it tells.
+    #[schemars(with = "Order")]
+    pub data: Box<RawValue>,
+}
+
+/// An order, and who ordered.
 #[derive(Debug, Serialize, JsonSchema)]
+pub struct OrderDetail {
+    /// The order.
+    #[serde(flatten)]
+    pub order: Order,
+    /// Whose it is; absent until the order service has heard of this user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Customer>,
+}
+
+/// What the order service knows of a user.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Customer {
+    /// The address as it was registered.
+    pub email: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+}
+
+impl std::fmt::Debug for Customer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Customer(…)")
+    }
+}
+
+/// An order.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The order's id.

@@ -1,6 +1,6 @@
 //! Money: an exact decimal with two places, kept as a whole number of cents.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::Field;
@@ -75,15 +75,46 @@ fn cents(number: &str) -> Result<i64, &'static str> {
     Ok(value * 10_i64.pow(power))
 }
 
-impl Serialize for Price {
-    /// A JSON number with at most two decimals: the shortest text of the nearest double is exactly the amount.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.cents % 100 == 0 {
-            return serializer.serialize_i64(self.cents / 100);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "amounts stay far below 2^53 cents")]
-        serializer.serialize_f64(self.cents as f64 / 100.0)
+impl<'de> Deserialize<'de> for Price {
+    /// By the digits, as a field of a message is read: no float comes in between.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = <&RawValue>::deserialize(deserializer)?;
+        Self::read(number).map_err(serde::de::Error::custom)
     }
+}
+
+impl Serialize for Price {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(self.cents, serializer)
+    }
+}
+
+/// The sum of any number of prices, zero included. On the wire like a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    cents: i64,
+}
+
+impl Total {
+    /// A sum as it was kept, in hundredths.
+    pub const fn from_cents(cents: i64) -> Self {
+        Self { cents }
+    }
+}
+
+impl Serialize for Total {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(self.cents, serializer)
+    }
+}
+
+/// A JSON number with at most two decimals: the shortest text of the nearest double is exactly the amount.
+fn write<S: Serializer>(cents: i64, serializer: S) -> Result<S::Ok, S::Error> {
+    if cents % 100 == 0 {
+        return serializer.serialize_i64(cents / 100);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "amounts stay far below 2^53 cents")]
+    serializer.serialize_f64(cents as f64 / 100.0)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, RefreshToken, Text, UserId};
+use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, RefreshToken, Text, Total, UserId};
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -51,6 +51,9 @@ schema!([] PersonName, "PersonName", {
 });
 schema!([] Price, "Price", {
     "type": "number", "minimum": 0.01, "maximum": 1_000_000, "multipleOf": 0.01
+});
+schema!([] Total, "Total", {
+    "type": "number", "minimum": 0, "multipleOf": 0.01
 });
 schema!([] PageSize, "PageSize", {
     "type": "integer", "minimum": 1, "maximum": 100, "default": 50

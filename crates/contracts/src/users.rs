@@ -1,10 +1,10 @@
 //! What can be asked of the user service, and what it answers.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Code, Email, Fields, Instant, Password, PersonName, RefreshToken, Request, UserId};
+use crate::{Code, Email, Fields, Instant, Password, PersonName, RefreshToken, Request, Total, UserId};
 
 /// `users.register` — opens an account and signs its owner in.
 #[derive(Debug, JsonSchema)]
@@ -167,7 +167,7 @@ pub struct Tokens {
 }
 
 /// An account as its owner may always see it.
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The account's id.
@@ -191,4 +191,8 @@ pub struct Profile {
     pub is_active: bool,
     /// When it was opened.
     pub created_at: Instant,
+    /// How many orders its owner has placed; a new order counts within moments, not at once.
+    pub order_count: i64,
+    /// For how much in all.
+    pub total_spent: Total,
 }

@@ -1,10 +1,10 @@
 //! One request as its handler sees it: decoded, valid, and with the caller known.
 
 use bus::Meta;
-use contracts::{Code, Fault, Request};
+use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::{Fact, Failure};
 
 /// A request to handle.
 pub struct Call<R: Request> {
@@ -15,11 +15,21 @@ pub struct Call<R: Request> {
     /// The client's own key that makes several requests one.
     pub idempotency_key: Option<String>,
     caller: Option<String>,
+    request_id: String,
+    traceparent: Option<String>,
 }
 
 impl<R: Request> Call<R> {
     pub(crate) fn new(data: R, meta: Meta) -> Self {
-        Self { data, id: meta.message_id, idempotency_key: meta.idempotency_key, caller: meta.caller }
+        let Meta { message_id: id, request_id, caller, idempotency_key, traceparent, .. } = meta;
+        Self { data, id, idempotency_key, caller, request_id, traceparent }
+    }
+
+    /// The fact that this request brings about, to be recorded in the statement that does it: see [`record!`].
+    ///
+    /// [`record!`]: crate::record
+    pub fn fact<E: Event>(&self, event: &E) -> Result<Fact, Failure> {
+        Fact::new(event, &self.request_id, self.traceparent.as_deref())
     }
 
     /// The user on whose behalf this is; refuses the request when it has none.

@@ -5,6 +5,7 @@
 //! connection, bounded in time, and either executed, refused, or reported as lost.
 
 mod line;
+pub(crate) mod own;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub use tokio_postgres::types::ToSql;
 
 use crate::settings::{Resources, Setup};
 use line::{Connection, Line};
+
+pub use own::Transaction;
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.
@@ -90,15 +93,12 @@ impl Db {
     }
 
     fn connect(setup: &mut Setup<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
-        let limit = setup.worker.statement_timeout_ms;
         // Reads wait for no locks, and pipelined on one line they cost a tenth less.
         let connections = if setup.safe { 1 } else { setup.worker.db_connections };
-        let config = config(setup);
+        let limit = setup.worker.statement_timeout_ms;
+        let config = bounded(setup);
         async move {
-            let mut config = config?;
-            // A statement that outlives its caller would only hold locks.
-            let options = format!("{} -c statement_timeout={limit}", config.get_options().unwrap_or_default());
-            config.options(options.trim_start());
+            let config = config?;
             let (lines, first_attempts): (_, Vec<_>) = (0..connections).map(|_| Line::keep(config.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them for no reason.
             join_all(first_attempts).await;
@@ -114,7 +114,7 @@ impl Resources for Db {
     }
 }
 
-fn classify(error: tokio_postgres::Error) -> DbError {
+pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
     match error.code() {
         // The server ended the statement at its limit, or a lock was not to be had: rolled back, so not executed.
         Some(&(SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE)) => DbError::Unavailable,
@@ -124,6 +124,20 @@ fn classify(error: tokio_postgres::Error) -> DbError {
         }
         Some(_) => DbError::Refused(error),
     }
+}
+
+/// The same, with a limit on every statement: one that outlives its caller would only hold locks.
+pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Config, SettingError> {
+    let limit = setup.worker.statement_timeout_ms;
+    let mut config = config(setup)?;
+    add_option(&mut config, &format!("statement_timeout={limit}"));
+    Ok(config)
+}
+
+/// Sets a server parameter for the connection.
+pub(crate) fn add_option(config: &mut Config, option: &str) {
+    let options = format!("{} -c {option}", config.get_options().unwrap_or_default());
+    config.options(options.trim_start());
 }
 
 /// Reads where the service's database is.

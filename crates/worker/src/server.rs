@@ -8,7 +8,7 @@ use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use process::{SettingError, Settings, StartError, Stop, log};
+use process::{Section, SettingError, Settings, StartError, Stop, log};
 use serde_json::value::RawValue;
 
 use crate::Failure;
@@ -55,11 +55,21 @@ impl Start {
         Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker }
     }
 
-    pub(crate) fn server(self, handler: &dyn Handle) -> Result<Server<'_>, StartError> {
+    /// One more section of settings.
+    pub(crate) fn section<S: Section>(&mut self) -> Result<S, SettingError> {
+        self.settings.section()
+    }
+
+    /// Everything is read: from now on signals are heard.
+    pub(crate) fn run(self) -> Result<(Broker, Stop), StartError> {
         self.settings.warn_of_unknown();
-        let stop = Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?;
-        let Self { pattern, broker, worker, .. } = self;
-        Ok(Server { pattern, handler, broker, prefetch: worker.prefetch, stop })
+        Ok((self.broker, Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?))
+    }
+
+    pub(crate) fn server(self, handler: &dyn Handle) -> Result<Server<'_>, StartError> {
+        let (pattern, prefetch) = (self.pattern, self.worker.prefetch);
+        let (broker, stop) = self.run()?;
+        Ok(Server { pattern, handler, broker, prefetch, stop })
     }
 }
 

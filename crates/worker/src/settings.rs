@@ -41,6 +41,59 @@ impl Section for WorkerSettings {
     }
 }
 
+/// Settings about events: `EVENTS_…`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventSettings {
+    /// After how long an event comes back whose handler failed, in milliseconds, comma separated, each failure the next;
+    /// after the last it is buried. The delays are part of queue names: every copy of a listener needs the same.
+    retry_ms: String,
+    /// How long a relay keeps what it has published, in hours: for `bus why`, and for feeds that were interrupted.
+    outbox_h: u32,
+    /// How long a listener remembers what it has applied, in hours; what comes again later is applied again.
+    inbox_h: u32,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self { retry_ms: "1000,5000,30000,120000".into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
+    }
+}
+
+impl EventSettings {
+    /// The delays of [`Self::retry_ms`]; `None` when they are none.
+    pub fn delays_ms(&self) -> Option<Vec<u32>> {
+        let delays = self.retry_ms.split(',').map(str::trim).filter(|delay| !delay.is_empty());
+        let delays: Option<Vec<u32>> = delays.map(|delay| delay.parse().ok().filter(|delay| *delay > 0)).collect();
+        delays.filter(|delays| delays.len() <= 8)
+    }
+
+    pub(crate) fn outbox_hours(&self) -> f64 {
+        self.outbox_h.into()
+    }
+
+    pub(crate) fn inbox_hours(&self) -> f64 {
+        self.inbox_h.into()
+    }
+}
+
+impl Section for EventSettings {
+    const NAME: &'static str = "events";
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.delays_ms().is_none() {
+            return Err(("retry_ms", "must be at most eight numbers of milliseconds, such as 1000,5000,30000".into()));
+        }
+        if self.outbox_h == 0 {
+            return Err(("outbox_h", "must be at least 1: feeds are resumed from it".into()));
+        }
+        if self.inbox_h == 0 {
+            return Err(("inbox_h", "must be at least 1: redeliveries are known by it".into()));
+        }
+        Ok(())
+    }
+}
+
 /// What a worker's resources are opened with.
 pub struct Setup<'a> {
     /// Where to read settings.

@@ -36,7 +36,8 @@ fn headers(values: &[&str]) -> HeaderMap {
 }
 
 fn verdict(auth: &Auth, token: &str) -> Result<String, Code> {
-    auth.caller(&headers(&[&format!("Bearer {token}")])).map_err(|refusal| refusal.code())
+    let caller = auth.caller(&headers(&[&format!("Bearer {token}")]));
+    caller.map(|caller| caller.id).map_err(|refusal| refusal.code())
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn a_token_expires_to_the_second_whether_remembered_or_not() {
     for times in [&[exp, exp + 1][..], &[exp - 1, exp, exp + 1]] {
         let Auth::Tokens(tokens) = auth() else { unreachable!() };
         for now in times {
-            let verdict = tokens.caller(&token, *now).map_err(|refusal| refusal.code());
+            let verdict = tokens.caller(&token, *now).map(|caller| caller.id).map_err(|refusal| refusal.code());
             assert_eq!(verdict, if *now < exp { Ok("u-1".into()) } else { Err(Code::SessionExpired) });
             assert_eq!(tokens.lock().find(&token).is_some(), times[0] < exp, "only a good token is remembered");
         }
@@ -131,7 +132,8 @@ fn a_token_of_another_key_or_with_a_changed_letter_is_invalid() {
 #[test]
 fn only_one_bearer_header_is_a_token() {
     let (auth, token) = (auth(), signed(&claims(&json!({}))));
-    let verdict = |values: &[&str]| auth.caller(&headers(values)).map_err(|refusal| refusal.code());
+    let verdict =
+        |values: &[&str]| auth.caller(&headers(values)).map(|caller| caller.id).map_err(|refusal| refusal.code());
     let with = |scheme: &str| format!("{scheme}{token}");
     for good in ["Bearer ", "bearer ", "BEARER   "] {
         assert_eq!(verdict(&[&with(good)]), Ok("u-1".into()), "{good}");

@@ -3,9 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, mpsc};
 
-use gateway::Answer;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use gateway::{Answer, Body};
+use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::sync::Semaphore;
 
@@ -42,10 +41,10 @@ struct Patient {
 }
 
 impl Answer for Patient {
-    async fn answer(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, _: Request<Incoming>) -> Response<Body> {
         self.began.send(()).unwrap();
         self.go.acquire().await.unwrap().forget();
-        Response::new(Full::from("done"))
+        Response::new(String::from("done").into())
     }
 }
 

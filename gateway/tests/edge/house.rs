@@ -76,7 +76,7 @@ pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
 async fn live(settings: &GatewaySettings, tell: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
     // Nobody runs it, so it is never connected.
     let asker = Arc::new(Asker::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
-    let gateway = Arc::new(Gateway::open(settings, &TABLE, Arc::clone(&asker)).unwrap());
+    let gateway = Arc::new(Gateway::open(settings, &TABLE, Arc::clone(&asker), Stop::default()).unwrap());
     let admin = Arc::new(Admin::new(asker, Stop::default()));
     let millis = Duration::from_millis;
     let terms = Terms::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));

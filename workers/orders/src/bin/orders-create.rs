@@ -5,42 +5,49 @@
 
 use std::process::ExitCode;
 
+use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
-use contracts::{Code, Text};
+use contracts::{Code, Instant};
 use orders::{order, order_columns};
-use worker::{Call, Db, Failure};
+use worker::{Call, Db, Fact, Failure};
 
-/// Places it; no row when this request placed it before.
+/// Places it and records the fact; no row when this request placed it before.
 const PLACE: &str = concat!(
-    "INSERT INTO orders (id, user_id, title, description, price, order_reference)
-     VALUES ($1, $2, $3, $4, $5::bigint::numeric / 100, $6)
-     ON CONFLICT (id) DO NOTHING
-     RETURNING ",
-    order_columns!()
+    "WITH placed AS (
+        INSERT INTO orders (id, user_id, title, description, price, order_reference, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5::bigint::numeric / 100, $6, $7, $7)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING *
+     ), recorded AS (",
+    worker::record!("placed", "$8"),
+    ") SELECT ",
+    order_columns!(),
+    " FROM placed"
 );
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1 AND user_id = $2");
 
-/// Claims the key and places the order, together or not at all. `free` is false while another request with this key
+/// Claims the key, places the order and records the fact, together or not at all. `free` is false while another request with this key
 /// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open. The caller's keys
 /// of yesterday go away meanwhile, so that the table does not grow for ever.
 const PLACE_WITH_KEY: &str = concat!(
     "WITH key AS MATERIALIZED (
-        SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $7, 0)) AS free
+        SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $9, 0)) AS free
      ), claimed AS (
         INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, order_id)
-        SELECT $2, 'orders.create', $7, sha256($8), $1 FROM key WHERE free
+        SELECT $2, 'orders.create', $9, sha256($10), $1 FROM key WHERE free
         ON CONFLICT DO NOTHING
         RETURNING order_id
      ), swept AS (
         DELETE FROM idempotency_keys
-        WHERE user_id = $2 AND key <> $7 AND created_at < now() - interval '24 hours'
+        WHERE user_id = $2 AND key <> $9 AND created_at < now() - interval '24 hours'
      ), placed AS (
-        INSERT INTO orders (id, user_id, title, description, price, order_reference)
-        SELECT $1, $2, $3, $4, $5::bigint::numeric / 100, $6 FROM claimed
+        INSERT INTO orders (id, user_id, title, description, price, order_reference, created_at, updated_at)
+        SELECT $1, $2, $3, $4, $5::bigint::numeric / 100, $6, $7, $7 FROM claimed
         RETURNING *
-     )
-     SELECT key.free, ",
+     ), recorded AS (",
+    worker::record!("placed", "$8"),
+    ") SELECT key.free, ",
     order_columns!(),
     " FROM key LEFT JOIN placed ON true"
 );
@@ -67,22 +74,49 @@ async fn create(call: Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
 }
 
 async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
-    let (caller, wanted) = (call.caller()?, Wanted::from(&call.data));
-    let Wanted { title, description, cents, reference } = &wanted;
-    let placed = db.row(PLACE, &[&call.id, &caller, title, description, cents, reference]).await?;
+    let (wanted, fact) = wanted(call)?;
+    let placed = db
+        .row(
+            PLACE,
+            &[
+                &wanted.id,
+                &wanted.user_id,
+                &wanted.title,
+                &wanted.description,
+                &wanted.price.cents(),
+                &wanted.order_reference,
+                &wanted.created_at.0,
+                &fact.parameter(),
+            ],
+        )
+        .await?;
     if let Some(row) = placed {
         return Ok(order(&row));
     }
-    let before = db.row(FIND, &[&call.id, &caller]).await?;
+    let before = db.row(FIND, &[&wanted.id, &wanted.user_id]).await?;
     before.as_ref().map(order).ok_or_else(|| Failure::broken("the request's id belongs to another user's order"))
 }
 
 async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Order, Failure> {
-    let (caller, wanted) = (call.caller()?, Wanted::from(&call.data));
-    let Wanted { title, description, cents, reference } = &wanted;
+    let (wanted, fact) = wanted(call)?;
     let payload = serde_json::to_vec(&call.data).map_err(Failure::broken)?;
-    let row =
-        db.row(PLACE_WITH_KEY, &[&call.id, &caller, title, description, cents, reference, &key, &payload]).await?;
+    let row = db
+        .row(
+            PLACE_WITH_KEY,
+            &[
+                &wanted.id,
+                &wanted.user_id,
+                &wanted.title,
+                &wanted.description,
+                &wanted.price.cents(),
+                &wanted.order_reference,
+                &wanted.created_at.0,
+                &fact.parameter(),
+                &key,
+                &payload,
+            ],
+        )
+        .await?;
     let row = row.ok_or_else(|| Failure::broken("the statement gave no row"))?;
     if !row.get::<_, bool>("free") {
         return Err(Failure::answer(
@@ -93,7 +127,7 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     if row.get::<_, Option<&str>>("title").is_some() {
         return Ok(order(&row));
     }
-    let before = db.row(FIND_BY_KEY, &[&caller, &key, &payload]).await?;
+    let before = db.row(FIND_BY_KEY, &[&wanted.user_id, &key, &payload]).await?;
     let before = before.ok_or_else(|| Failure::broken("the key is taken and stands for nothing"))?;
     if before.get("same_payload") {
         Ok(order(&before))
@@ -102,21 +136,20 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     }
 }
 
-/// The order's content as SQL parameters.
-struct Wanted<'a> {
-    title: &'a str,
-    description: &'a str,
-    cents: i64,
-    reference: Option<&'a str>,
-}
-
-impl<'a> From<&'a CreateOrder> for Wanted<'a> {
-    fn from(data: &'a CreateOrder) -> Self {
-        Self {
-            title: data.title.as_str(),
-            description: data.description.as_str(),
-            cents: data.price.cents(),
-            reference: data.order_reference.as_ref().map(Text::as_str),
-        }
-    }
+/// The order as it will be if this request is the first, and the fact that it was placed. Its time is this process's, so that the fact can be written
+/// down before the row is there; whole microseconds, for the database keeps no more.
+fn wanted(call: &Call<CreateOrder>) -> Result<(Order, Fact), Failure> {
+    let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).map_err(Failure::broken)?;
+    let created = OrderCreated(Order {
+        id: call.id,
+        title: call.data.title.as_str().into(),
+        description: call.data.description.as_str().into(),
+        price: call.data.price,
+        user_id: call.caller()?.into(),
+        order_reference: call.data.order_reference.as_ref().map(|reference| reference.as_str().into()),
+        created_at: Instant(now),
+        updated_at: Instant(now),
+    });
+    let fact = call.fact(&created)?;
+    Ok((created.0, fact))
 }

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use contracts::users::{Register, SignedIn};
+use contracts::events::UserRegistered;
+use contracts::users::{Register, SignedIn, User};
 use contracts::{Code, Invalid};
 use users::{Accounts, Secret, prune_sessions, user};
 use worker::{Call, Failure};
 
-/// Opens the account and its first session, both or neither; no row when this request did so before, or
-/// the address is taken.
+/// Opens the account and its first session and records the fact, all or nothing; no row when this request did so before,
+/// or the address is taken.
 const OPEN: &str = concat!(
     "WITH ",
     prune_sessions!(),
@@ -22,8 +23,9 @@ const OPEN: &str = concat!(
         SELECT id, id, now() + $8::bigint * interval '1 second' FROM opened
      ), kept AS (
         INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM opened
-     )
-     SELECT * FROM opened"
+     ), recorded AS (",
+    worker::record!("opened", "$9"),
+    ") SELECT * FROM opened"
 );
 
 /// The account this very request opened when it was delivered before.
@@ -40,10 +42,13 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
     passwords.accept(password.reveal()).map_err(|problem| Invalid::field("password", problem))?;
     let (key, hash) = (email.key(), passwords.hash(password.reveal()).await?);
     let (secret, seconds) = (Secret::random()?, sessions.tokens.idle_seconds());
-    let (first_name, last_name) = (first_name.as_str(), last_name.as_str());
+    let (email, first_name, last_name) = (email.as_str(), first_name.as_str(), last_name.as_str());
+    let wanted = User { id: call.id, email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
+    let fact = call.fact(&UserRegistered(wanted))?;
+    let fact = fact.parameter();
     let opened = sessions
         .db
-        .row(OPEN, &[&call.id, &email.as_str(), &key, &hash, &first_name, &last_name, &secret.hash(), &seconds])
+        .row(OPEN, &[&call.id, &email, &key, &hash, &first_name, &last_name, &secret.hash(), &seconds, &fact])
         .await?;
     if let Some(row) = opened {
         return sessions.signed_in(user(&row), secret);

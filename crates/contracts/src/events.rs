@@ -1,0 +1,136 @@
+//! What is told rather than asked: facts, and who listens to them.
+//!
+//! An event tells of something that is done. It is recorded together with the row that it tells of, published to the
+//! exchange `events` under its name, and applied once by each of its listeners.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::orders::Order;
+use crate::users::User;
+
+/// A fact that others may hear.
+pub trait Event: Serialize + DeserializeOwned + JsonSchema {
+    /// The name: also the routing key. Frozen: other systems listen to it.
+    const NAME: &'static str;
+    /// The service that tells it.
+    const SERVICE: &'static str;
+    /// Raised when a change breaks those who listen.
+    const VERSION: u32 = 1;
+    /// An event of this type as JSON, with every field in it; published, and read by a test.
+    const EXAMPLE: &'static str;
+
+    /// What it tells of. Events about the same thing keep their order.
+    fn aggregate(&self) -> String;
+
+    /// The user whose business it is: who may follow it live.
+    fn owner(&self) -> String;
+}
+
+/// Somebody who hears an event. Its queue is named like it, and so is its process, with dashes.
+pub trait Listener {
+    /// The name: also the queue's. Frozen: what is waiting for it is in there.
+    const NAME: &'static str;
+    /// What it hears.
+    type Event: Event;
+}
+
+/// `order.created` — an order was placed.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct OrderCreated(pub Order);
+
+impl Event for OrderCreated {
+    const NAME: &'static str = "order.created";
+    const SERVICE: &'static str = "orders";
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000001", "title": "Analytical engine", "description": "One, with punched cards", "price": 1999.99, "userId": "0199f0a0-7c3e-7000-8000-000000000002", "orderReference": "A-7", "createdAt": "2026-01-31T12:00:00.000Z", "updatedAt": "2026-01-31T12:00:00.000Z"}"#;
+
+    fn aggregate(&self) -> String {
+        self.0.id.to_string()
+    }
+
+    fn owner(&self) -> String {
+        self.0.user_id.clone()
+    }
+}
+
+/// `user.registered` — somebody opened an account.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct UserRegistered(pub User);
+
+impl Event for UserRegistered {
+    const NAME: &'static str = "user.registered";
+    const SERVICE: &'static str = "users";
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000002", "email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}"#;
+
+    fn aggregate(&self) -> String {
+        self.0.id.to_string()
+    }
+
+    fn owner(&self) -> String {
+        self.0.id.to_string()
+    }
+}
+
+/// `users.on_order_created` — keeps how many orders each user has placed, and for how much.
+pub enum CountOrders {}
+
+impl Listener for CountOrders {
+    const NAME: &'static str = "users.on_order_created";
+    type Event = OrderCreated;
+}
+
+/// `orders.on_user_registered` — keeps the customers' names and addresses beside their orders.
+pub enum KnowCustomers {}
+
+impl Listener for KnowCustomers {
+    const NAME: &'static str = "orders.on_user_registered";
+    type Event = UserRegistered;
+}
+
+/// A listener, as data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    /// The listener's name.
+    pub name: &'static str,
+    /// The name of the event it hears.
+    pub event: &'static str,
+    /// The service that tells it.
+    pub told_by: &'static str,
+}
+
+impl Subscription {
+    /// A listener's.
+    pub const fn of<L: Listener>() -> Self {
+        Self { name: L::NAME, event: L::Event::NAME, told_by: L::Event::SERVICE }
+    }
+}
+
+/// Every listener of the system.
+pub const LISTENERS: [Subscription; 2] = [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>()];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads_back<E: Event>() {
+        let event: E = serde_json::from_str(E::EXAMPLE).unwrap();
+        let example: serde_json::Value = serde_json::from_str(E::EXAMPLE).unwrap();
+        assert_eq!(serde_json::to_value(&event).unwrap(), example, "{}", E::NAME);
+        assert!(!event.aggregate().is_empty() && !event.owner().is_empty());
+    }
+
+    #[test]
+    fn an_event_reads_back_as_it_was_written() {
+        reads_back::<OrderCreated>();
+        reads_back::<UserRegistered>();
+    }
+
+    #[test]
+    fn what_a_later_release_adds_to_an_event_does_not_disturb() {
+        let later = UserRegistered::EXAMPLE.replacen('{', r#"{"new": [1], "#, 1);
+        assert!(serde_json::from_str::<UserRegistered>(&later).is_ok());
+    }
+}

@@ -1,0 +1,56 @@
+//! A connection of one's own, made when it is needed: for transactions, which a shared one cannot have, and for
+//! hearing notifications.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row};
+
+use super::{CONNECT, DbError, ToSql, classify};
+use crate::failure::chain;
+
+/// A connection that somebody has for themselves.
+pub(crate) struct Own {
+    pub(crate) client: Client,
+    /// Told at each notification that this connection has asked for with `LISTEN`, and at its end.
+    pub(crate) notified: Arc<Notify>,
+}
+
+impl Own {
+    /// Connects; the error says why not, in one line.
+    pub(crate) async fn connect(config: &Config) -> Result<Self, String> {
+        let connected = timeout(CONNECT, config.connect(NoTls)).await.map_err(|_| "no answer in time")?;
+        let (client, mut driver) = connected.map_err(|error| chain(&error))?;
+        let notified = Arc::new(Notify::new());
+        let bell = Arc::clone(&notified);
+        #[expect(clippy::disallowed_methods, reason = "ends with the client, which is ours")]
+        tokio::spawn(async move {
+            let mut messages = poll_fn(|cx| driver.poll_message(cx));
+            while let Some(Ok(message)) = messages.next().await {
+                if matches!(message, AsyncMessage::Notification(_)) {
+                    bell.notify_one();
+                }
+            }
+            bell.notify_one();
+        });
+        Ok(Self { client, notified })
+    }
+}
+
+/// A transaction in which an event takes effect.
+pub struct Transaction<'a>(pub(crate) tokio_postgres::Transaction<'a>);
+
+impl Transaction<'_> {
+    /// Runs one statement and returns its rows.
+    pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        self.0.query(sql, values).await.map_err(classify)
+    }
+
+    /// Runs one statement; the number of rows that it changed.
+    pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
+        self.0.execute(sql, values).await.map_err(classify)
+    }
+}

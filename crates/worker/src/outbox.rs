@@ -1,0 +1,54 @@
+//! Records a fact in the statement that brings it about, so that it is told if and only if it is so.
+
+use contracts::Event;
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// A fact for others to hear, ready to be recorded.
+pub struct Fact([Option<String>; 7]);
+
+impl Fact {
+    pub(crate) fn new<E: Event>(event: &E, request_id: &str, traceparent: Option<&str>) -> Result<Self, Failure> {
+        let data = serde_json::to_string(event).map_err(Failure::broken)?;
+        Ok(Self([
+            Some(Uuid::now_v7().to_string()),
+            Some(E::NAME.into()),
+            Some(event.aggregate()),
+            Some(event.owner()),
+            Some(data),
+            Some(request_id.into()),
+            traceparent.map(Into::into),
+        ]))
+    }
+
+    /// The fact as one SQL parameter, a `text[]`, for [`record!`](crate::record).
+    pub fn parameter(&self) -> &[Option<String>] {
+        &self.0
+    }
+}
+
+/// SQL for a `WITH` clause: records the fact given as parameter `$fact` for the row that the clause `$of` returned, and
+/// nothing when it returned none.
+///
+/// ```text
+/// const PLACE: &str = concat!(
+///     "WITH placed AS (INSERT INTO orders … RETURNING *), recorded AS (",
+///     worker::record!("placed", "$7"),
+///     ") SELECT * FROM placed"
+/// );
+/// ```
+#[macro_export]
+macro_rules! record {
+    ($of:literal, $fact:literal) => {
+        concat!(
+            "INSERT INTO outbox (id, name, aggregate, owner, data, request_id, traceparent)
+             SELECT fact[1]::uuid, fact[2], fact[3], fact[4], fact[5], fact[6], fact[7]
+             FROM ",
+            $of,
+            ", (SELECT ",
+            $fact,
+            "::text[] AS fact) AS recorded_fact"
+        )
+    };
+}

@@ -1,0 +1,8 @@
+//! Publishes what the order service has recorded for others to hear.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    worker::relay("orders.relay").await
+}

@@ -1,0 +1,8 @@
+//! Publishes what the user service has recorded for others to hear.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    worker::relay("users.relay").await
+}
