@@ -1,49 +1,57 @@
 //! Says on whose behalf a request comes: reads the bearer token and verifies it here, without asking anybody.
 //!
-//! Tokens are EdDSA only. The algorithm is ours to say, never the token's, so neither `none` nor a signature made with
-//! the public key as an HMAC secret gets anywhere.
+//! The algorithm is the key's to say, never the token's, so neither `none` nor a signature made with the public key as an
+//! HMAC secret gets anywhere.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contracts::Code;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous, decode};
+use jsonwebtoken::{Header, dangerous, decode, decode_header};
 use process::SettingError;
 use serde::Deserialize;
 
+use crate::keyring::{Keyring, Trusted};
 use crate::marks::only;
 use crate::problem::Refusal;
-use crate::settings::{AuthMode, GatewaySettings, HOW_TO_MAKE_A_KEY};
-use crate::verified::Verified;
+use crate::settings::{AuthMode, GatewaySettings};
+use crate::verified::Fingerprint;
 
 /// How callers are recognised.
 pub(crate) enum Auth {
-    /// By access tokens that the user service signed.
-    Tokens(Box<Tokens>),
+    /// By access tokens that the user service, or another issuer that is trusted, has signed.
+    Tokens(Box<Keyring>),
     /// By any JWT. For development only.
     Mock,
 }
 
 impl Auth {
-    /// By what the settings say; reads the key.
+    /// By what the settings say; reads the keys.
     pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
         match settings.auth {
             AuthMode::Mock => {
                 tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
                 Ok(Self::Mock)
             }
-            AuthMode::Tokens => {
-                let problem = |what: &str| {
-                    let text = format!("names {}, {what}: {HOW_TO_MAKE_A_KEY}", settings.token_public_key_file);
-                    SettingError::new::<GatewaySettings>("token_public_key_file", text)
-                };
-                let pem = std::fs::read(&settings.token_public_key_file)
-                    .map_err(|error| problem(&format!("which cannot be read ({error})")))?;
-                let tokens = Tokens::new(&pem, &settings.token_issuer, &settings.token_audience);
-                Ok(Self::Tokens(Box::new(tokens.ok_or_else(|| problem("which holds no Ed25519 public key"))?)))
-            }
+            AuthMode::Tokens => Ok(Self::Tokens(Box::new(Keyring::open(settings)?))),
+        }
+    }
+
+    /// Keeps the keys current for ever.
+    pub(crate) async fn keep(&self) {
+        match self {
+            Self::Tokens(keyring) => keyring.keep().await,
+            Self::Mock => std::future::pending().await,
+        }
+    }
+
+    /// The public keys of the user service, as a JWKS document.
+    pub(crate) fn published(&self) -> String {
+        match self {
+            Self::Tokens(keyring) => keyring.published(),
+            Self::Mock => r#"{"keys":[]}"#.into(),
         }
     }
 
@@ -51,7 +59,7 @@ impl Auth {
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let token = bearer(headers)?;
         let caller = match self {
-            Self::Tokens(tokens) => tokens.caller(token, now())?,
+            Self::Tokens(keyring) => verified(keyring, token, now())?,
             Self::Mock => Caller {
                 id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| invalid())?.sub,
                 expires: None,
@@ -77,49 +85,27 @@ pub(crate) struct Caller {
     pub(crate) expires: Option<u64>,
 }
 
-/// Verifies access tokens, each at most once while it is remembered.
-pub(crate) struct Tokens {
-    key: DecodingKey,
-    rules: Validation,
-    verified: Mutex<Verified>,
+/// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
+fn verified(keyring: &Keyring, token: &str, now: u64) -> Result<Caller, Refusal> {
+    let mut trusted = keyring.trusted();
+    let fingerprint = Fingerprint::of(token);
+    if let Some((id, expires)) = trusted.verified().find(&fingerprint) {
+        return if now < expires { Ok(Caller { id, expires: Some(expires) }) } else { Err(expired()) };
+    }
+    let header = decode_header(token).map_err(|_| invalid())?;
+    if trusted.keys(&header).next().is_none() {
+        trusted = keyring.look_again().ok_or_else(invalid)?;
+    }
+    let claims = claims(&trusted, &header, token).ok_or_else(invalid)?;
+    if now >= claims.exp {
+        return Err(expired());
+    }
+    trusted.verified().remember(fingerprint, &claims.sub, claims.exp);
+    Ok(Caller { id: claims.sub, expires: Some(claims.exp) })
 }
 
-impl Tokens {
-    /// Tokens of one issuer, for one audience. `None` when the PEM holds no Ed25519 public key.
-    pub(crate) fn new(public_key_pem: &[u8], issuer: &str, audience: &str) -> Option<Self> {
-        const ED25519_KEY_BYTES: usize = 32;
-        let key = DecodingKey::from_ed_pem(public_key_pem).ok()?;
-        if key.try_get_as_bytes().ok()?.len() != ED25519_KEY_BYTES {
-            return None;
-        }
-        let mut rules = Validation::new(Algorithm::EdDSA);
-        // Without this a token that lacks a claim passes every check of that claim.
-        rules.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-        rules.set_issuer(&[issuer]);
-        rules.set_audience(&[audience]);
-        rules.leeway = 0;
-        rules.validate_nbf = true;
-        // Expiry is checked below, last of all: "expired" is only said of a token that was good.
-        rules.validate_exp = false;
-        Some(Self { key, rules, verified: Mutex::default() })
-    }
-
-    /// Whose token it is, if it is good at `now`, in seconds since 1970.
-    fn caller(&self, token: &str, now: u64) -> Result<Caller, Refusal> {
-        if let Some((id, expires)) = self.lock().find(token) {
-            return if now < expires { Ok(Caller { id, expires: Some(expires) }) } else { Err(expired()) };
-        }
-        let claims: Claims = decode(token, &self.key, &self.rules).map_err(|_| invalid())?.claims;
-        if now >= claims.exp {
-            return Err(expired());
-        }
-        self.lock().remember(token, &claims.sub, claims.exp);
-        Ok(Caller { id: claims.sub, expires: Some(claims.exp) })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Verified> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn claims(trusted: &Arc<Trusted>, header: &Header, token: &str) -> Option<Claims> {
+    trusted.keys(header).find_map(|key| decode::<Claims>(token, &key.decoding, &key.rules).ok()).map(|data| data.claims)
 }
 
 #[derive(Deserialize)]

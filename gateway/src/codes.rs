@@ -37,6 +37,9 @@ impl Route {
         if self.success == Success::Feed {
             codes.push(Code::TooManyStreams);
         }
+        if self.limit.is_some() {
+            codes.push(Code::TooManyRequests);
+        }
         if self.path.contains('{') {
             codes.push(Code::RouteNotFound);
         }

@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -17,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
+use crate::client::{Peer, Proxies};
+use crate::crowd::{Admitted, Crowd};
 use crate::refused::Refused;
 use crate::server::Answer;
 use crate::wire::Wire;
@@ -37,6 +41,7 @@ const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Terms {
     http: http1::Builder,
     patience: Duration,
+    crowd: Crowd,
 }
 
 impl Terms {
@@ -50,16 +55,28 @@ impl Terms {
             .max_buf_size(BUFFER_LIMIT)
             // A client that has said all it had to say still gets its answer.
             .half_close(true);
-        Self { http, patience }
+        Self { http, patience, crowd: Crowd::new(0, Proxies::default()) }
+    }
+
+    /// Serves at most `limit` connections from each address but these proxies; 0 is no limit.
+    #[must_use]
+    pub(crate) fn per_address(self, limit: usize, proxies: Proxies) -> Self {
+        Self { crowd: Crowd::new(limit, proxies), ..self }
+    }
+
+    /// A place for a connection from this address, if it has one left.
+    pub(crate) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
+        self.crowd.admit(peer)
     }
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve<A: Answer>(stream: TcpStream, answer: Arc<A>, terms: Arc<Terms>, stop: Stop) {
+pub(crate) async fn serve<A: Answer>(stream: TcpStream, peer: IpAddr, answer: Arc<A>, terms: Arc<Terms>, stop: Stop) {
     // A small answer must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let linger = AtomicBool::new(false);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
         let (answer, stop, linger) = (&answer, &stop, &linger);
         async move {
             let mut response = answer.answer(request).await;

@@ -11,7 +11,8 @@ use crate::Body;
 
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, Accept, Authorization, Idempotency-Key, X-Request-Id");
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("X-Request-Id, Location, Link, Retry-After");
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy");
 /// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

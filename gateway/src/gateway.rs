@@ -1,5 +1,6 @@
 //! Answers any request: finds its row, checks what the row says, asks the pattern, renders what comes back.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,12 +15,16 @@ use process::{SettingError, Stop};
 use uuid::Uuid;
 
 use crate::auth::{Auth, Caller};
+use crate::client::{Peer, Proxies};
 use crate::cors::Cors;
 use crate::feed::{Feeds, Missed};
+use crate::harden::harden;
 use crate::incoming::{Bounds, RequestBody};
 use crate::journal::Entry;
+use crate::limits::Limits;
 use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
 use crate::problem::Refusal;
+use crate::rate::Rate;
 use crate::route::{Ask, Route, Source, Success, Work};
 use crate::router::{Router, Row};
 use crate::server::Answer;
@@ -33,9 +38,23 @@ pub struct Gateway {
     cors: Cors,
     asker: Arc<Asker>,
     feeds: Feeds,
+    limits: Limits,
+    proxies: Proxies,
     bounds: Bounds,
     /// From a request's last byte to its answer.
     patience: Duration,
+}
+
+/// Who sends a request that came by no connection; only a test does.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// What was learnt of a request on its way.
+#[derive(Default)]
+struct Seen {
+    /// The row that serves it.
+    route: Option<&'static Route>,
+    /// What is left of the client's quota.
+    rate: Option<Rate>,
 }
 
 /// A request without its body, and what the gateway calls it.
@@ -43,6 +62,7 @@ struct Call {
     head: Parts,
     message_id: Uuid,
     request_id: RequestId,
+    client: IpAddr,
 }
 
 impl Gateway {
@@ -59,6 +79,8 @@ impl Gateway {
             auth: Auth::open(settings)?,
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
+            limits: Limits::new(settings.limits),
+            proxies: settings.proxies().unwrap_or_default(),
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
             patience: settings.request_timeout(),
         })
@@ -69,13 +91,13 @@ impl Gateway {
         self.feeds.run(broker).await;
     }
 
-    /// The outcome of a request; `seen` becomes the row that serves it.
-    async fn serve(
-        &self,
-        call: &Call,
-        body: &mut RequestBody,
-        seen: &mut Option<&'static Route>,
-    ) -> Result<Response<Body>, Refusal> {
+    /// Keeps what changes meanwhile current, such as the keys of tokens, for ever.
+    pub async fn keep(&self) {
+        self.auth.keep().await;
+    }
+
+    /// The outcome of a request; `seen` becomes what is learnt on the way.
+    async fn serve(&self, call: &Call, body: &mut RequestBody, seen: &mut Seen) -> Result<Response<Body>, Refusal> {
         let head = &call.head;
         // RFC 9112, section 3.2: a request without its one host is malformed, and may be meant for somebody else.
         if head.version == Version::HTTP_11 && only(&head.headers, &HOST).is_none() {
@@ -86,14 +108,26 @@ impl Gateway {
             return Ok(self.cors.options(&head.headers, &place.allow));
         }
         let row = place.row(head.method.as_str())?;
-        *seen = Some(row.route);
+        seen.route = Some(row.route);
+        self.count(row.route, call.client, seen)?;
         let caller = if row.route.guarded { Some(self.auth.caller(&head.headers)?) } else { None };
         match row.route.work {
             Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body).await,
             Work::Own(own) => {
                 let _in_flight = row.enter()?;
-                Ok(own::show(own, &self.asker, &self.router).await)
+                Ok(own::show(own, &self.asker, &self.router, &self.auth).await)
             }
+        }
+    }
+
+    /// Counts a request of a limited row, and refuses it when it is one too many.
+    fn count(&self, route: &Route, client: IpAddr, seen: &mut Seen) -> Result<(), Refusal> {
+        let counted = route.limit.and_then(|limit| self.limits.enter(limit, client));
+        let Some(Ok(rate) | Err(rate)) = counted else { return Ok(()) };
+        seen.rate = Some(rate);
+        match rate.wait {
+            Some(wait) => Err(Refusal::too_many("Too many requests of this kind from your address. Wait.", wait)),
+            None => Ok(()),
         }
     }
 
@@ -121,6 +155,7 @@ impl Gateway {
         };
         (ask.check)(data)?;
         let _in_flight = row.enter()?;
+        let attempt = self.limits.attempt(route.limit, call.client, data)?;
         let meta = Meta {
             message_id: call.message_id,
             request_id: call.request_id.as_str().to_owned(),
@@ -138,6 +173,9 @@ impl Gateway {
         if !matches!(answer, Err(AskError::NotConnected | AskError::NobodyServes)) {
             row.count(asked.elapsed());
         }
+        if let Some(attempt) = attempt {
+            attempt.settle(&answer);
+        }
         match answer {
             Ok(Ok(reply)) => reply::success(route, &call.head.uri, reply),
             Ok(Err(fault)) => Err(fault.into()),
@@ -150,26 +188,31 @@ impl Answer for Gateway {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
+        let client = head.extensions.get().map_or(UNKNOWN, |Peer(peer)| self.proxies.client(*peer, &head.headers));
         let mut body = RequestBody::new(incoming, &head.headers, self.bounds);
         // Always ours: were it the client's, two requests with one id would have one effect.
         let message_id = Uuid::now_v7();
         let request_id = RequestId::of(&head.headers, message_id);
-        let call = Call { head, message_id, request_id };
+        let call = Call { head, message_id, request_id, client };
 
-        let mut route = None;
-        let outcome = self.serve(&call, &mut body, &mut route).await;
+        let mut seen = Seen::default();
+        let outcome = self.serve(&call, &mut body, &mut seen).await;
         let code = outcome.as_ref().err().map(Refusal::code);
         let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(&call.head.uri, call.request_id.as_str()));
 
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, call.request_id.header());
+        if let Some(rate) = seen.rate {
+            rate.write(headers);
+        }
+        harden(headers, seen.route.is_some_and(|route| route.guarded));
         self.cors.mark(&call.head.headers, headers);
         if !body.settle().await {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Entry {
             method: call.head.method.as_str(),
-            route,
+            route: seen.route,
             status: response.status(),
             took: began.elapsed(),
             request_id: call.request_id.as_str(),

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
 fn start() -> Result<(), StartError> {
     let mut settings = Settings::from_environment()?;
     process::log::open(&settings.section()?)?;
-    let gateway: GatewaySettings = settings.section()?;
+    let gateway = GatewaySettings::read(&mut settings)?;
     let amqp: AmqpSettings = settings.section_named("amqp")?;
     settings.warn_of_unknown();
     let broker = Broker::new(&amqp, "gateway").map_err(|problem| SettingError::of("amqp", "url", problem))?;

@@ -1,19 +1,29 @@
 //! Answers what the gateway itself knows.
 
 use bus::Asker;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 
+use crate::auth::Auth;
 use crate::route::Own;
 use crate::router::Router;
 use crate::{Body, System, system};
+
+/// A set of public keys (RFC 7517).
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Keys {
+    /// Each with its `kid`, which tokens name in their header.
+    keys: Vec<serde_json::Value>,
+}
 
 impl Own {
     /// What it is for, in one sentence.
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::System => "Shows every request pattern with its workers, its queue, its rate and its latency.",
+            Self::Keys => "Shows the public keys that verify access tokens, as a JWKS document.",
             Self::File(file) | Self::Part(file) => file.purpose,
         }
     }
@@ -21,7 +31,7 @@ impl Own {
     /// What its answer is.
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::System => "application/json",
+            Self::System | Self::Keys => "application/json",
             Self::File(file) | Self::Part(file) => file.media_type,
         }
     }
@@ -30,6 +40,7 @@ impl Own {
     pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
         match self {
             Self::System => generator.subschema_for::<System>(),
+            Self::Keys => generator.subschema_for::<Keys>(),
             Self::File(file) | Self::Part(file) if file.media_type == "application/json" => {
                 json_schema!({ "type": "object" })
             }
@@ -39,11 +50,19 @@ impl Own {
 }
 
 /// The answer to a request for what the gateway knows.
-pub(crate) async fn show(own: Own, asker: &Asker, router: &Router) -> Response<Body> {
+pub(crate) async fn show(own: Own, asker: &Asker, router: &Router, auth: &Auth) -> Response<Body> {
     match own {
         Own::System => system::show(asker, router).await,
+        Own::Keys => keys(auth),
         Own::File(file) | Own::Part(file) => file.response(),
     }
+}
+
+fn keys(auth: &Auth) -> Response<Body> {
+    let mut response = json(StatusCode::OK, auth.published());
+    // A key is published well before the first token is signed with it: the runbook says how long.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    response
 }
 
 /// A JSON text as a response.

@@ -19,6 +19,8 @@ pub(crate) struct Refusal {
     fault: Fault,
     /// The methods that would have done, when the one that was used does not.
     allow: Option<HeaderValue>,
+    /// Seconds after which it may be tried again, if that is known.
+    retry_after: Option<u32>,
 }
 
 impl Refusal {
@@ -30,7 +32,12 @@ impl Refusal {
     /// A method was used that the path does not know; these it knows.
     pub(crate) fn method(allow: HeaderValue) -> Self {
         let fault = Fault::new(Code::MethodNotAllowed, "This path does not know the method; see the Allow header.");
-        Self { fault, allow: Some(allow) }
+        Self { fault, allow: Some(allow), retry_after: None }
+    }
+
+    /// Somebody knocks too often; after so many seconds he may again.
+    pub(crate) fn too_many(message: &str, seconds: u32) -> Self {
+        Self { fault: Fault::new(Code::TooManyRequests, message), allow: None, retry_after: Some(seconds) }
     }
 
     /// The stable code.
@@ -40,7 +47,7 @@ impl Refusal {
 
     /// The answer. Its `instance` is the path asked for, without the query: that may hold secrets.
     pub(crate) fn respond(self, address: &Uri, request_id: &str) -> Response<Body> {
-        let Self { fault, allow } = self;
+        let Self { fault, allow, retry_after } = self;
         // `CONNECT` has an address without a path.
         let instance = if address.path().is_empty() { "/" } else { address.path() };
         let mut response = Response::new(document(&fault, instance, request_id).into());
@@ -53,6 +60,9 @@ impl Refusal {
         if status(fault.code) == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         if let Some(allow) = allow {
             headers.insert(ALLOW, allow);
         }
@@ -62,7 +72,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self { fault, allow: None }
+        Self { fault, allow: None, retry_after: None }
     }
 }
 
@@ -137,9 +147,9 @@ pub fn status(code: Code) -> StatusCode {
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
         Code::InvalidInput | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Code::TooManyStreams | Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::ServiceUnavailable | Code::DatabaseUnavailable | Code::BrokerUnavailable | Code::Overloaded => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -171,7 +181,8 @@ pub fn level(code: Code) -> Level {
         | Code::OrderNotFound
         | Code::EmailTaken
         | Code::IdempotencyKeyReused
-        | Code::IdempotencyKeyInUse => Level::INFO,
+        | Code::IdempotencyKeyInUse
+        | Code::TooManyRequests => Level::INFO,
         Code::ServiceUnavailable
         | Code::DatabaseUnavailable
         | Code::BrokerUnavailable

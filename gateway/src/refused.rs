@@ -50,7 +50,7 @@ impl Refused {
             .unwrap_or_default();
         let mut response = format!(
             "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nx-request-id: {request_id}\r\n\
-             date: {date}\r\nconnection: close\r\n\r\n",
+             date: {date}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n",
             status(self.fault.code),
             body.len(),
         )

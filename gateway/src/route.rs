@@ -4,6 +4,7 @@ use contracts::{Invalid, Request};
 use serde_json::value::RawValue;
 
 use crate::files::File;
+use crate::limits::Limit;
 
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Route {
     pub source: Source,
     /// Whether only the holder of an access token may ask.
     pub guarded: bool,
+    /// Whether it is counted how often somebody asks.
+    pub limit: Option<Limit>,
     /// Whether an `Idempotency-Key` is passed on; elsewhere it is ignored.
     pub keyed: bool,
     /// Whether the answer holds secrets, which no cache may keep.
@@ -55,6 +58,8 @@ pub enum Own {
     File(&'static File),
     /// A file that is of no use but to the page that loads it, and so no part of the contract.
     Part(&'static File),
+    /// The public keys that verify access tokens (RFC 7517).
+    Keys,
 }
 
 /// Where a request's input comes from.
@@ -114,6 +119,12 @@ impl Route {
         Self { guarded: false, ..self }
     }
 
+    /// Counts how often somebody asks, and lets nobody ask too often.
+    #[must_use]
+    pub const fn limited(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
     /// Passes an `Idempotency-Key` on.
     #[must_use]
     pub const fn keyed(self) -> Self {
@@ -151,6 +162,7 @@ impl Address {
             work,
             source: self.source,
             guarded: true,
+            limit: None,
             keyed: false,
             secret: false,
             success: Success::Ok,

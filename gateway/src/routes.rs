@@ -6,25 +6,27 @@ use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders};
 use contracts::users::{Login, Logout, Refresh, Register, ShowProfile};
 
 use crate::files;
+use crate::limits::Limit;
 use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 21] = [
-    Route::post("/users/register").asks::<Register>().open().secret().answers(Success::Created),
-    Route::post("/users/login").asks::<Login>().open().secret(),
+pub static TABLE: [Route; 22] = [
+    Route::post("/users/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
+    Route::post("/users/login").asks::<Login>().open().limited(Limit::Logins).secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
     Route::post("/users/logout").asks::<Logout>().open(),
     Route::get("/users/profile").asks::<ShowProfile>(),
     Route::get("/users/{id}").asks::<ShowProfile>(),
-    Route::post("/auth/register").asks::<Register>().open().secret().answers(Success::Created),
-    Route::post("/auth/login").asks::<Login>().open().secret(),
+    Route::post("/auth/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
+    Route::post("/auth/login").asks::<Login>().open().limited(Limit::Logins).secret(),
     Route::post("/auth/logout").asks::<Logout>().open(),
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
     Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
     Route::get("/system").shows(Own::System),
+    Route::get("/.well-known/jwks.json").shows(Own::Keys).open(),
     Route::get("/openapi.json").shows(Own::File(&files::OPENAPI)).open(),
     Route::get("/asyncapi.json").shows(Own::File(&files::ASYNCAPI)).open(),
     Route::get("/docs").shows(Own::File(&files::PAGE)).open(),

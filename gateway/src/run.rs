@@ -26,6 +26,8 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let gateway = Arc::new(Gateway::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
     let admin = Arc::new(Admin::new(Arc::clone(&asker), stop.clone()));
     let terms = Terms::new(settings.header_timeout(), settings.body_timeout());
+    let per_address = settings.limits.connections_per_address;
+    let public = terms.clone().per_address(per_address, settings.proxies().unwrap_or_default());
     let (door, listen) = open(settings.listen).await?;
     let (admin_door, admin_listen) = open(settings.admin_listen).await?;
 
@@ -35,7 +37,9 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     // Probes are answered to the very end, so their stop is never asked for.
     tasks.spawn(serve(admin_door, admin, terms.clone(), ADMIN_CONNECTIONS, Stop::default()));
     tasks.spawn(watch(Arc::clone(&gateway), broker));
-    let serving = tasks.spawn(serve(door, gateway, terms, settings.connection_limit, stop.clone()));
+    let keeping = (Arc::clone(&gateway), drained.clone());
+    tasks.spawn(async move { keeping.1.run_until_cancelled(keeping.0.keep()).await });
+    let serving = tasks.spawn(serve(door, gateway, public, settings.connection_limit, stop.clone()));
     tracing::info!(%listen, %admin_listen, "serving");
 
     tokio::select! {

@@ -1,6 +1,7 @@
 //! Takes connections in and, when asked to stop, sees the ones that are open to their end.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub trait Answer: Send + Sync + 'static {
 }
 
 /// Serves a listener until a stop is asked for and every connection has ended, or the stop is insisted on. More than
-/// `limit` connections wait in the kernel's queue.
+/// `limit` connections wait in the kernel's queue; more than one address may have are closed at once.
 pub async fn serve<A: Answer>(listener: TcpListener, answer: Arc<A>, terms: Terms, limit: usize, stop: Stop) {
     let connections = TaskTracker::new();
     let take_in = take_in(&listener, &answer, Arc::new(terms), limit, &stop, &connections);
@@ -53,19 +54,20 @@ async fn take_in<A: Answer>(
     let room = Arc::new(Semaphore::new(limit));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let stream = accept(listener).await;
-        let serving = connection::serve(stream, Arc::clone(answer), Arc::clone(&terms), stop.clone());
+        let (stream, peer) = accept(listener).await;
+        let Some(admitted) = terms.admit(peer) else { continue };
+        let serving = connection::serve(stream, peer, Arc::clone(answer), Arc::clone(&terms), stop.clone());
         connections.spawn(async move {
             serving.await;
-            drop(place);
+            drop((place, admitted));
         });
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return (stream, peer.ip()),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "cannot take a connection in");

@@ -4,8 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use process::Section;
+use process::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
+
+use crate::client::Proxies;
+use crate::limit_settings::LimitSettings;
+use crate::trusted::TrustedSettings;
 
 /// How a key pair for access tokens is made; part of every complaint about the key.
 pub(crate) const HOW_TO_MAKE_A_KEY: &str = "make a pair with `openssl genpkey -algorithm ed25519 -out \
@@ -21,7 +25,7 @@ pub struct GatewaySettings {
     pub admin_listen: SocketAddr,
     /// `tokens` verifies access tokens; `mock` believes any JWT, for development without a user service.
     pub auth: AuthMode,
-    /// The Ed25519 public key (PEM) that access tokens are verified with.
+    /// The Ed25519 public key (PEM) that access tokens are verified with, or a directory of such, each in a `.pem` file.
     pub token_public_key_file: String,
     /// The `iss` an access token must have.
     pub token_issuer: String,
@@ -49,6 +53,14 @@ pub struct GatewaySettings {
     pub drain_ms: u64,
     /// Threads that serve requests. One is enough until it is busy all the time.
     pub threads: usize,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed, comma separated. None by default.
+    pub trusted_proxies: String,
+    /// How often somebody may knock; a section of its own.
+    #[serde(skip)]
+    pub limits: LimitSettings,
+    /// Another issuer whose tokens are believed; a section of its own.
+    #[serde(skip)]
+    pub trusted: TrustedSettings,
 }
 
 /// Who a caller is taken to be.
@@ -81,6 +93,9 @@ impl Default for GatewaySettings {
             stream_heartbeat_ms: 15_000,
             drain_ms: 10_000,
             threads: 1,
+            trusted_proxies: String::new(),
+            limits: LimitSettings::default(),
+            trusted: TrustedSettings::default(),
         }
     }
 }
@@ -98,6 +113,9 @@ impl Section for GatewaySettings {
             return Err(("listen", problem.into()));
         }
         self.origins().map_err(|origin| ("cors_origins", format!("holds {origin:?}, {AN_ORIGIN}")))?;
+        self.proxies().map_err(|item| {
+            ("trusted_proxies", format!("holds {item:?}, which is neither an address nor a network such as 10.0.0.0/8"))
+        })?;
         match self.numbers().into_iter().find(|(_, number)| *number == 0) {
             Some((key, _)) => Err((key, "must be at least 1".into())),
             None => Ok(()),
@@ -108,6 +126,11 @@ impl Section for GatewaySettings {
 const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port, such as http://localhost:3000";
 
 impl GatewaySettings {
+    /// Reads them, with the sections that belong to them.
+    pub fn read(settings: &mut Settings) -> Result<Self, SettingError> {
+        Ok(Self { trusted: settings.section()?, limits: settings.section()?, ..settings.section()? })
+    }
+
     fn numbers(&self) -> [(&'static str, u64); 9] {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         [
@@ -127,6 +150,11 @@ impl GatewaySettings {
     pub(crate) fn origins(&self) -> Result<Vec<HeaderValue>, &str> {
         let origins = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         origins.map(|origin| HeaderValue::from_str(origin).ok().filter(|_| is_origin(origin)).ok_or(origin)).collect()
+    }
+
+    /// The proxies of `trusted_proxies`; the error is the first item that is none.
+    pub(crate) fn proxies(&self) -> Result<Proxies, &str> {
+        Proxies::parse(&self.trusted_proxies)
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

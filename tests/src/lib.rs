@@ -11,6 +11,7 @@ pub mod feed;
 pub mod hold;
 pub mod http;
 pub mod janitor;
+pub mod keys;
 pub mod ports;
 pub mod problem;
 pub mod process;

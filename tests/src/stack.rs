@@ -21,6 +21,16 @@ pub fn process_name(pattern: &str) -> String {
     pattern.replace(['.', '_'], "-")
 }
 
+/// The limits of the gateway, which are lifted.
+const LIMITS: [&str; 6] = [
+    "REGISTRATIONS_PER_MINUTE",
+    "LOGINS_PER_MINUTE",
+    "LOGIN_FAILURES",
+    "LOGIN_FAILURES_PER_ADDRESS",
+    "LOGIN_FAILURES_PER_ACCOUNT",
+    "CONNECTIONS_PER_ADDRESS",
+];
+
 /// What to start, before it is started.
 #[must_use]
 pub struct Plan<'a> {
@@ -148,6 +158,8 @@ impl<'a> Stack<'a> {
             ("GATEWAY_LISTEN".into(), format!("127.0.0.1:{port}")),
             ("GATEWAY_ADMIN_LISTEN".into(), format!("127.0.0.1:{admin}")),
         ];
+        // All come from one address here; tests of the limits set them.
+        settings.extend(LIMITS.map(|limit| (format!("GATEWAY_LIMIT_{limit}"), "0".into())));
         settings.extend(more);
         Self {
             http: Http::at(port),

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use crate::environment::scratch;
+use crate::keys::openssl;
 
 /// The directory of the key pair: `private.pem` and `public.pem`.
 pub fn keys() -> &'static Path {
@@ -17,12 +17,8 @@ pub fn keys() -> &'static Path {
     KEYS.get_or_init(|| {
         let directory = scratch().join("data").join("keys");
         fs::create_dir_all(&directory).unwrap();
-        let openssl = |arguments: &[&str]| {
-            let output = Command::new("openssl").args(arguments).current_dir(&directory).output().unwrap();
-            assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        };
-        openssl(&["genpkey", "-algorithm", "ed25519", "-out", "private.pem"]);
-        openssl(&["pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"]);
+        openssl(&directory, &["genpkey", "-algorithm", "ed25519", "-out", "private.pem"]);
+        openssl(&directory, &["pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"]);
         directory
     })
 }

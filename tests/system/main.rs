@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod attacks;
 mod completeness;
 mod compose;
 mod delivery;
+mod doors;
 mod edge;
 mod errors;
 mod event_faults;
@@ -13,6 +15,7 @@ mod faults;
 mod feed;
 mod footprint;
 mod idempotency;
+mod keys;
 mod load;
 mod malformed;
 mod migrate;

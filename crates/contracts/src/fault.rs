@@ -59,6 +59,8 @@ pub enum Code {
     BrokerUnavailable,
     /// The user follows too many live feeds at once.
     TooManyStreams,
+    /// Too many requests of this kind came from one place, or too many sign-ins failed. Not executed.
+    TooManyRequests,
     /// Too many requests of this kind are in flight. Not executed.
     Overloaded,
     /// No answer in time, or the line dropped: the work may have been done.
@@ -96,6 +98,7 @@ impl Code {
             Self::DatabaseUnavailable => "database_unavailable",
             Self::BrokerUnavailable => "broker_unavailable",
             Self::TooManyStreams => "too_many_streams",
+            Self::TooManyRequests => "too_many_requests",
             Self::Overloaded => "overloaded",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Internal => "internal",

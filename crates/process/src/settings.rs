@@ -3,6 +3,7 @@
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
 //! struct say which settings exist, so a mistyped variable is found by comparing.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
@@ -43,7 +44,9 @@ impl SettingError {
 pub struct Settings {
     file: Figment,
     variables: Vec<(String, String)>,
-    unknown: Vec<String>,
+    /// The prefix of each section that was read, and the variables that it knows.
+    prefixes: Vec<String>,
+    known: HashSet<String>,
 }
 
 impl Settings {
@@ -64,7 +67,7 @@ impl Settings {
                 SettingError(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
             })?,
         };
-        Ok(Self { file, variables, unknown: Vec::new() })
+        Ok(Self { file, variables, prefixes: Vec::new(), known: HashSet::new() })
     }
 
     /// Reads one section; the first value that does not fit is the error.
@@ -78,7 +81,8 @@ impl Settings {
     pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
         let defaults = Figment::from(Serialized::defaults(S::default()));
         let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
-        self.note_unknown(name, &known);
+        self.prefixes.push(variable(name, ""));
+        self.known.extend(known.keys().map(|key| variable(name, key)));
         defaults
             .merge(self.file.focus(name))
             .merge(Environment::of(name, &known, &self.variables)?)
@@ -86,21 +90,16 @@ impl Settings {
             .map_err(|error| explain(name, &error, &known))
     }
 
-    /// Logs variables that look like ours and are no setting: most likely misspelt.
+    /// Logs variables that look like ours and are no setting: most likely misspelt. Call it when all sections are read.
     pub fn warn_of_unknown(&self) {
-        for name in &self.unknown {
+        for name in self.unknown() {
             tracing::warn!(variable = name, "no setting has this name; it is ignored");
         }
     }
 
-    fn note_unknown(&mut self, section: &str, known: &Dict) {
-        let prefix = variable(section, "");
+    fn unknown(&self) -> impl Iterator<Item = &String> {
         let names = self.variables.iter().map(|(name, _)| name);
-        self.unknown.extend(
-            names
-                .filter(|name| name.starts_with(&prefix) && !known.keys().any(|key| **name == variable(section, key)))
-                .cloned(),
-        );
+        names.filter(|name| self.prefixes.iter().any(|prefix| name.starts_with(prefix)) && !self.known.contains(*name))
     }
 }
 
@@ -237,6 +236,8 @@ mod tests {
         let variables = [("DOOR_LIMITS".to_owned(), "3".to_owned()), ("DOORBELL".to_owned(), "x".to_owned())];
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.section::<Door>().unwrap();
-        assert_eq!(settings.unknown, ["DOOR_LIMITS"]);
+        assert_eq!(settings.unknown().collect::<Vec<_>>(), ["DOOR_LIMITS"]);
+        settings.section_named::<Door>("door_limits").unwrap();
+        assert_eq!(settings.unknown().count(), 1, "a section may begin like another's setting");
     }
 }

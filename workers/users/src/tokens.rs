@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use process::{Section, SettingError};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ impl Section for TokenSettings {
 /// Makes tokens.
 pub struct Tokens {
     key: EncodingKey,
+    /// With the key's name, its thumbprint (RFC 7638), which the gateway works out from the public half.
+    header: Header,
     settings: TokenSettings,
 }
 
@@ -91,7 +94,10 @@ impl Tokens {
         };
         let pem = std::fs::read(&settings.private_key_file).map_err(|error| wrong(&error))?;
         let key = EncodingKey::from_ed_pem(&pem).map_err(|_| wrong(&"it holds no Ed25519 private key in PEM"))?;
-        Ok(Self { key, settings })
+        let jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).map_err(|error| wrong(&error))?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|error| wrong(&error))?;
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
+        Ok(Self { key, header, settings })
     }
 
     /// A new access token for a user.
@@ -106,7 +112,7 @@ impl Tokens {
             exp: iat + self.settings.ttl_s,
             jti: Uuid::now_v7(),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key).map_err(Failure::broken)
+        jsonwebtoken::encode(&self.header, &claims, &self.key).map_err(Failure::broken)
     }
 
     /// How long a session lasts that is not used, in seconds.

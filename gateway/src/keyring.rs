@@ -1,0 +1,200 @@
+//! Keeps the keys of every trusted issuer, and notices when they change: a key is rotated without a restart and without a
+//! failed request.
+//!
+//! Files are looked at again every ten seconds, and at once when a token names a key that is not known: a key that lies in
+//! its place before the first token is signed with it is never missed. A key that is taken away is forgotten within ten
+//! seconds, and with it every token that it verified.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use jsonwebtoken::Header;
+use jsonwebtoken::jwk::JwkSet;
+use process::SettingError;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::fetch;
+use crate::keys::{Issuer, Key, changed, parse_jwks, read_jwks, read_pem};
+use crate::settings::{GatewaySettings, HOW_TO_MAKE_A_KEY};
+use crate::trusted::{Source, TrustedSettings};
+use crate::verified::Verified;
+
+/// How often files are looked at, and at most an address that failed or lacks a key that is wanted.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The keys, and whoever may change them.
+pub(crate) struct Keyring {
+    own: (Issuer, PathBuf),
+    external: Option<(Issuer, Source)>,
+    refresh: Duration,
+    trusted: RwLock<Arc<Trusted>>,
+    /// Held while the keys are read and replaced, so that no reading overtakes a later one.
+    changing: Mutex<()>,
+    /// Told when a token names a key that is not known.
+    wanted: Notify,
+}
+
+/// The keys of one moment, with what they have verified: new keys begin with nothing remembered.
+pub(crate) struct Trusted {
+    keys: Vec<Key>,
+    own: JwkSet,
+    external: JwkSet,
+    seen: [Option<SystemTime>; 2],
+    verified: Mutex<Verified>,
+}
+
+impl Trusted {
+    /// The keys that may have signed a token with this header.
+    pub(crate) fn keys<'k>(&'k self, header: &'k Header) -> impl Iterator<Item = &'k Key> {
+        self.keys.iter().filter(|key| key.fits(header))
+    }
+
+    /// The tokens that were verified.
+    pub(crate) fn verified(&self) -> MutexGuard<'_, Verified> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keyring {
+    /// Reads the files that the settings name; an address is only asked once [`Keyring::keep`] runs.
+    pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
+        let own = Issuer { name: settings.token_issuer.clone(), audience: settings.token_audience.clone() };
+        let ring = Self {
+            own: (own, settings.token_public_key_file.clone().into()),
+            external: settings.trusted.issuer(),
+            refresh: settings.trusted.refresh(),
+            trusted: RwLock::new(Arc::new(Trusted {
+                keys: Vec::new(),
+                own: JwkSet::default(),
+                external: JwkSet::default(),
+                seen: [None; 2],
+                verified: Mutex::default(),
+            })),
+            changing: Mutex::default(),
+            wanted: Notify::new(),
+        };
+        let seen = ring.seen();
+        let own = read_pem(&ring.own.1).map_err(|problem| {
+            let text = format!("names {}, {problem}: {HOW_TO_MAKE_A_KEY}", ring.own.1.display());
+            SettingError::new::<GatewaySettings>("token_public_key_file", text)
+        })?;
+        let external = match &ring.external {
+            Some((_, Source::File(path))) => read_jwks(path).map_err(|problem| {
+                SettingError::new::<TrustedSettings>("jwks", format!("names {}, {problem}", path.display()))
+            })?,
+            _ => JwkSet::default(),
+        };
+        ring.adopt(own, external, seen);
+        Ok(ring)
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn trusted(&self) -> Arc<Trusted> {
+        Arc::clone(&self.trusted.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A token names a key that is not known: the keys again, if there are others by now.
+    pub(crate) fn look_again(&self) -> Option<Arc<Trusted>> {
+        self.wanted.notify_one();
+        (self.seen() != self.trusted().seen && self.read()).then(|| self.trusted())
+    }
+
+    /// Our own issuer's keys as a JWKS document.
+    pub(crate) fn published(&self) -> String {
+        serde_json::to_string(&self.trusted().own).expect("a key set always serialises")
+    }
+
+    /// Keeps the keys current for ever.
+    pub(crate) async fn keep(&self) {
+        let mut fetching = Fetching::default();
+        loop {
+            if let Some((_, Source::Address(address))) = &self.external
+                && fetching.is_due(self.refresh)
+            {
+                fetching = Fetching { at: Some(Instant::now()), soon: !self.fetch(address).await };
+            }
+            tokio::select! {
+                () = sleep(LOOK) => drop(self.read()),
+                () = self.wanted.notified() => fetching.soon = true,
+            }
+        }
+    }
+
+    /// Reads the files again; whether there are other keys now. What cannot be read leaves the keys that there were.
+    fn read(&self) -> bool {
+        let _changing = self.changing();
+        let (before, seen) = (self.trusted(), self.seen());
+        let own = read_pem(&self.own.1);
+        let external = match &self.external {
+            Some((_, Source::File(path))) => read_jwks(path),
+            _ => Ok(before.external.clone()),
+        };
+        match (own, external) {
+            (Ok(own), Ok(external)) if own == before.own && external == before.external => false,
+            (Ok(own), Ok(external)) => {
+                self.adopt(own, external, seen);
+                true
+            }
+            (Err(problem), _) | (_, Err(problem)) => {
+                tracing::warn!(problem, "a file of keys cannot be used; the keys stay as they were");
+                false
+            }
+        }
+    }
+
+    /// Asks the other issuer for its keys; whether that went well.
+    async fn fetch(&self, address: &str) -> bool {
+        match fetch::get(address.to_owned()).await.and_then(|text| parse_jwks(&text)) {
+            Ok(external) => {
+                let _changing = self.changing();
+                let before = self.trusted();
+                if external != before.external {
+                    self.adopt(before.own.clone(), external, before.seen);
+                }
+                true
+            }
+            Err(problem) => {
+                tracing::warn!(problem, "the trusted issuer's keys could not be fetched; they stay as they were");
+                false
+            }
+        }
+    }
+
+    fn adopt(&self, own: JwkSet, external: JwkSet, seen: [Option<SystemTime>; 2]) {
+        let mut keys: Vec<Key> = own.keys.iter().filter_map(|jwk| Key::of(jwk, &self.own.0)).collect();
+        if let Some((issuer, _)) = &self.external {
+            keys.extend(external.keys.iter().filter_map(|jwk| Key::of(jwk, issuer)));
+        }
+        tracing::info!(keys = keys.len(), "access tokens are verified with these many keys");
+        let trusted = Arc::new(Trusted { keys, own, external, seen, verified: Mutex::default() });
+        *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = trusted;
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> [Option<SystemTime>; 2] {
+        let external = match &self.external {
+            Some((_, Source::File(path))) => changed(path),
+            _ => None,
+        };
+        [changed(&self.own.1), external]
+    }
+}
+
+/// When an address was last asked, and whether it should be soon again.
+#[derive(Default)]
+struct Fetching {
+    at: Option<Instant>,
+    soon: bool,
+}
+
+impl Fetching {
+    fn is_due(&self, refresh: Duration) -> bool {
+        let pause = if self.soon { LOOK.min(refresh) } else { refresh };
+        self.at.is_none_or(|at| at.elapsed() >= pause)
+    }
+}

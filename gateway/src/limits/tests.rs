@@ -1,0 +1,100 @@
+//! Guessers are held up, owners are not.
+
+use contracts::Fault;
+
+use super::*;
+
+const HERE: &str = "192.0.2.1";
+const ELSEWHERE: &str = "192.0.2.2";
+
+fn limits() -> Limits {
+    Limits::new(LimitSettings {
+        login_failures: 3,
+        login_failures_per_address: 8,
+        login_failures_per_account: 6,
+        ..LimitSettings::default()
+    })
+}
+
+fn wrong() -> Answer {
+    Err(Fault::new(Code::InvalidCredentials, "No."))
+}
+
+fn right() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+fn begin<'a>(limits: &'a Limits, from: &str, account: &str) -> Result<Attempt<'a>, Code> {
+    let login = serde_json::json!({ "email": account, "password": "x" }).to_string();
+    let attempt = limits.attempt(Some(Limit::Logins), from.parse().unwrap(), &RawValue::from_string(login).unwrap());
+    attempt.map(Option::unwrap).map_err(|refusal| refusal.code())
+}
+
+/// Whether it was tried at all.
+fn settle(limits: &Limits, from: &str, account: &str, answer: &Result<Answer, AskError>) -> bool {
+    begin(limits, from, account).map(|attempt| attempt.settle(answer)).is_ok()
+}
+
+/// The same with an answer.
+fn sign_in(limits: &Limits, from: &str, account: &str, answer: Answer) -> bool {
+    settle(limits, from, account, &Ok(answer))
+}
+
+#[test]
+fn guesses_at_one_account_are_held_up_and_other_accounts_are_not() {
+    let limits = limits();
+    for _ in 0..3 {
+        assert!(sign_in(&limits, HERE, "a@b.co", wrong()));
+    }
+    assert_eq!(begin(&limits, HERE, "a@b.co").err(), Some(Code::TooManyRequests));
+    assert_eq!(begin(&limits, HERE, "A@B.co").err(), Some(Code::TooManyRequests), "however it is written");
+    assert!(sign_in(&limits, HERE, "c@d.co", Ok(right())));
+    assert!(sign_in(&limits, ELSEWHERE, "a@b.co", Ok(right())));
+}
+
+#[test]
+fn guesses_that_come_all_at_once_are_no_better() {
+    let limits = limits();
+    let under_way: Vec<_> = (0..20).filter_map(|_| begin(&limits, HERE, "a@b.co").ok()).collect();
+    assert_eq!(under_way.len(), 3);
+    for attempt in under_way {
+        attempt.settle(&Ok(Ok(right())));
+    }
+    assert!(sign_in(&limits, HERE, "a@b.co", wrong()), "what turned out right was taken back");
+}
+
+#[test]
+fn an_address_that_tries_many_accounts_is_held_up() {
+    let limits = limits();
+    let tried = (0..20).filter(|n| sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong())).count();
+    assert_eq!(tried, 8);
+    assert!(sign_in(&limits, ELSEWHERE, "u0@b.co", Ok(right())));
+}
+
+#[test]
+fn an_attack_from_everywhere_does_not_lock_the_owner_out_where_he_is_known() {
+    let limits = limits();
+    assert!(sign_in(&limits, HERE, "a@b.co", Ok(right())));
+    let tried = (0..200).filter(|n| sign_in(&limits, &format!("198.51.100.{n}"), "a@b.co", wrong())).count();
+    assert_eq!(tried, 6);
+    assert!(!sign_in(&limits, ELSEWHERE, "a@b.co", Ok(right())));
+    for _ in 0..50 {
+        assert!(sign_in(&limits, HERE, "a@b.co", Ok(right())));
+    }
+}
+
+#[test]
+fn what_is_not_the_clients_fault_is_not_counted() {
+    let limits = limits();
+    for _ in 0..50 {
+        assert!(settle(&limits, HERE, "a@b.co", &Err(AskError::TimedOut)));
+        assert!(sign_in(&limits, HERE, "a@b.co", Err(Fault::new(Code::DatabaseUnavailable, "No."))));
+    }
+}
+
+#[test]
+fn zero_lifts_every_limit() {
+    let limits = Limits::new(LimitSettings::none());
+    assert!((0..1_000).all(|_| sign_in(&limits, HERE, "a@b.co", wrong())));
+    assert!(limits.enter(Limit::Logins, HERE.parse().unwrap()).is_none());
+}
