@@ -182,6 +182,7 @@
             ++ p.rust
             ++ [
               p.pkgs.cargo-deny
+              p.pkgs.python3 # runs what checks the contract
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck
             ]

@@ -5,6 +5,7 @@
 mod attacks;
 mod completeness;
 mod compose;
+mod contract;
 mod delivery;
 mod doors;
 mod edge;

@@ -1,16 +1,17 @@
-//! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults.
+//! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults; every event.
 
 use bus::names;
 use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 
 use crate::components::Components;
-use crate::{VERSION, packets};
+use crate::{VERSION, events, packets};
 
-const BINDING_VERSION: &str = "0.3.0";
+pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\
 Bodies are the packets of NestJS's RabbitMQ transport. A request goes to the queue named like its pattern, or to the topic \
-exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`.";
+exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`. Events are published to the topic \
+exchange `events` under their names, at least once: listeners tell copies by `message_id`.";
 
 /// The document.
 pub fn asyncapi() -> Value {
@@ -26,6 +27,9 @@ pub fn asyncapi() -> Value {
         operations.insert(pattern.to_owned(), operation(contract, &components.purpose(contract)));
     }
     channels.insert(names::PATTERNS_EXCHANGE.to_owned(), topic_exchange());
+    for (kind, part) in [("channels", &mut channels), ("operations", &mut operations), ("messages", &mut messages)] {
+        part.extend(events::parts(kind, &mut components));
+    }
     let mut document = json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -62,12 +66,12 @@ fn exchange(contract: &Contract, components: &mut Components) -> [(&'static str,
             "summary": summary,
             "contentType": "application/json",
             "correlationId": { "location": "$message.header#/correlation_id" },
+            "x-version": contract.version,
             "headers": reply_headers(),
             "payload": payload,
         })
     };
     let mut request = message("request", &purpose, packets::request(contract, components));
-    request["x-version"] = contract.version.into();
     request["headers"] = request_headers();
     let data: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
     request["examples"] = json!([{ "payload": { "pattern": pattern, "data": data, "id": "1" } }]);

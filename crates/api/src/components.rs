@@ -1,6 +1,6 @@
 //! The schemas that a document's parts share, by name.
 
-use contracts::{CONTRACTS, Contract};
+use contracts::{CONTRACTS, Contract, EventContract};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,11 @@ impl Components {
     /// A reference to the schema of a type.
     pub(crate) fn of<T: JsonSchema>(&mut self) -> Value {
         self.generator.subschema_for::<T>().to_value()
+    }
+
+    /// A reference to the schema of an event.
+    pub(crate) fn event(&mut self, event: &EventContract) -> Value {
+        (event.schema)(&mut self.generator).to_value()
     }
 
     /// A reference to the schema of a contract's reply.
@@ -61,8 +66,7 @@ impl Components {
     /// What a message is for, in one sentence.
     pub(crate) fn purpose(&mut self, contract: &Contract) -> String {
         let words = (contract.message)(&mut self.generator).to_value();
-        let description = words["description"].as_str().unwrap_or_default();
-        sentence(description.split_once(" — ").map_or(description, |(_, purpose)| purpose))
+        purpose(words["description"].as_str().unwrap_or_default())
     }
 
     /// A reference to the schema of a message as it is sent.
@@ -141,7 +145,8 @@ fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
+/// What follows the name in the words of a message: "`orders.get` — one order" is for "One order".
+pub(crate) fn purpose(words: &str) -> String {
+    let mut chars = words.split_once(" — ").map_or(words, |(_, purpose)| purpose).chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -3,16 +3,20 @@
 //! No process of the system holds any of this; the gateway serves the files. `scripts/api` writes them.
 
 mod asyncapi;
+mod breaking;
 mod components;
+mod events;
+mod narrower;
 mod openapi;
 mod operation;
 mod packets;
 mod responses;
 
 pub use asyncapi::asyncapi;
+pub use breaking::{broken_messages, broken_routes};
 pub use openapi::openapi;
 
-use contracts::CONTRACTS;
+use contracts::{CONTRACTS, EVENTS};
 use serde_json::Value;
 
 /// The version of the documents: that of the workspace.
@@ -28,6 +32,10 @@ pub fn documents() -> Vec<(String, String)> {
         let reply = components::standalone(&format!("{pattern}: reply"), |components| components.reply(contract));
         documents.push((format!("schemas/{pattern}.request.json"), request));
         documents.push((format!("schemas/{pattern}.reply.json"), reply));
+    }
+    for event in &EVENTS {
+        let schema = components::standalone(event.name, |components| components.event(event));
+        documents.push((format!("schemas/{}.event.json", event.name), schema));
     }
     documents.into_iter().map(|(name, document)| (name, format!("{document:#}\n"))).collect()
 }

@@ -1,6 +1,6 @@
 //! The bodies of messages: the packets of NestJS's RabbitMQ transport around what is sent and answered.
 
-use contracts::{Code, Contract, Fault};
+use contracts::{Code, Contract, EventContract, Fault};
 use serde_json::{Value, json};
 
 use crate::components::Components;
@@ -31,6 +31,16 @@ pub(crate) fn fault(contract: &Contract, components: &mut Components) -> Value {
     let codes: Vec<&str> = ANY_WORKER.iter().chain(contract.faults).map(|code| code.as_str()).collect();
     let fault = components.of::<Fault>();
     packet("err", &json!({ "allOf": [fault, { "type": "object", "properties": { "code": { "enum": codes } } }] }))
+}
+
+/// An event as it is told: its id is the AMQP `message_id`, for an `id` here would make it a request.
+pub(crate) fn event(event: &EventContract, components: &mut Components) -> Value {
+    json!({
+        "type": "object",
+        "properties": { "pattern": { "const": event.name }, "data": components.event(event) },
+        "required": ["pattern", "data"],
+        "additionalProperties": false,
+    })
 }
 
 /// With any other key in it, a Nest client would hand the whole packet to its caller.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::meta::{REQUEST_ID, TRACEPARENT, text_header};
 
 /// Whose business it is. Frozen: other systems read and write it.
-const OWNER: &str = "owner";
+pub const OWNER: &str = "owner";
 
 /// Everything about an event but its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,8 +26,9 @@ pub mod topology;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
+    pub use crate::event_meta::OWNER;
     pub use crate::meta::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT};
-    pub use crate::topology::PATTERNS_EXCHANGE;
+    pub use crate::topology::{EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
 pub use ask::{AskError, Asker};

@@ -11,8 +11,8 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{Error, Line, in_time};
 
-pub use events::{EVENTS_EXCHANGE, retries, subscription};
-pub(crate) use events::{dead_queue, retry_queue};
+pub(crate) use events::retry_queue;
+pub use events::{EVENTS_EXCHANGE, dead_queue, retries, subscription};
 pub use requests::{PATTERNS_EXCHANGE, request};
 
 /// One thing on the broker.

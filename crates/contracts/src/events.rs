@@ -3,7 +3,7 @@
 //! An event tells of something that is done. It is recorded together with the row that it tells of, published to the
 //! exchange `events` under its name, and applied once by each of its listeners.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +108,32 @@ impl Subscription {
     }
 }
 
+/// An event type, seen from outside.
+#[derive(Clone, Copy)]
+pub struct EventContract {
+    /// The name.
+    pub name: &'static str,
+    /// The service that tells it.
+    pub service: &'static str,
+    /// Raised when a change breaks those who listen.
+    pub version: u32,
+    /// An event of this type, as JSON.
+    pub example: &'static str,
+    /// Its schema, with its words.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl EventContract {
+    /// The contract of an event type.
+    pub const fn of<E: Event>() -> Self {
+        let schema = |generator: &mut SchemaGenerator| generator.subschema_for::<E>();
+        Self { name: E::NAME, service: E::SERVICE, version: E::VERSION, example: E::EXAMPLE, schema }
+    }
+}
+
+/// Every event of the system.
+pub const EVENTS: [EventContract; 2] = [EventContract::of::<OrderCreated>(), EventContract::of::<UserRegistered>()];
+
 /// Every listener of the system.
 pub const LISTENERS: [Subscription; 2] = [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>()];
 
@@ -120,6 +146,13 @@ mod tests {
         let example: serde_json::Value = serde_json::from_str(E::EXAMPLE).unwrap();
         assert_eq!(serde_json::to_value(&event).unwrap(), example, "{}", E::NAME);
         assert!(!event.aggregate().is_empty() && !event.owner().is_empty());
+    }
+
+    #[test]
+    fn whatever_is_heard_is_published() {
+        for listener in LISTENERS {
+            assert!(EVENTS.iter().any(|event| event.name == listener.event), "{} is not in EVENTS", listener.event);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod text;
 pub mod users;
 
 pub use contract::Contract;
-pub use events::{Event, LISTENERS, Listener, Subscription};
+pub use events::{EVENTS, Event, EventContract, LISTENERS, Listener, Subscription};
 pub use fault::{Code, Fault, Invalid};
 pub use input::{Field, Fields, Input};
 pub use instant::Instant;

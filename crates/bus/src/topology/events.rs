@@ -41,7 +41,7 @@ pub fn retries(name: &str, delays_ms: &[u32]) -> Vec<Item> {
 }
 
 /// Where a listener's dead messages are.
-pub(crate) fn dead_queue(name: &str) -> String {
+pub fn dead_queue(name: &str) -> String {
     format!("{name}.dead")
 }
 

@@ -1,0 +1,95 @@
+//! The events' part of the AsyncAPI document: who tells each, through which exchange, and who listens at which queue.
+
+use bus::names;
+use contracts::{EVENTS, EventContract, LISTENERS, Subscription};
+use serde_json::{Map, Value, json};
+
+use crate::asyncapi::BINDING_VERSION;
+use crate::components::{Components, purpose};
+use crate::packets;
+
+/// What the events add to one part of the document.
+pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {
+    let mut parts = Map::new();
+    for event in &EVENTS {
+        let (name, part) = match kind {
+            "messages" => (format!("{}.event", event.name), message(event, components)),
+            "channels" => (event.name.to_owned(), exchange(event)),
+            _ => (format!("{}.tell", event.name), operation("send", event.name, event.name)),
+        };
+        parts.insert(name, part);
+    }
+    for listener in LISTENERS.iter().filter(|_| kind != "messages") {
+        let part =
+            if kind == "channels" { queue(listener) } else { operation("receive", listener.name, listener.event) };
+        parts.insert(listener.name.to_owned(), part);
+    }
+    parts
+}
+
+fn message(event: &EventContract, components: &mut Components) -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let schema = components.event(event);
+    let words = components.resolve(&schema)["description"].as_str().unwrap_or_default();
+    let summary = purpose(words);
+    let data: Value = serde_json::from_str(event.example).expect("an example is JSON: a test reads each");
+    json!({
+        "name": event.name,
+        "summary": summary,
+        "contentType": "application/json",
+        "x-version": event.version,
+        "headers": {
+            "type": "object",
+            "properties": {
+                "message_id": text("Property: the event's identity, a UUID, the same at each delivery."),
+                names::OWNER: text("The user whose business it is."),
+                names::REQUEST_ID: text("The request that it came of."),
+                names::TRACEPARENT: text("W3C trace context of that request."),
+            },
+        },
+        "payload": packets::event(event, components),
+        "examples": [{ "payload": { "pattern": event.name, "data": data } }],
+    })
+}
+
+/// Where it is told.
+fn exchange(event: &EventContract) -> Value {
+    json!({
+        "address": event.name,
+        "messages": messages(event.name),
+        "bindings": { "amqp": {
+            "is": "routingKey",
+            "exchange": { "name": names::EVENTS_EXCHANGE, "type": "topic", "durable": true, "autoDelete": false },
+            "bindingVersion": BINDING_VERSION,
+        } },
+    })
+}
+
+/// Where it is heard.
+fn queue(listener: &Subscription) -> Value {
+    json!({
+        "address": listener.name,
+        "description": format!("What cannot be handled ends in {}.", bus::topology::dead_queue(listener.name)),
+        "messages": messages(listener.event),
+        "bindings": { "amqp": {
+            "is": "queue",
+            "queue": { "name": listener.name, "durable": true, "exclusive": false, "autoDelete": false },
+            "bindingVersion": BINDING_VERSION,
+        } },
+    })
+}
+
+fn messages(event: &str) -> Value {
+    json!({ "event": { "$ref": format!("#/components/messages/{event}.event") } })
+}
+
+fn operation(action: &str, channel: &str, event: &str) -> Value {
+    const PERSISTENT: u8 = 2;
+    json!({
+        "action": action,
+        "summary": format!("{} {event}.", if action == "send" { "Tells of" } else { "Hears of" }),
+        "channel": { "$ref": format!("#/channels/{channel}") },
+        "messages": [{ "$ref": format!("#/channels/{channel}/messages/event") }],
+        "bindings": { "amqp": { "deliveryMode": PERSISTENT, "ack": true, "bindingVersion": BINDING_VERSION } },
+    })
+}
