@@ -1,10 +1,25 @@
-// The table of pages: address, and the file that shows it. Each is loaded when it is first needed.
+// The table of pages: address, and the file that shows it. Those that not everybody needs come after the first.
+import type { ComponentType } from 'react';
 import { createBrowserRouter } from 'react-router';
 import { Broken } from './pages/broken';
 import { Home } from './pages/home';
 import { NotFound } from './pages/not-found';
 import { Frame } from './ui/frame';
 import { MembersOnly } from './ui/members-only';
+
+type Load = () => Promise<ComponentType>;
+
+const later = {
+  register: async () => (await import('./pages/register')).Register,
+  login: async () => (await import('./pages/login')).Login,
+  orders: async () => (await import('./pages/orders')).Orders,
+  newOrder: async () => (await import('./pages/new-order')).NewOrder,
+  order: async () => (await import('./pages/order')).OrderDetail,
+  profile: async () => (await import('./pages/profile')).ProfilePage,
+  system: async () => (await import('./pages/system')).System,
+} satisfies Record<string, Load>;
+
+const page = (path: string, load: Load) => ({ path, lazy: async () => ({ Component: await load() }) });
 
 export const router = createBrowserRouter([
   {
@@ -16,16 +31,16 @@ export const router = createBrowserRouter([
         errorElement: <Broken />,
         children: [
           { index: true, element: <Home /> },
-          { path: 'register', lazy: async () => ({ Component: (await import('./pages/register')).Register }) },
-          { path: 'login', lazy: async () => ({ Component: (await import('./pages/login')).Login }) },
+          page('register', later.register),
+          page('login', later.login),
           {
             element: <MembersOnly />,
             children: [
-              { path: 'orders', lazy: async () => ({ Component: (await import('./pages/orders')).Orders }) },
-              { path: 'orders/new', lazy: async () => ({ Component: (await import('./pages/new-order')).NewOrder }) },
-              { path: 'orders/:id', lazy: async () => ({ Component: (await import('./pages/order')).OrderDetail }) },
-              { path: 'profile', lazy: async () => ({ Component: (await import('./pages/profile')).ProfilePage }) },
-              { path: 'system', lazy: async () => ({ Component: (await import('./pages/system')).System }) },
+              page('orders', later.orders),
+              page('orders/new', later.newOrder),
+              page('orders/:id', later.order),
+              page('profile', later.profile),
+              page('system', later.system),
             ],
           },
           { path: '*', element: <NotFound /> },
@@ -34,3 +49,8 @@ export const router = createBrowserRouter([
     ],
   },
 ]);
+
+// Once the first page stands, the others are fetched too: they are small, and are there when the network is not.
+window.addEventListener('load', () => {
+  for (const load of Object.values(later)) load().catch(() => undefined);
+});

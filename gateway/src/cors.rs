@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 use crate::Body;
 
 const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Type, Accept, Authorization, Idempotency-Key, X-Request-Id");
+    HeaderValue::from_static("Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id");
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy");
 /// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.

@@ -80,7 +80,7 @@ fn pages_of_known_origins_may_call_and_others_may_not() {
         assert_eq!(answer.header("access-control-allow-credentials"), "true");
         assert!(answer.header("access-control-allow-methods").contains("POST"));
         let allowed = answer.header("access-control-allow-headers").to_lowercase();
-        for header in ["authorization", "content-type", "accept", "idempotency-key", "x-request-id"] {
+        for header in ["authorization", "content-type", "accept", "idempotency-key", "last-event-id", "x-request-id"] {
             assert!(allowed.contains(header), "{allowed}");
         }
         // An answer is of no use to a page that may not read it, also when it is a refusal.

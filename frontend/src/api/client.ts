@@ -1,7 +1,7 @@
 // What this page asks of the gateway on behalf of whoever is signed in, typed by the contract.
 import createClient from 'openapi-fetch';
 import { authorised } from './authorised';
-import type { NewOrder, Order, Profile, paths, SystemState } from './contract';
+import type { NewOrder, Order, OrderDetail, Profile, paths, SystemState } from './contract';
 import { nextCursor } from './link';
 import { taken } from './open';
 import { gateway } from './send';
@@ -25,7 +25,7 @@ export async function orders(cursor: string | null, signal: AbortSignal): Promis
   return { items: taken(result), next: nextCursor(result.response.headers.get('link')) };
 }
 
-export const order = async (id: string, signal: AbortSignal): Promise<Order> =>
+export const order = async (id: string, signal: AbortSignal): Promise<OrderDetail> =>
   taken(await client.GET('/orders/{id}', { params: { path: { id } }, signal }));
 
 /** Places an order; with the same key it is the same order, however often it is sent. */

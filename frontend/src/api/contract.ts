@@ -13,7 +13,7 @@ export type NewOrder = Schemas['CreateOrder'];
 export type SystemState = Schemas['System'];
 export type PatternState = Schemas['PatternState'];
 
-/** The statistics are there once the user service has heard of orders. */
-export type Profile = Schemas['Profile'] & { orderCount?: number; totalSpent?: number };
+export type Profile = Schemas['Profile'];
+export type Order = Schemas['Order'];
 /** The customer is there once the order service has heard of the account. */
-export type Order = Schemas['Order'] & { customer?: { firstName: string; lastName: string; email: string } };
+export type OrderDetail = Schemas['OrderDetail'];

@@ -7,7 +7,9 @@ import { gateway } from './send';
 
 /** The gateway sends at least a comment now and then: a silence as long as this means that the line is dead. */
 const SILENCE_MS = 45_000;
-const FIRST_WAIT_MS = 500;
+/** A stream that lasted as long as this was a good one. */
+const STEADY_MS = 3_000;
+const FIRST_WAIT_MS = 150;
 const LONGEST_WAIT_MS = 15_000;
 
 /** `absent`: this gateway has no feed. */
@@ -18,7 +20,10 @@ export interface Listener {
   onState: (state: FeedState) => void;
 }
 
-/** Reads the feed until it is aborted, with pauses that grow while nobody answers. */
+/**
+ * Reads the feed until it is aborted. A stream that ends is opened again at once, from the last event on: the gateway ends
+ * it with the access token. While nobody answers, the pauses grow.
+ */
 export async function readFeed({ onOrder, onState }: Listener, signal: AbortSignal): Promise<void> {
   let lastEventId = '';
   let wait = FIRST_WAIT_MS;
@@ -26,24 +31,23 @@ export async function readFeed({ onOrder, onState }: Listener, signal: AbortSign
     if (event.id) lastEventId = event.id;
     if (event.event === 'order.created') onOrder(JSON.parse(event.data));
   };
+  onState('connecting');
   while (!signal.aborted) {
+    const begun = Date.now();
     try {
-      onState('connecting');
       const stream = await open(lastEventId, signal);
       if (!stream) {
         onState('absent');
         return;
       }
       onState('live');
-      wait = FIRST_WAIT_MS;
       await read(stream, take, signal);
     } catch {
       // Whatever it was, the answer is the same: try again, and tell that nothing is heard meanwhile.
+      if (!signal.aborted) onState('waiting');
     }
-    if (signal.aborted) return;
-    onState('waiting');
+    wait = Date.now() - begun > STEADY_MS ? FIRST_WAIT_MS : Math.min(wait * 2, LONGEST_WAIT_MS);
     await pause(wait * (0.5 + Math.random()), signal);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
 }
 
@@ -56,12 +60,9 @@ async function open(lastEventId: string, signal: AbortSignal): Promise<ReadableS
   const isFeed = response.headers.get('content-type')?.startsWith('text/event-stream');
   if (response.ok && isFeed && response.body) return response.body;
   await response.body?.cancel();
-  if (isAbsent(response.status)) return null;
+  if (response.status === 404 || response.status === 405) return null;
   throw problemOf(response, null);
 }
-
-// 400 and 422: where there is no feed, `events` is taken for the id of an order.
-const isAbsent = (status: number) => [400, 404, 405, 422].includes(status);
 
 async function read(
   stream: ReadableStream<Uint8Array>,

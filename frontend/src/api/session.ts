@@ -13,6 +13,7 @@ export interface Session {
 
 const listeners = new Set<() => void>();
 let last: Session | null = null;
+let words: string | null = null;
 
 /** The session, as all tabs have it now. The same object until it changes. */
 export function currentSession(): Session | null {
@@ -29,6 +30,7 @@ export function currentSession(): Session | null {
 
 /** Somebody signed in, here. */
 export function beginSession({ tokens, user }: SignedIn) {
+  words = null;
   localStorage.setItem(KEYS.userId, user.id);
   renewSession(tokens);
 }
@@ -40,11 +42,15 @@ export function renewSession(tokens: Tokens) {
   tell();
 }
 
-/** Nobody is signed in any more, in any tab. */
-export function endSession() {
+/** Nobody is signed in any more, in any tab; `farewell` is what to say about it here. */
+export function endSession(farewell: string | null = null) {
+  words = farewell;
   for (const key of Object.values(KEYS)) localStorage.removeItem(key);
   tell();
 }
+
+/** What there is to say about the end of the session that this tab had. */
+export const farewell = () => words;
 
 /** Calls back after every change, whichever tab made it. Returns how to stop. */
 export function onSessionChange(listener: () => void): () => void {

@@ -26,7 +26,8 @@ export function NewOrder() {
   });
   const { submit, busy, problem } = useSending(form, async (values) => {
     const order = await createOrder(bodyOf(values), key);
-    client.setQueryData(keys.order(order.id), order);
+    // Shown at once, and asked for again at once: the answer to this does not name the customer.
+    client.setQueryData(keys.order(order.id), order, { updatedAt: 0 });
     void client.invalidateQueries({ queryKey: keys.orders });
     await navigate(`/orders/${order.id}`, { replace: true, state: { placed: true } });
   });

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useParams } from 'react-router';
 import { order as load } from '../api/client';
-import type { Order } from '../api/contract';
+import type { OrderDetail as Detail } from '../api/contract';
 import { formatMoment, formatMoney } from '../lib/format';
 import { keys } from '../queries';
 import { Notice } from '../ui/alert';
@@ -13,9 +13,18 @@ import { Bar, Loading } from '../ui/loading';
 import { Page } from '../ui/page';
 import { BrokenLine, problemIn, Stale, Trouble } from '../ui/trouble';
 
+/** How often to look for the customer. */
+const TRIES = 6;
+
 export function OrderDetail() {
   const { id = '' } = useParams();
-  const query = useQuery({ queryKey: keys.order(id), queryFn: ({ signal }) => load(id, signal) });
+  const query = useQuery({
+    queryKey: keys.order(id),
+    queryFn: ({ signal }) => load(id, signal),
+    // Who ordered is heard by event, within moments after an account was opened.
+    refetchInterval: ({ state }) =>
+      state.data && !state.data.customer && state.dataUpdateCount < TRIES ? 1_000 : false,
+  });
   const problem = problemIn(query);
   if (query.data) {
     return (
@@ -48,7 +57,7 @@ export function OrderDetail() {
   );
 }
 
-function Receipt({ order }: { order: Order }) {
+function Receipt({ order }: { order: Detail }) {
   const placed = (useLocation().state as { placed?: boolean } | null)?.placed;
   return (
     <Page

@@ -9,8 +9,16 @@ import { Bar, Loading } from '../ui/loading';
 import { Page } from '../ui/page';
 import { problemIn, Stale, Trouble } from '../ui/trouble';
 
+/** The figures follow the orders within moments. */
+const LOOK_MS = 3_000;
+
 export function ProfilePage() {
-  const query = useQuery({ queryKey: keys.profile, queryFn: ({ signal }) => load(signal), refetchOnMount: 'always' });
+  const query = useQuery({
+    queryKey: keys.profile,
+    queryFn: ({ signal }) => load(signal),
+    refetchInterval: LOOK_MS,
+    meta: { quiet: true },
+  });
   if (query.data) {
     return (
       <>
@@ -38,12 +46,10 @@ function Card({ profile }: { profile: Profile }) {
   return (
     <Page title={`${firstName} ${lastName}`} tab="Profile">
       <Rule />
-      {orderCount !== undefined && totalSpent !== undefined && (
-        <dl className="mb-12 grid max-w-3xl grid-cols-2 gap-x-10">
-          <Figure term={orderCount === 1 ? 'order placed' : 'orders placed'}>{formatNumber(orderCount)}</Figure>
-          <Figure term="spent in all">{formatMoney(totalSpent)}</Figure>
-        </dl>
-      )}
+      <dl className="mb-12 grid max-w-3xl grid-cols-2 gap-x-10">
+        <Figure term={orderCount === 1 ? 'order placed' : 'orders placed'}>{formatNumber(orderCount)}</Figure>
+        <Figure term="spent in all">{formatMoney(totalSpent)}</Figure>
+      </dl>
       <dl className="grid max-w-3xl gap-x-10 sm:grid-cols-2">
         <Entry term="E-mail address">{email}</Entry>
         <Entry term="Account opened">
@@ -51,11 +57,9 @@ function Card({ profile }: { profile: Profile }) {
         </Entry>
         <Entry term="State">{isActive ? 'Active' : 'Closed: it cannot sign in'}</Entry>
       </dl>
-      {orderCount !== undefined && (
-        <p className="mt-10 max-w-prose text-soft text-sm">
-          The figures are kept by the user service from events the order service sends. They may be a moment behind.
-        </p>
-      )}
+      <p className="mt-10 max-w-prose text-soft text-sm">
+        The figures are kept by the user service from events the order service sends. They may be a moment behind.
+      </p>
     </Page>
   );
 }

@@ -1,12 +1,17 @@
-// How somebody came to sign in: from where, and with what to be said.
+// How somebody came to sign in: from which page, and with what to be said.
 import { useLocation } from 'react-router';
+import { useUserId } from '../api/session';
 
-interface Arrival {
+export interface Arrival {
   from?: string;
+  /** The id of the only user who is taken back there; anybody, if it is absent. */
+  of?: string;
   notice?: string;
 }
 
 export function useArrival() {
   const state = (useLocation().state ?? {}) as Arrival;
-  return { to: state.from ?? '/orders', notice: state.notice, state };
+  const userId = useUserId();
+  const mayReturn = state.from && (!state.of || state.of === userId);
+  return { to: mayReturn && state.from ? state.from : '/orders', notice: state.notice, state };
 }

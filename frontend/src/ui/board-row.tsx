@@ -72,7 +72,7 @@ function Siding() {
   return (
     <span
       aria-hidden="true"
-      className="-left-[23px] sm:-left-[47px] absolute top-0 h-[23px] w-[17px] rounded-bl-[16px] border-ink border-b-[3px] border-l-[3px] sm:w-[39px]"
+      className="absolute top-0 -left-[calc(2rem-9px)] h-[23px] w-[calc(2rem-17px)] rounded-bl-[16px] border-ink border-b-[3px] border-l-[3px] sm:-left-[calc(3.5rem-9px)] sm:w-[calc(3.5rem-17px)]"
     />
   );
 }

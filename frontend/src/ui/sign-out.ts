@@ -15,10 +15,10 @@ export function useSignOut() {
       () => true,
       () => false,
     );
-    // First away from what only members see, so that the next to sign in here is not taken there.
-    await navigate('/login', { state: { notice: told ? SIGNED_OUT : NOT_TOLD } });
-    endSession();
+    const notice = told ? SIGNED_OUT : NOT_TOLD;
+    endSession(notice);
     setBusy(false);
+    await navigate('/login', { state: { notice } });
   };
   return { signOut, busy };
 }

@@ -40,7 +40,7 @@ fn a_preflight_learns_what_the_page_may_do() {
     assert_eq!(response.status, 204);
     assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert_eq!(response.header("access-control-allow-methods"), Some("POST, GET, HEAD, OPTIONS"));
-    let headers = "Content-Type, Accept, Authorization, Idempotency-Key, X-Request-Id";
+    let headers = "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id";
     assert_eq!(response.header("access-control-allow-headers"), Some(headers));
     assert_eq!(response.header("content-length"), None);
 

@@ -1,0 +1,72 @@
+// The pictures in the README, taken while something is going on. `npm run pictures` puts them there.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import {
+  type Account,
+  heading,
+  OUTPUT,
+  openBrowser,
+  openTab,
+  place,
+  register,
+  shell,
+  signIn,
+  until,
+  workers,
+} from './tools';
+
+const stack = inject('stack');
+let browser: Browser;
+let account: Account;
+
+const ORDERS: [title: string, description: string, price: number, reference: string | null][] = [
+  ['Lamp oil', 'For the long nights', 12.25, null],
+  ['Punched cards, 5000', 'Stiff, from the mill at Lyon', 84.5, null],
+  ['Brass gear wheels', 'Two hundred, forty teeth each, as in drawing 12', 640, 'WS-1842'],
+  ['Analytical engine', 'One, with punched cards and the mill, to be delivered in parts', 1999.99, 'A-7'],
+];
+
+beforeAll(async () => {
+  browser = await openBrowser();
+  account = await register(stack);
+});
+afterAll(() => browser.close());
+
+const take = ([title, description, price, orderReference]: (typeof ORDERS)[number]) =>
+  place(stack, account.tokens.access_token, { title, description, price, orderReference });
+
+test('pictures of the start, the orders and the system, each small', { timeout: 60_000 }, async () => {
+  await shell(stack, 'scripts/scale orders-create 3');
+  await until('three workers served', 15_000, async () => (await workers(stack, 'orders.create')) === 3);
+  account = await register(stack);
+  for (const order of ORDERS) await take(order);
+  const look = { viewport: { width: 1100, height: 690 }, deviceScaleFactor: 0.7 };
+  const light = await openTab(browser, stack, { ...look, colorScheme: 'light' });
+  const dark = await openTab(browser, stack, { ...look, colorScheme: 'dark' });
+
+  await light.page.goto('/');
+  await heading(light.page, 'Every request here becomes a message.').waitFor();
+  await light.page.screenshot({ path: join(OUTPUT, 'readme-home.png') });
+
+  await signIn(light.page, account);
+  await light.page.goto('/orders');
+  await light.page.locator('[data-feed=live]').waitFor();
+  await light.page.screenshot({ path: join(OUTPUT, 'readme-orders.png') });
+
+  await signIn(dark.page, account);
+  await dark.page.goto('/system');
+  await dark.page.locator('[data-pattern="orders.create"][data-workers="3"]').waitFor();
+  await Promise.all(Array.from({ length: 40 }, () => take(['Load', 'Much', 1, null])));
+  const row = dark.page.locator('[data-pattern="orders.create"]');
+  await until('messages were on their way', 10_000, () => row.locator('.animate-travel').count());
+  await dark.page.screenshot({ path: join(OUTPUT, 'readme-system.png') });
+
+  for (const name of ['home', 'orders', 'system']) {
+    expect(statSync(join(OUTPUT, `readme-${name}.png`)).size, name).toBeLessThan(60 * 1024);
+  }
+  await shell(stack, 'scripts/scale orders-create 1');
+  await light.context.close();
+  await dark.context.close();
+});

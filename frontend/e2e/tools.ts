@@ -1,0 +1,159 @@
+// Words for what the tests do: with the system, with the browser, with somebody who has an account.
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import axe from 'axe-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+/** Screenshots and logs of the last run. */
+export const OUTPUT = fileURLToPath(new URL('output', import.meta.url));
+
+export interface Stack {
+  environment: Record<string, string>;
+  logs: string;
+}
+
+export const gatewayOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_GATEWAY}`;
+export const pageOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_FRONTEND}`;
+
+/** Runs a line in the environment that the development shell gives. */
+export async function shell({ environment }: Stack, line: string): Promise<string> {
+  const run = promisify(execFile)('bash', ['-c', `. scripts/env && ${line}`], { cwd: REPOSITORY, env: environment });
+  return (await run).stdout;
+}
+
+/** Waits for a fact. */
+export async function until(what: string, ms: number, fact: () => Promise<unknown>): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await fact())) {
+    if (Date.now() > end) throw new Error(`Within ${ms} ms it did not come true that ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** How many processes serve a pattern, as the gateway counts them. */
+export async function workers({ environment }: Stack, pattern: string): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${environment.PORT_GATEWAY_ADMIN}/readyz`).catch(() => null);
+  return (await answer?.json())?.patterns[pattern] ?? -1;
+}
+
+// ---- the browser
+
+export async function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium(),
+    // Chromium's sandbox refuses to work for root, who runs the tests in many containers.
+    args: ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+  });
+}
+
+function findChromium(): string {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const places = (process.env.PATH ?? '').split(delimiter).flatMap((place) => names.map((name) => join(place, name)));
+  const found = [process.env.CHROMIUM ?? '', ...places].find((file) => file && isExecutable(file));
+  if (found) return found;
+  throw new Error('No Chromium on the PATH: install it (Debian: apt-get install chromium), or name it in CHROMIUM.');
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A browser's tab with storage of its own, and a list of what must not happen in it. */
+export async function openTab(browser: Browser, stack: Stack, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ baseURL: pageOf(stack), locale: 'en-US', timezoneId: 'UTC', ...options });
+  context.setDefaultTimeout(10_000);
+  const faults: string[] = [];
+  context.on('weberror', (error) => faults.push(String(error.error())));
+  context.on('console', (message) => {
+    if (/Content.Security.Policy|Trusted ?Type|Warning:/i.test(message.text())) faults.push(message.text());
+  });
+  return { context, page: await context.newPage(), faults };
+}
+
+/** What axe finds wrong with the page. It comes by the debugger, past the page's policy. */
+export async function flaws(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+  );
+}
+
+/** Nothing is wider than the screen. */
+export async function expectNoSideways(page: Page) {
+  const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  expect(wide).toBeLessThanOrEqual(screen as number);
+}
+
+// ---- somebody
+
+export interface Person {
+  email: string;
+  password: string;
+  firstName: string;
+  lastName: string;
+}
+
+let count = 0;
+
+export function somebody(): Person {
+  count += 1;
+  const email = `ada.${Date.now()}.${process.pid}.${count}@example.org`;
+  return { email, password: 'correct horse battery', firstName: 'Ada', lastName: 'Lovelace' };
+}
+
+export interface Account extends Person {
+  id: string;
+  tokens: { access_token: string; refresh_token: string };
+}
+
+/** Opens an account without the page. */
+export async function register(stack: Stack): Promise<Account> {
+  const person = somebody();
+  const { tokens, user } = await post(stack, '/users/register', person);
+  return { ...person, id: user.id, tokens };
+}
+
+/** Places an order without the page, as curl would. */
+export function place(stack: Stack, token: string, order: object) {
+  return post(stack, '/orders', { description: 'By another program', price: 7.5, ...order }, token);
+}
+
+async function post(stack: Stack, path: string, body: object, token?: string) {
+  const headers = { 'Content-Type': 'application/json', ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const answer = await fetch(gatewayOf(stack) + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  expect(answer.status, await answer.clone().text()).toBeLessThan(300);
+  return answer.json();
+}
+
+/** The access token that the page uses at the moment. */
+export const tokenOf = (page: Page) => page.evaluate(() => localStorage.getItem('access_token') ?? '');
+
+/** Signs somebody in, in all tabs of the context, without the form. */
+export async function signIn(page: Page, { tokens, id }: Account) {
+  await page.goto('/robots.txt');
+  await page.evaluate(
+    ([access, refresh, user]) => {
+      localStorage.setItem('access_token', access ?? '');
+      localStorage.setItem('refresh_token', refresh ?? '');
+      localStorage.setItem('user_id', user ?? '');
+    },
+    [tokens.access_token, tokens.refresh_token, id],
+  );
+}
+
+export async function fillIn(page: Page, fields: Record<string, string>) {
+  for (const [label, value] of Object.entries(fields)) await page.getByLabel(label).fill(value);
+}
+
+export const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name });
