@@ -1,6 +1,6 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::{Own, Route, Source, Work};
+use gateway::{Own, Route, Source, Success, Work};
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
@@ -69,6 +69,13 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
                 "description": words, "schema": schema, "example": example[name],
             }));
         }
+    }
+    if route.success == Success::Feed {
+        parameters.push(json!({
+            "name": "Last-Event-ID", "in": "header", "required": false,
+            "description": "The last event seen: what came after it is told first. Browsers send it by themselves.",
+            "schema": { "type": "string", "format": "uuid" },
+        }));
     }
     if route.keyed {
         parameters.push(json!({

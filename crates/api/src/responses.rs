@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::Code;
+use contracts::{Code, EVENTS};
 use gateway::{Problem, Route, Success, Work, status};
 use serde_json::{Map, Value, json};
 
@@ -40,14 +40,31 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             ("200", "A page of the list, newest first.")
         }
         Success::Feed => {
-            let stream = json!({ "text/event-stream": { "schema": { "type": "string" } } });
-            let description =
-                "Server-sent events without end: `id`, `event` (such as `order.created`), `data` (the order).";
+            let stream = json!({ "text/event-stream": { "schema": feed_event(components) } });
+            let description = "Server-sent events without end, of which the schema says one.";
             return ("200", json!({ "description": description, "headers": headers, "content": stream }));
         }
     };
     let content = json!({ media_type: { "schema": schema } });
     (status, json!({ "description": description, "headers": headers, "content": content }))
+}
+
+/// One server-sent event. As everywhere in OpenAPI 3.1, `data` is text; what is in it follows `contentSchema`.
+fn feed_event(components: &mut Components) -> Value {
+    let (names, contents): (Vec<&str>, Vec<Value>) = EVENTS
+        .iter()
+        .filter(|event| event.service == "orders")
+        .map(|event| (event.name, components.event(event)))
+        .unzip();
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string", "format": "uuid", "description": "For Last-Event-ID." },
+            "event": { "type": "string", "enum": names },
+            "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": { "anyOf": contents } },
+        },
+        "required": ["id", "event", "data"],
+    })
 }
 
 /// Status → codes: what any row of this kind may answer, and what the pattern's worker may.
