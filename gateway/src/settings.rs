@@ -47,7 +47,8 @@ pub struct GatewaySettings {
     pub in_flight_per_pattern: usize,
     /// Live feeds that one user may have open at a time.
     pub streams_per_user: usize,
-    /// After this much silence a live feed sends a comment, in milliseconds, so that proxies and clients keep it.
+    /// After this much silence a live feed sends a comment, in milliseconds, so that proxies and clients keep it; a
+    /// client that has left is noticed by it.
     pub stream_heartbeat_ms: u64,
     /// How long requests in flight may take after the first SIGTERM, in milliseconds.
     pub drain_ms: u64,
@@ -89,8 +90,8 @@ impl Default for GatewaySettings {
             body_limit_bytes: 65_536,
             connection_limit: 1_024,
             in_flight_per_pattern: 256,
-            streams_per_user: 8,
-            stream_heartbeat_ms: 15_000,
+            streams_per_user: 16,
+            stream_heartbeat_ms: 5_000,
             drain_ms: 10_000,
             threads: 1,
             trusted_proxies: String::new(),

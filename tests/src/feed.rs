@@ -80,7 +80,8 @@ impl Feed {
     pub fn ended_within(&mut self, limit: Duration) -> bool {
         let begun = Instant::now();
         self.lines.get_ref().set_read_timeout(Some(limit)).unwrap();
-        while self.line().is_some() {}
+        // The last chunk has no bytes; the connection itself may go on.
+        while self.line().is_some_and(|line| line != "0") {}
         begun.elapsed() < limit
     }
 

@@ -27,30 +27,36 @@ fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
     }
 }
 
-/// A transaction that keeps a table, or a part of it, to itself.
-struct Lock(Sql);
+/// A transaction that keeps a table, or a part of it, to itself, and a connection that sees who waits for it.
+struct Lock {
+    holder: Sql,
+    // Within a transaction the list of activities is read once and stays as it was.
+    observer: Sql,
+}
 
 impl Lock {
     fn take(url: &str, statement: &str) -> Self {
-        let sql = Sql::open(url);
-        sql.execute(&format!("BEGIN; {statement}"));
-        Self(sql)
+        let (holder, observer) = (Sql::open(url), Sql::open(url));
+        holder.execute(&format!("BEGIN; {statement}"));
+        Self { holder, observer }
     }
 
-    /// Waits until somebody waits for it whose statement begins so.
-    #[track_caller]
-    fn wait_for(&self, statement: &str) {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-            AND wait_event_type = 'Lock' AND query LIKE $1";
-        let like = format!("{statement}%");
-        wait_until("a statement waited", seconds(10), || self.0.value::<i64>(waiting, &[&like]) > 0);
+    /// Whether somebody waits for it.
+    fn is_waited_for(&self) -> bool {
+        !self.observer.column::<i32>(&format!("SELECT pid FROM {WAITING}"), &[]).is_empty()
+    }
+
+    /// Ends the connections that wait for it: what they wanted is never done.
+    fn end_those_who_wait(&self) {
+        self.observer.column::<bool>(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"), &[]);
     }
 
     fn release(self) {
-        self.0.execute("ROLLBACK");
+        self.holder.execute("ROLLBACK");
     }
 }
 
+const WAITING: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 const ROUNDS: usize = 20;
 
 #[test]
@@ -62,8 +68,10 @@ fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_cou
         person.place(&format!("order {n}"));
         let lock = Lock::take(&stack.orders_url, "LOCK TABLE outbox IN SHARE MODE");
         stack.launch("orders-relay");
-        lock.wait_for("UPDATE outbox");
+        // It has published, and may not mark it.
+        wait_until("the relay waited", seconds(10), || lock.is_waited_for());
         stack.process("orders-relay").kill();
+        lock.end_those_who_wait();
         lock.release();
         stack.launch("orders-relay");
     }
@@ -222,9 +230,7 @@ fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
     while dead() == 0 {
         let innocents_turn = || innocent.get("/users/profile").send().json()["orderCount"] == 1;
         wait_until("it was worked on, or was buried", seconds(20), || {
-            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                AND wait_event_type = 'Lock'";
-            lock.0.value::<i64>(waiting, &[]) > 0 || dead() > 0 || innocents_turn()
+            lock.is_waited_for() || dead() > 0 || innocents_turn()
         });
         if dead() > 0 || innocents_turn() {
             break;

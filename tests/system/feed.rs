@@ -92,7 +92,7 @@ fn silence_is_broken_by_comments() {
 
 #[test]
 fn what_cannot_be_followed_is_refused() {
-    let stack = Stack::plan().set("GATEWAY_STREAMS_PER_USER", "2").start();
+    let stack = Stack::plan().set("GATEWAY_STREAMS_PER_USER", "2").set("GATEWAY_STREAM_HEARTBEAT_MS", "100").start();
     problem(&stack.http.get("/orders/events").send(), 401, "missing_token");
     let person = stack.somebody();
     let call = || person.get("/orders/events");

@@ -116,6 +116,26 @@ fn workers_killed_under_load_cost_no_order_and_double_none() {
 }
 
 #[test]
+fn every_order_counts_whatever_is_killed_on_the_way_of_its_event() {
+    let stack = Stack::plan().with_events().copies("orders-create", 2).alone().start();
+    let person = stack.register();
+    let victims = ["orders-relay", "users-on-order-created", "orders-create"];
+    let outcomes = under_load(&person, |_| {
+        for victim in victims.iter().cycle().take(12) {
+            wait_for_orders(&stack, 60);
+            stack.all(victim).remove(0).kill();
+            stack.launch_worker(victim);
+        }
+    });
+    settle(&stack, &person);
+    assert_no_answer_lied(&stack, &outcomes);
+    let placed = stack.orders_db().count("orders");
+    wait_until(&format!("{placed} orders were counted"), seconds(30), || {
+        person.get("/users/profile").send().expect(200).json()["orderCount"] == placed
+    });
+}
+
+#[test]
 fn the_only_worker_killed_under_load_makes_no_answer_lie() {
     let stack = Stack::plan().alone().start();
     let person = stack.register();
