@@ -27,6 +27,7 @@
         ./Cargo.lock
         ./crates
         ./gateway
+        ./operator
         ./workers
         ./sql
         ./tests

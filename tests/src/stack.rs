@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -180,10 +181,16 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Starts one more process, with the settings of all.
-    pub fn launch(&self, name: &str) -> Arc<Process> {
+    /// One of the programs, not started yet, with the settings of all.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = command(program(name));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts one more process, with the settings of all.
+    pub fn launch(&self, name: &str) -> Arc<Process> {
+        let mut command = self.command(name);
         let mut processes = self.processes();
         let log = self.logs.join(format!("{:02}-{name}.log", processes.len()));
         let process = Arc::new(Process::spawn(name, &mut command, &log, Signal::Term).unwrap());

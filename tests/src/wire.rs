@@ -71,6 +71,15 @@ impl Wire {
         })
     }
 
+    /// Makes a durable queue without any argument.
+    #[track_caller]
+    pub fn make_queue(&self, name: &str) {
+        run("a declaration", async {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            self.channel.queue_declare(name.into(), options, FieldTable::default()).await.unwrap();
+        });
+    }
+
     /// How many processes serve a pattern.
     pub fn consumers(&self, pattern: &str) -> u32 {
         self.queue(pattern).map_or(0, |queue| queue.consumers)

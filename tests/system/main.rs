@@ -20,6 +20,7 @@ mod keys;
 mod load;
 mod malformed;
 mod migrate;
+mod operator;
 mod readme;
 mod rotation;
 mod routes;

@@ -41,7 +41,7 @@ pub use feed::{Feed, Shown};
 pub use grave::Epitaph;
 pub use hearing::{Fate, Heard, Hearing};
 pub use meta::Meta;
-pub use operator::{Dead, Graveyard, Operator};
+pub use operator::{Found, Graveyard, Look, Operator};
 pub use packet::{EventPacket, RequestPacket, encode_fault, encode_response};
 pub use publisher::{OutgoingEvent, Publisher};
 pub use topology::Depth;

@@ -11,8 +11,7 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{Error, Line, in_time};
 
-pub(crate) use events::retry_queue;
-pub use events::{EVENTS_EXCHANGE, dead_queue, retries, subscription};
+pub use events::{EVENTS_EXCHANGE, dead_queue, retries, retry_queue, subscription};
 pub use requests::{PATTERNS_EXCHANGE, request};
 
 /// One thing on the broker.
@@ -73,8 +72,10 @@ async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
 /// How an item on the broker compares with what the code declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is as declared. (Of a binding this is all that can be told: a broker does not say which there are.)
+    /// It is as declared.
     Same,
+    /// It is a binding, and a broker does not say which there are.
+    Untold,
     /// It does not exist.
     Missing,
     /// It exists with other arguments, in the broker's words. A process that declares it will fail.
@@ -100,13 +101,11 @@ pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
             Item::Binding { .. } => Ok(()),
         }
     };
-    let there = match in_time(passive).await {
-        Ok(()) => true,
+    match in_time(passive).await {
+        Ok(()) if matches!(item, Item::Binding { .. }) => return Ok(State::Untold),
+        Ok(()) => {}
         Err(error) if error.is_refusal(NOT_FOUND) => return Ok(State::Missing),
         Err(error) => return Err(error),
-    };
-    if !there || matches!(item, Item::Binding { .. }) {
-        return Ok(State::Same);
     }
     // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
     match in_time(declare_one(&channel, item)).await {

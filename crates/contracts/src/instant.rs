@@ -1,5 +1,7 @@
 //! A point in time as the system writes it: RFC 3339, UTC, milliseconds, `Z`.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time; serialises as `2026-01-31T12:00:00.000Z`.
@@ -8,7 +10,13 @@ pub struct Instant(pub jiff::Timestamp);
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.3}", self.0))
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
     }
 }
 

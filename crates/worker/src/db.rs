@@ -28,7 +28,7 @@ pub use own::Transaction;
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.
-const SILENCE: Duration = Duration::from_secs(1);
+pub(crate) const SILENCE: Duration = Duration::from_secs(1);
 
 /// Settings of a service's database: `USERS_DATABASE_…`, `ORDERS_DATABASE_…`.
 #[derive(Serialize, Deserialize)]

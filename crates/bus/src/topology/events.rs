@@ -46,7 +46,7 @@ pub fn dead_queue(name: &str) -> String {
 }
 
 /// Where messages wait for so many milliseconds.
-pub(crate) fn retry_queue(name: &str, delay_ms: u32) -> String {
+pub fn retry_queue(name: &str, delay_ms: u32) -> String {
     format!("{name}.retry.{delay_ms}ms")
 }
 

@@ -1,0 +1,94 @@
+//! `bus why`: what happened to an order, a request, an event or a user.
+
+mod queues;
+mod records;
+mod report;
+
+use contracts::LISTENERS;
+use process::StartError;
+use uuid::Uuid;
+
+use crate::print;
+use crate::tool::{Tool, Trouble};
+use queues::{Lying, Queues};
+use records::Records;
+use report::{Hearing, Report, State, Told};
+
+/// Shows everything that is known of an id; that nothing is, is a failure.
+pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, Trouble> {
+    let records = Records::open(tool).await?;
+    let mut report = rows(&records, id).await?;
+    let operator = tool.operator().await?;
+    let mut queues = Queues::new(&operator, &tool.delays_ms);
+    if report.events.is_empty() {
+        report.events = strays(&records, &mut queues, id).await?;
+    }
+    for told in &mut report.events {
+        told.listeners = hearings(&records, &mut queues, told).await?;
+    }
+    report.not_seen_through = queues.not_seen_through();
+    operator.close().await;
+    if report.is_empty() {
+        let where_not = "no row, no event in an outbox or an inbox, no message that waits or is dead";
+        return Err(StartError::failed(format!("nothing is known of {}", print::harmless(id)), where_not).into());
+    }
+    print::report(&report, tool.json)?;
+    Ok(true)
+}
+
+/// What the services have written down.
+async fn rows(records: &Records, id: &str) -> Result<Report, Trouble> {
+    let uuid = Uuid::try_parse(id).ok();
+    let (mut order, mut user) = (records.order(uuid).await?, records.user(uuid).await?);
+    let events = records.events(id, uuid, order.as_ref()).await?;
+    if order.is_none() && user.is_none() {
+        // It is an event, or a request: its row is that of what it tells of.
+        let about = events.iter().find(|told| told.owner.as_deref() != Some(id));
+        let about = about.and_then(|told| Uuid::try_parse(told.about.as_deref()?).ok());
+        (order, user) = (records.order(about).await?, records.user(about).await?);
+    }
+    let idempotency_key = match &order {
+        Some(order) => records.key(order).await?,
+        None => None,
+    };
+    Ok(Report { id: id.into(), order, idempotency_key, user, events, not_seen_through: vec![] })
+}
+
+/// Events that no outbox has, or has no more: known by whoever heard them, or by where they lie.
+async fn strays(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<Vec<Told>, Trouble> {
+    let mut events: Vec<Told> = Vec::new();
+    for listener in &LISTENERS {
+        let heard = match Uuid::try_parse(id) {
+            Ok(event) => records.applied(listener, event).await?.map(|_| Told::stray(event, listener)),
+            Err(_) => None,
+        };
+        let lying = queues.of(listener).await?.iter().filter(|lying| lying.is_of(id));
+        let lying = lying.filter_map(|lying| Some(Told::stray(lying.event_id?, listener)));
+        for told in heard.into_iter().chain(lying) {
+            if !events.iter().any(|known| known.id == told.id) {
+                events.push(told);
+            }
+        }
+    }
+    Ok(events)
+}
+
+/// How it stands with each listener of an event.
+async fn hearings(records: &Records, queues: &mut Queues<'_>, told: &Told) -> Result<Vec<Hearing>, Trouble> {
+    let mut hearings = Vec::new();
+    for listener in LISTENERS.iter().filter(|listener| listener.event == told.event) {
+        let applied_at = records.applied(listener, told.id).await?;
+        let queue = match applied_at {
+            Some(_) => None,
+            None => queues.of(listener).await?.iter().find(|lying| lying.event_id == Some(told.id)).cloned(),
+        };
+        let state = match (&applied_at, &queue) {
+            (Some(_), _) => State::Applied,
+            (None, Some(Lying { dead: true, .. })) => State::Dead,
+            (None, Some(_)) => State::Retrying,
+            (None, None) => State::Pending,
+        };
+        hearings.push(Hearing { listener: listener.name, state, applied_at, queue });
+    }
+    Ok(hearings)
+}

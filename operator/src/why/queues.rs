@@ -1,0 +1,93 @@
+//! Which events lie in the retry and dead queues of a listener: a bounded look at each, once.
+
+use std::collections::BTreeMap;
+
+use bus::topology::{dead_queue, retry_queue};
+use bus::{Epitaph, Found, Operator};
+use contracts::Subscription;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Messages looked at in a queue: everything taken out is held until the look is over.
+const MOST: u32 = 1_000;
+
+/// An event that lies in a queue.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Lying {
+    #[serde(rename = "name")]
+    pub(super) queue: String,
+    pub(super) attempts: u32,
+    pub(super) reason: Option<String>,
+    pub(super) first_error: Option<String>,
+    pub(super) last_error: Option<String>,
+    #[serde(skip)]
+    pub(super) dead: bool,
+    #[serde(skip)]
+    pub(super) event_id: Option<Uuid>,
+    #[serde(skip)]
+    request_id: Option<String>,
+}
+
+impl Lying {
+    fn new(queue: &str, dead: bool, found: Found) -> Self {
+        let Epitaph { reason, attempts, first_error, last_error } = found.epitaph;
+        let (event_id, request_id) = found.meta.map_or((None, None), |meta| (Some(meta.id), meta.request_id));
+        Self { queue: queue.into(), attempts, reason, first_error, last_error, dead, event_id, request_id }
+    }
+
+    /// Whether an id is its own or its request's.
+    pub(super) fn is_of(&self, id: &str) -> bool {
+        self.request_id.as_deref() == Some(id) || self.event_id.is_some_and(|own| Ok(own) == Uuid::try_parse(id))
+    }
+}
+
+/// What was seen so far.
+pub(super) struct Queues<'o> {
+    operator: &'o Operator,
+    delays_ms: &'o [u32],
+    seen: BTreeMap<&'static str, Vec<Lying>>,
+    not_seen_through: Vec<String>,
+}
+
+impl<'o> Queues<'o> {
+    pub(super) fn new(operator: &'o Operator, delays_ms: &'o [u32]) -> Self {
+        Self { operator, delays_ms, seen: BTreeMap::new(), not_seen_through: Vec::new() }
+    }
+
+    /// What lies in a listener's queues, its own excepted, from which it is being taken all the time.
+    pub(super) async fn of(&mut self, listener: &Subscription) -> Result<&[Lying], bus::Error> {
+        let name = listener.name;
+        if !self.seen.contains_key(name) {
+            let mut lying = Vec::new();
+            for delay_ms in self.delays_ms {
+                self.look(retry_queue(name, *delay_ms), false, &mut lying).await?;
+            }
+            self.look(dead_queue(name), true, &mut lying).await?;
+            self.seen.insert(name, lying);
+        }
+        Ok(&self.seen[name])
+    }
+
+    /// Queues that held more than was looked at.
+    pub(super) fn not_seen_through(self) -> Vec<String> {
+        self.not_seen_through
+    }
+
+    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<Lying>) -> Result<(), bus::Error> {
+        let waiting = self.operator.depth(&queue).await?.unwrap_or_default().waiting;
+        if waiting == 0 {
+            return Ok(());
+        }
+        let look = self.operator.look(queue.clone()).await?;
+        for _ in 0..waiting.min(MOST) {
+            let Some(found) = look.next().await? else { break };
+            lying.push(Lying::new(&queue, dead, found));
+        }
+        look.close().await?;
+        if waiting > MOST {
+            self.not_seen_through.push(queue);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What the services' databases know of an id. Reads no address, no title, no content.
+
+use contracts::{Instant, Subscription};
+use uuid::Uuid;
+use worker::Reader;
+use worker::db::Row;
+
+use super::report::{Key, OrderRow, Told, UserRow};
+use crate::tool::{PROCESS, Tool, Trouble};
+
+const ORDER: &str = "SELECT id, user_id, created_at FROM orders WHERE id = $1";
+const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";
+const KEY: &str = "SELECT key, created_at FROM idempotency_keys WHERE user_id = $1 AND order_id = $2 LIMIT 1";
+const APPLIED: &str = "SELECT applied_at FROM inbox WHERE listener = $1 AND event_id = $2";
+/// By the event's id; the last ones of an owner; those about an order of an owner. Each has its index.
+const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at FROM (
+        SELECT * FROM outbox WHERE id = $1
+        UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY created_at DESC LIMIT 50)
+        UNION SELECT * FROM outbox WHERE owner = $3 AND aggregate = $2
+    ) AS found ORDER BY seq";
+/// Reads the whole outbox; it holds some days at most.
+const EVENTS_OF_REQUEST: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at
+    FROM outbox WHERE request_id = $1 ORDER BY seq LIMIT 50";
+
+/// Connections to both databases.
+pub(super) struct Records {
+    users: Reader,
+    orders: Reader,
+}
+
+impl Records {
+    pub(super) async fn open(tool: &mut Tool) -> Result<Self, Trouble> {
+        let users = Reader::open(&mut tool.settings, "users", PROCESS).await?;
+        Ok(Self { users, orders: Reader::open(&mut tool.settings, "orders", PROCESS).await? })
+    }
+
+    pub(super) async fn order(&self, id: Option<Uuid>) -> Result<Option<OrderRow>, Trouble> {
+        let row = self.orders.row(ORDER, &[&id]).await?;
+        let order = |row: Row| OrderRow { id: row.get(0), user_id: row.get(1), created_at: Instant(row.get(2)) };
+        Ok(row.map(order))
+    }
+
+    pub(super) async fn user(&self, id: Option<Uuid>) -> Result<Option<UserRow>, Trouble> {
+        let row = self.users.row(USER, &[&id]).await?;
+        Ok(row.map(|row| UserRow { id: row.get(0), is_active: row.get(1), created_at: Instant(row.get(2)) }))
+    }
+
+    pub(super) async fn key(&self, order: &OrderRow) -> Result<Option<Key>, Trouble> {
+        let row = self.orders.row(KEY, &[&order.user_id, &order.id]).await?;
+        Ok(row.map(|row| Key { key: row.get(0), created_at: Instant(row.get(1)) }))
+    }
+
+    /// When a listener has applied an event.
+    pub(super) async fn applied(&self, listener: &Subscription, event: Uuid) -> Result<Option<Instant>, Trouble> {
+        let service = listener.name.split('.').next();
+        let reader = if service == Some("users") { &self.users } else { &self.orders };
+        let row = reader.row(APPLIED, &[&listener.name, &event]).await?;
+        Ok(row.map(|row| Instant(row.get(0))))
+    }
+
+    /// The events that have to do with an id.
+    pub(super) async fn events(
+        &self,
+        id: &str,
+        uuid: Option<Uuid>,
+        order: Option<&OrderRow>,
+    ) -> Result<Vec<Told>, Trouble> {
+        let owner = order.map(|order| order.user_id.as_str());
+        let mut events = Vec::new();
+        for reader in [&self.users, &self.orders] {
+            events.extend(reader.rows(EVENTS, &[&uuid, &id, &owner]).await?.iter().map(told));
+        }
+        if events.is_empty() {
+            for reader in [&self.users, &self.orders] {
+                events.extend(reader.rows(EVENTS_OF_REQUEST, &[&id]).await?.iter().map(told));
+            }
+        }
+        Ok(events)
+    }
+}
+
+fn told(row: &Row) -> Told {
+    Told {
+        id: row.get("id"),
+        event: row.get("name"),
+        about: row.get("aggregate"),
+        owner: row.get("owner"),
+        request_id: row.get("request_id"),
+        recorded_at: Some(Instant(row.get("created_at"))),
+        published_at: row.get::<_, Option<_>>("published_at").map(Instant),
+        listeners: Vec::new(),
+    }
+}

@@ -1,0 +1,165 @@
+//! What `bus why` shows.
+
+use std::fmt;
+
+use contracts::{Instant, Subscription};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::queues::Lying;
+use crate::print::{count, harmless};
+
+/// Everything that is known of an id.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub(super) id: String,
+    pub(super) order: Option<OrderRow>,
+    pub(super) idempotency_key: Option<Key>,
+    pub(super) user: Option<UserRow>,
+    pub(super) events: Vec<Told>,
+    /// Queues that held more messages than were looked at.
+    pub(super) not_seen_through: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_none() && self.user.is_none() && self.events.is_empty()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrderRow {
+    pub(super) id: Uuid,
+    pub(super) user_id: String,
+    pub(super) created_at: Instant,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Key {
+    pub(super) key: String,
+    pub(super) created_at: Instant,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserRow {
+    pub(super) id: Uuid,
+    pub(super) is_active: bool,
+    pub(super) created_at: Instant,
+}
+
+/// An event. Of one that no outbox has (any more) only the identity and the name are known.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Told {
+    pub(super) id: Uuid,
+    pub(super) event: String,
+    pub(super) about: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) recorded_at: Option<Instant>,
+    pub(super) published_at: Option<Instant>,
+    pub(super) listeners: Vec<Hearing>,
+}
+
+impl Told {
+    pub(super) fn stray(id: Uuid, listener: &Subscription) -> Self {
+        let (about, owner, request_id) = Default::default();
+        let (recorded_at, published_at, listeners) = Default::default();
+        Self { id, event: listener.event.into(), about, owner, request_id, recorded_at, published_at, listeners }
+    }
+}
+
+/// How it stands between an event and a listener.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Hearing {
+    pub(super) listener: &'static str,
+    pub(super) state: State,
+    pub(super) applied_at: Option<Instant>,
+    /// Where it lies, if it is to be tried again or dead.
+    pub(super) queue: Option<Lying>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// It has had its effect.
+    Applied,
+    /// It failed and will be tried again.
+    Retrying,
+    /// It was buried.
+    Dead,
+    /// None of these: not published yet, in the listener's queue, or being worked on.
+    Pending,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(OrderRow { id, user_id, created_at }) = &self.order {
+            writeln!(f, "order {id} of user {}, placed {created_at}", harmless(user_id))?;
+        }
+        if let Some(Key { key, created_at }) = &self.idempotency_key {
+            writeln!(f, "  idempotency key {}, claimed {created_at}", harmless(key))?;
+        }
+        if let Some(UserRow { id, is_active, created_at }) = &self.user {
+            writeln!(f, "user {id}, registered {created_at}{}", if *is_active { "" } else { ", not active" })?;
+        }
+        for told in &self.events {
+            write!(f, "{told}")?;
+        }
+        if self.events.is_empty() {
+            writeln!(f, "no event: none was recorded, or it was pruned (EVENTS_OUTBOX_H)")?;
+        }
+        for queue in &self.not_seen_through {
+            writeln!(f, "{queue} holds more messages than were looked at")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {} {}", self.event, self.id)?;
+        if let Some(about) = &self.about {
+            write!(f, " about {}", harmless(about))?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {}", harmless(id))?;
+        }
+        writeln!(f)?;
+        match (self.recorded_at, self.published_at) {
+            (None, _) => writeln!(f, "  not in an outbox (any more)")?,
+            (Some(recorded), None) => writeln!(f, "  recorded {recorded}, not published yet")?,
+            (Some(recorded), Some(published)) => writeln!(f, "  recorded {recorded}, published {published}")?,
+        }
+        self.listeners.iter().try_for_each(|hearing| write!(f, "{hearing}"))
+    }
+}
+
+impl fmt::Display for Hearing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  {}: ", self.listener)?;
+        match (&self.queue, self.applied_at) {
+            (_, Some(applied)) => writeln!(f, "applied {applied}"),
+            (None, None) => writeln!(f, "pending: not published yet, in the listener's queue, or being worked on"),
+            (Some(lying), None) => write!(f, "{lying}"),
+        }
+    }
+}
+
+impl fmt::Display for Lying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), harmless);
+        let failed = count(self.attempts.try_into().unwrap_or_default(), "time");
+        if self.dead {
+            writeln!(f, "dead, in {}; failed {failed}\n    buried because {}", self.queue, text(&self.reason))?;
+        } else {
+            writeln!(f, "to be tried again, in {}; failed {failed}", self.queue)?;
+        }
+        writeln!(f, "    first error {}\n    last error  {}", text(&self.first_error), text(&self.last_error))
+    }
+}
