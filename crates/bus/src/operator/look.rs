@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lapin::Channel;
 use lapin::message::BasicGetMessage;
-use lapin::options::{BasicAckOptions, BasicGetOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 
 use crate::connection::{Error, in_time};
 use crate::{Epitaph, EventMeta, EventPacket};
@@ -72,6 +72,10 @@ impl Look {
 
     /// Puts everything back that was not removed.
     pub async fn close(self) -> Result<(), Error> {
+        const EVERYTHING: u64 = 0;
+        // A broker that is only told of the channel's end puts things back a moment later than it says so.
+        let back = BasicNackOptions { multiple: true, requeue: true };
+        in_time(self.channel.basic_nack(EVERYTHING, back)).await?;
         in_time(self.channel.close(200, "done".into())).await
     }
 }
