@@ -22,7 +22,9 @@ impl Own {
     /// What it is for, in one sentence.
     pub const fn purpose(self) -> &'static str {
         match self {
-            Self::System => "Shows every request pattern with its workers, its queue, its rate and its latency.",
+            Self::System => {
+                "Shows every pattern and listener with its workers and its queue, and how much passes how fast."
+            }
             Self::Keys => "Shows the public keys that verify access tokens, as a JWKS document.",
             Self::File(file) | Self::Part(file) => file.purpose,
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bus::topology::dead_queue;
 use bus::{Asker, Depth};
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS, Subscription};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use schemars::JsonSchema;
@@ -25,6 +26,8 @@ pub struct System {
     broker: bool,
     /// Every request pattern.
     patterns: Vec<PatternState>,
+    /// Everybody who hears an event.
+    listeners: Vec<ListenerState>,
 }
 
 /// A request pattern at this moment.
@@ -52,11 +55,26 @@ struct Latency {
     p99: f64,
 }
 
+/// A listener at this moment; a number is `null` while nobody can tell.
+#[derive(Serialize, JsonSchema)]
+struct ListenerState {
+    /// Its name, which is also its queue's.
+    listener: &'static str,
+    /// What it hears.
+    event: &'static str,
+    /// How many processes listen.
+    workers: Option<u32>,
+    /// How many events wait in its queue.
+    waiting: Option<u32>,
+    /// How many events could not be handled, and wait for a person.
+    dead: Option<u32>,
+}
+
 /// The answer to a request for the live topology.
 pub(crate) async fn show(asker: &Asker, router: &Router) -> Response<Body> {
-    let queues = queues(asker).await;
-    let patterns = queues.into_iter().map(|(pattern, queue)| state(pattern, queue, router.meter(pattern))).collect();
-    let system = System { broker: asker.is_connected(), patterns };
+    let patterns = queues(asker).await.into_iter();
+    let patterns = patterns.map(|(pattern, queue)| state(pattern, queue, router.meter(pattern))).collect();
+    let system = System { broker: asker.is_connected(), patterns, listeners: listeners(asker).await };
     let text = serde_json::to_string(&system).expect("numbers and names always serialise");
     let mut response = own::json(StatusCode::OK, text);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -83,15 +101,36 @@ fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }
 
+async fn listeners(asker: &Asker) -> Vec<ListenerState> {
+    let names = LISTENERS.iter().flat_map(|listener| [listener.name.to_owned(), dead_queue(listener.name)]);
+    let depths = depths(asker, names.collect()).await;
+    let depth = |name: &str| depths.get(name).copied().flatten();
+    let state = |listener: &Subscription| {
+        let (live, dead) = (depth(listener.name), depth(&dead_queue(listener.name)));
+        ListenerState {
+            listener: listener.name,
+            event: listener.event,
+            workers: live.map(|queue| queue.consumers),
+            waiting: live.map(|queue| queue.waiting),
+            dead: dead.map(|queue| queue.waiting),
+        }
+    };
+    LISTENERS.iter().map(state).collect()
+}
+
 /// The queue of each pattern; `None` where nobody can tell in time.
 pub(crate) async fn queues(asker: &Asker) -> BTreeMap<&'static str, Option<Depth>> {
-    let mut queues: BTreeMap<_, _> = PATTERNS.iter().map(|pattern| (*pattern, None)).collect();
+    depths(asker, PATTERNS.to_vec()).await
+}
+
+async fn depths<N: AsRef<str> + Ord>(asker: &Asker, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
+    let mut depths: BTreeMap<N, Option<Depth>> = names.into_iter().map(|name| (name, None)).collect();
     let counting = async {
-        for (pattern, queue) in &mut queues {
-            *queue = asker.queue(pattern).await.ok();
+        for (name, depth) in &mut depths {
+            *depth = asker.queue(name.as_ref()).await.ok();
         }
     };
     // Out of time, what is not counted stays unknown.
     let _ = timeout(PATIENCE, counting).await;
-    queues
+    depths
 }

@@ -46,6 +46,25 @@ fn requests_that_wait_for_a_worker_are_counted() {
 }
 
 #[test]
+fn listeners_are_shown_with_what_waits_and_what_is_dead() {
+    let stack = Stack::plan().with_events().start();
+    let somebody = stack.somebody();
+    let listeners = || somebody.get("/system").send().expect(200).json()["listeners"].clone();
+    let served = json!([
+        { "listener": "users.on_order_created", "event": "order.created", "workers": 1, "waiting": 0, "dead": 0 },
+        { "listener": "orders.on_user_registered", "event": "user.registered", "workers": 1, "waiting": 0, "dead": 0 },
+    ]);
+    wait_until("both listeners were seen", seconds(5), || listeners() == served);
+    let count_orders = stack.process("users-on-order-created");
+    count_orders.stop(seconds(10));
+    somebody.place("nobody counts it yet");
+    let waits = || listeners()[0].clone();
+    wait_until("the event was seen waiting", seconds(5), || {
+        (&waits()["workers"], &waits()["waiting"]) == (&json!(0), &json!(1))
+    });
+}
+
+#[test]
 fn rate_and_latency_are_those_of_the_last_seconds() {
     let stack = Stack::start();
     let somebody = stack.somebody();
