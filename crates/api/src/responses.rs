@@ -83,7 +83,11 @@ fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     match status {
         401 => headers["WWW-Authenticate"] = header("What is wanted (RFC 6750).", true),
-        429 | 503 => headers["Retry-After"] = header("Seconds after which to try again.", true),
+        429 | 503 => {
+            // Nobody knows when a stream will end.
+            let known = !codes.contains(&Code::TooManyStreams);
+            headers["Retry-After"] = header("Seconds after which to try again.", known);
+        }
         _ => {}
     }
     let schema = json!({ "allOf": [problem, { "type": "object", "properties": { "code": { "enum": names } } }] });
