@@ -117,6 +117,12 @@ pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: 
             let Some(found) = look.next().await? else { break };
             messages.push(dead_message(&found, body));
         }
+        // Some brokers put back at the end: when all are taken out, their order stays.
+        for _ in limit..dead {
+            if look.next().await?.is_none() {
+                break;
+            }
+        }
         look.close().await?;
     }
     operator.close().await;

@@ -38,6 +38,9 @@ struct Outcome {
     not_found: Vec<String>,
     /// Whether it was told to stop before it was through.
     interrupted: bool,
+    /// Ids of the messages.
+    #[serde(skip)]
+    ids: Vec<String>,
     #[serde(skip)]
     broke: Option<bus::Error>,
 }
@@ -76,12 +79,17 @@ pub(crate) async fn drop(tool: &Tool, listener: Subscription, which: &Which, yes
     }
     let (operator, stop) = (tool.operator().await?, Tool::stop()?);
     let mut pass = Pass { listener, deed: Deed::Counted, which, rate: None, stop };
+    if yes {
+        pass.deed = Deed::Dropped;
+        let done = pass.run(&operator).await?;
+        operator.close().await;
+        return done.shown(tool);
+    }
     let counted = pass.run(&operator).await?;
-    // Exactly those that were asked about: what is buried meanwhile comes after them.
-    let limit = counted.messages.try_into().ok().and_then(NonZeroU32::new);
-    let sure = limit.is_some() && !counted.interrupted && (yes || ask(&counted)?);
+    let sure = counted.messages > 0 && !counted.interrupted && ask(&counted)?;
     let done = if sure {
-        let which = Which { ids: which.ids.clone(), limit };
+        // Exactly those that were asked about.
+        let which = Which { ids: counted.ids, limit: None };
         let mut pass = Pass { deed: Deed::Dropped, which: &which, ..pass };
         pass.run(&operator).await?
     } else {
@@ -126,6 +134,7 @@ impl Pass<'_> {
             messages: 0,
             not_found,
             interrupted: false,
+            ids: Vec::new(),
             broke: None,
         };
         if total == 0 {
@@ -172,6 +181,7 @@ impl Pass<'_> {
                 Deed::Dropped => graveyard.remove(&found).await?,
             }
             done.messages += 1;
+            done.ids.push(found.id().unwrap_or_default().into());
         }
         Ok(())
     }

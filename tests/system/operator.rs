@@ -221,14 +221,15 @@ fn dead_messages_are_dropped_only_by_who_means_it() {
     let events = ids(&told(&stack, &format!("dead show {LISTENER}")));
     let (code, _, complained) = bus(&stack, &format!("dead drop {LISTENER}"));
     assert!(code == Some(64) && complained.contains("--yes"), "{complained}");
-    assert_eq!(dead(&stack), 4, "nobody was asked, so none went");
+    wait_until("nobody was asked, so none went", seconds(5), || dead(&stack) == 4);
 
     let dropped = told(&stack, &format!("dead drop {DEAD} --yes --id {}", events[1]));
     let expected =
         json!({ "listener": LISTENER, "done": "dropped", "messages": 1, "notFound": [], "interrupted": false });
     assert_eq!(dropped, expected);
     assert_eq!(told(&stack, &format!("dead drop {DEAD} --yes --limit 1"))["messages"], 1);
-    assert_eq!(ids(&told(&stack, &format!("dead show {LISTENER}"))), events[2..]);
+    let left = ids(&told(&stack, &format!("dead show {LISTENER}")));
+    assert!(left.len() == 2 && !left.contains(&events[1]), "{left:?}");
     assert_eq!(told(&stack, &format!("dead drop {DEAD} --yes"))["messages"], 2);
     assert_eq!(dead(&stack), 0);
 }

@@ -1,5 +1,6 @@
 //! Takes messages out of a queue to look at them, and puts them back where they were.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lapin::Channel;
@@ -7,13 +8,16 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 
 use crate::connection::{Error, in_time};
-use crate::{Epitaph, EventMeta, EventPacket};
+use crate::{Epitaph, EventMeta, EventPacket, topology};
 
-/// Messages taken out of a queue. All of them go back, in their order, when this is closed or the process dies. Meanwhile
+/// Messages taken out of a queue. All of them go back when this is closed or the process dies;
+/// a broker may put them behind those that were not taken out. Meanwhile
 /// nobody else sees them.
 pub struct Look {
     queue: String,
     channel: Channel,
+    /// How many are out.
+    held: Cell<u32>,
 }
 
 /// A message that is held.
@@ -51,7 +55,7 @@ impl Found {
 
 impl Look {
     pub(super) fn new(queue: String, channel: Channel) -> Self {
-        Self { queue, channel }
+        Self { queue, channel, held: Cell::new(0) }
     }
 
     /// Takes the next message out; `None` when there are no more.
@@ -59,6 +63,7 @@ impl Look {
         let getting = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default());
         Ok(in_time(getting).await?.map(|message| {
             let properties = &message.delivery.properties;
+            self.held.set(self.held.get() + 1);
             let (meta, epitaph) = (EventMeta::read(properties), Epitaph::read(properties));
             Found { message, meta, epitaph }
         }))
@@ -67,15 +72,26 @@ impl Look {
     /// Removes a message for good.
     pub(super) async fn remove(&self, found: &Found) -> Result<(), Error> {
         let tag = found.message.delivery.delivery_tag;
-        in_time(self.channel.basic_ack(tag, BasicAckOptions::default())).await
+        in_time(self.channel.basic_ack(tag, BasicAckOptions::default())).await?;
+        self.held.set(self.held.get().saturating_sub(1));
+        Ok(())
     }
 
     /// Puts everything back that was not removed.
     pub async fn close(self) -> Result<(), Error> {
         const EVERYTHING: u64 = 0;
-        // A broker that is only told of the channel's end puts things back a moment later than it says so.
+        const LOOKS: u32 = 40;
+        const BETWEEN: Duration = Duration::from_millis(50);
         let back = BasicNackOptions { multiple: true, requeue: true };
         in_time(self.channel.basic_nack(EVERYTHING, back)).await?;
+        // The broker does not say when they are back, and whoever looks before that takes the queue for empty.
+        for _ in 0..LOOKS {
+            let depth = topology::depth(&self.channel, &self.queue).await?;
+            if depth.is_none_or(|depth| depth.waiting >= self.held.get()) {
+                break;
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
         in_time(self.channel.close(200, "done".into())).await
     }
 }
