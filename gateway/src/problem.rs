@@ -57,7 +57,7 @@ impl Refusal {
         if let Some(challenge) = challenge(fault.code) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if status(fault.code) == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status(fault.code), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(seconds) = retry_after {

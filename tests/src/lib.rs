@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the harness of tests: a panic is how a test fails")]
 
+pub mod authority;
 pub mod environment;
 pub mod feed;
 pub mod hold;

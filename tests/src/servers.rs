@@ -111,6 +111,11 @@ impl Broker {
         Ok(Self { amqp: format!("amqp://guest:guest@127.0.0.1:{port}"), ui, own: Some(server) })
     }
 
+    /// Its address, without a vhost.
+    pub fn amqp(&self) -> &str {
+        &self.amqp
+    }
+
     /// Makes a vhost and returns its address.
     pub fn make_vhost(&self, name: &str) -> String {
         let user = self.amqp.trim_start_matches("amqp://").split([':', '@']).next().unwrap();

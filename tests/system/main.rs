@@ -27,6 +27,7 @@ mod routes;
 mod scaling;
 mod sessions;
 mod settings;
+mod tls;
 mod tokens;
 mod topology;
 mod truth;

@@ -80,6 +80,9 @@ fn a_value_that_does_not_fit_stops_every_worker() {
         for (variable, value) in [
             ("AMQP_URL", "localhost"),
             (database, "not an address"),
+            (database, "postgres://u@127.0.0.1:1/d?sslmode=require"),
+            (database, "postgres://u@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/nonexistent.pem"),
+            ("AMQP_URL", "amqps://u@127.0.0.1:1/%2f?cacertfile=/nonexistent.pem"),
             ("WORKER_PREFETCH", "0"),
             ("WORKER_PREFETCH", "lots"),
             ("WORKER_DRAIN_MS", "1.5"),
@@ -129,6 +132,20 @@ fn mock_mode_does_not_open_to_the_network() {
         let said = refused("gateway", &[("GATEWAY_AUTH", "mock"), ("GATEWAY_LISTEN", listen)], "GATEWAY_LISTEN");
         assert!(said.contains("mock"), "{said}");
     }
+}
+
+#[test]
+fn a_secret_may_be_handed_over_in_a_file() {
+    let file = scratch().join("data").join("amqp-url");
+    std::fs::write(&file, "amqp://me:hunter2@host:port/%2f\n").unwrap();
+    let mut command = command(program("orders-get"));
+    let output = command.env("AMQP_URL_FILE", &file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(64) && said.contains("AMQP_URL") && !said.contains("hunter2"), "{said}");
+    refused("orders-get", &[("AMQP_URL_FILE", file.to_str().unwrap())], "AMQP_URL is given twice");
+    std::fs::remove_file(&file).unwrap();
+    let output = self::command(program("orders-get")).env("AMQP_URL_FILE", &file).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AMQP_URL_FILE"), "the variable is named");
 }
 
 #[test]

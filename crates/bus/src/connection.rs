@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
+use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,8 @@ const FRAME_MAX: u32 = 16_384;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AmqpSettings {
-    /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost).
+    /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
+    /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
     pub url: String,
 }
 
@@ -74,18 +76,22 @@ pub(crate) fn send<T>(operation: impl Future<Output = lapin::Result<T>>) -> lapi
 #[derive(Clone)]
 pub struct Broker {
     uri: AMQPUri,
+    /// Authorities in PEM.
+    authorities: Option<String>,
     process: String,
 }
 
 impl Broker {
     /// Reads the address; the error is a sentence part that does not quote it, for it holds a password.
     pub fn new(settings: &AmqpSettings, process: &str) -> Result<Self, String> {
-        let mut uri: AMQPUri = settings.url.parse().map_err(|problem| {
-            format!("must be like amqp://user:password@host:5672/%2f ({problem})").replace(&settings.url, "…")
+        let (url, authorities) = without_authorities(&settings.url);
+        let authorities = authorities.map(read_authorities).transpose()?;
+        let mut uri: AMQPUri = url.parse().map_err(|problem| {
+            format!("must be like amqp://user:password@host:5672/%2f ({problem})").replace(&url, "…")
         })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         uri.query.frame_max.get_or_insert(FRAME_MAX);
-        Ok(Self { uri, process: process.into() })
+        Ok(Self { uri, authorities, process: process.into() })
     }
 
     /// Connects; `role` tells this connection from the process's others in the management UI.
@@ -93,10 +99,27 @@ impl Broker {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
+        let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
+        let runtime = lapin::runtime::default_runtime()?;
+        let connecting = Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(Line { connection })
     }
+}
+
+/// Splits the name of the file of authorities off an address: the file's name is for us, not for lapin.
+fn without_authorities(url: &str) -> (String, Option<&str>) {
+    let Some((place, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let file = query.split('&').find_map(|pair| pair.strip_prefix("cacertfile="));
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("cacertfile=")).collect();
+    (if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) }, file)
+}
+
+/// What does not look like certificates is found here and not at each connection.
+fn read_authorities(file: &str) -> Result<String, String> {
+    let unusable = |problem: &dyn std::fmt::Display| format!("names {file} as its cacertfile, which {problem}");
+    let pem = std::fs::read_to_string(file).map_err(|error| unusable(&format_args!("cannot be read ({error})")))?;
+    if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(pem) } else { Err(unusable(&"holds no certificate")) }
 }
 
 /// A live connection.
@@ -138,5 +161,17 @@ mod tests {
         let settings = AmqpSettings { url: "amqp://me:hunter2@host:port/%2f".into() };
         let problem = Broker::new(&settings, "test").err().unwrap();
         assert!(!problem.contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn the_file_of_authorities_is_read_at_once_and_kept_from_lapin() {
+        let new = |url: &str| Broker::new(&AmqpSettings { url: url.into() }, "test");
+        for file in ["/nonexistent.pem", "/dev/null"] {
+            let problem = new(&format!("amqps://me:hunter2@host/%2f?cacertfile={file}&heartbeat=5")).err().unwrap();
+            assert!(problem.contains(file) && !problem.contains("hunter2"), "{problem}");
+        }
+        assert_eq!(without_authorities("amqps://h/v?cacertfile=/a.pem"), ("amqps://h/v".into(), Some("/a.pem")));
+        let (url, _) = without_authorities("amqps://h/v?heartbeat=5&cacertfile=/a.pem&frame_max=9000");
+        assert_eq!(url, "amqps://h/v?heartbeat=5&frame_max=9000");
     }
 }

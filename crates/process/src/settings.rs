@@ -1,4 +1,5 @@
-//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins.
+//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins. A text may
+//! also stand in a file that the variable with `_FILE` names.
 //!
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
 //! struct say which settings exist, so a mistyped variable is found by comparing.
@@ -83,6 +84,8 @@ impl Settings {
         let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
         self.prefixes.push(variable(name, ""));
         self.known.extend(known.keys().map(|key| variable(name, key)));
+        let texts = known.iter().filter(|(_, default)| matches!(default, Value::String(..)));
+        self.known.extend(texts.map(|(key, _)| variable(name, &format!("{key}_file"))));
         defaults
             .merge(self.file.focus(name))
             .merge(Environment::of(name, &known, &self.variables)?)
@@ -130,6 +133,31 @@ fn explain(section: &str, error: &figment::Error, known: &Dict) -> SettingError 
     SettingError::of(section, key, format!("has a value that does not fit: {}{example}", error.kind))
 }
 
+/// The text of a setting: its variable's, or, for texts, that of the file which the variable with `_FILE` names, as
+/// secrets are often handed over. The newline with which such a file ends is not part of it.
+fn text_of(
+    section: &str,
+    key: &str,
+    default: &Value,
+    variables: &[(String, String)],
+) -> Result<Option<String>, SettingError> {
+    let find = |name: String| variables.iter().find(|(variable, _)| *variable == name).map(|(_, text)| text);
+    let own = find(variable(section, key));
+    let file = find(variable(section, &format!("{key}_file"))).filter(|_| matches!(default, Value::String(..)));
+    match (own, file) {
+        (Some(_), Some(_)) => Err(SettingError::of(section, key, "is given twice: by itself and with _FILE")),
+        (Some(text), None) => Ok(Some(text.clone())),
+        (None, None) => Ok(None),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+            Err(error) => {
+                let problem = format!("names {path}, which cannot be read: {error}");
+                Err(SettingError::of(section, &format!("{key}_file"), problem))
+            }
+        },
+    }
+}
+
 /// The environment as a provider: a variable takes the type that its default has, so a password of digits stays text.
 struct Environment(Dict);
 
@@ -137,8 +165,7 @@ impl Environment {
     fn of(section: &str, known: &Dict, variables: &[(String, String)]) -> Result<Self, SettingError> {
         let mut values = Dict::new();
         for (key, default) in known {
-            let name = variable(section, key);
-            let Some((_, text)) = variables.iter().find(|(variable, _)| *variable == name) else { continue };
+            let Some(text) = text_of(section, key, default, variables)? else { continue };
             let value = match default {
                 Value::Num(..) => text.trim().parse::<u64>().map(Value::from).map_err(|_| "must be a whole number"),
                 Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).map_err(|_| "must be true or false"),
@@ -229,6 +256,21 @@ mod tests {
         assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().contains("limmit"));
         std::fs::remove_file(&*path).unwrap();
         assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().starts_with("CONFIG_FILE"));
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file_of_its_own() {
+        let path = std::env::temp_dir().join(format!("secret-{}", std::process::id()));
+        std::fs::write(&path, " 007\n").unwrap();
+        let path = path.to_string_lossy();
+        assert_eq!(read(&[("DOOR_SECRET_FILE", &path)]).unwrap().secret, " 007");
+        assert!(read(&[("DOOR_SECRET_FILE", &path), ("DOOR_SECRET", "x")]).err().unwrap().starts_with("DOOR_SECRET"));
+        std::fs::remove_file(&*path).unwrap();
+        assert!(read(&[("DOOR_SECRET_FILE", &path)]).err().unwrap().starts_with("DOOR_SECRET_FILE"));
+        let variables = [("DOOR_SECRET_FILE".to_owned(), "/dev/null".to_owned())];
+        let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
+        settings.section::<Door>().unwrap();
+        assert_eq!(settings.unknown().count(), 0);
     }
 
     #[test]

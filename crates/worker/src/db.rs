@@ -6,6 +6,7 @@
 
 mod line;
 pub(crate) mod own;
+mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,6 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use process::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
-use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
 pub use tokio_postgres::Row;
@@ -23,6 +23,7 @@ pub use tokio_postgres::types::ToSql;
 
 use crate::settings::{Resources, Setup};
 use line::{Connection, Line};
+pub(crate) use target::Target;
 
 pub use own::Transaction;
 
@@ -96,10 +97,10 @@ impl Db {
         // Reads wait for no locks, and pipelined on one line they cost a tenth less.
         let connections = if setup.safe { 1 } else { setup.worker.db_connections };
         let limit = setup.worker.statement_timeout_ms;
-        let config = bounded(setup);
+        let target = bounded(setup);
         async move {
-            let config = config?;
-            let (lines, first_attempts): (_, Vec<_>) = (0..connections).map(|_| Line::keep(config.clone())).unzip();
+            let target = target?;
+            let (lines, first_attempts): (_, Vec<_>) = (0..connections).map(|_| Line::keep(target.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them for no reason.
             join_all(first_attempts).await;
             Ok(Self { lines, patience: Duration::from_millis(limit.into()) + SILENCE })
@@ -127,27 +128,18 @@ pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
 }
 
 /// The same, with a limit on every statement: one that outlives its caller would only hold locks.
-pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Config, SettingError> {
+pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let limit = setup.worker.statement_timeout_ms;
-    let mut config = config(setup)?;
-    add_option(&mut config, &format!("statement_timeout={limit}"));
-    Ok(config)
-}
-
-/// Sets a server parameter for the connection.
-pub(crate) fn add_option(config: &mut Config, option: &str) {
-    let options = format!("{} -c {option}", config.get_options().unwrap_or_default());
-    config.options(options.trim_start());
+    let mut target = target(setup)?;
+    target.add_option(&format!("statement_timeout={limit}"));
+    Ok(target)
 }
 
 /// Reads where the service's database is.
-pub(crate) fn config(setup: &mut Setup<'_>) -> Result<Config, SettingError> {
+pub(crate) fn target(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let section = format!("{}_database", setup.service);
     let settings: DatabaseSettings = setup.settings.section_named(&section)?;
-    let mut config: Config = settings
-        .url
-        .parse()
-        .map_err(|_| SettingError::of(&section, "url", "must be like postgres://user:password@host:5432/database"))?;
-    config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
-    Ok(config)
+    let mut target = Target::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
+    target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
+    Ok(target)
 }

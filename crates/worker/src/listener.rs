@@ -9,11 +9,10 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{StartError, Stop};
 use serde_json::value::RawValue;
-use tokio_postgres::Config;
 use uuid::Uuid;
 
 use crate::db::own::Own;
-use crate::db::{bounded, classify};
+use crate::db::{Target, bounded, classify};
 use crate::failure::chain;
 use crate::prune::Prune;
 use crate::server::{Pattern, Start};
@@ -46,12 +45,12 @@ pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBo
     // Boxed by a plain function, so that its code is made here and not again in every listener.
     async move {
         let mut start = Start::read(Pattern { name: subscription.name, safe: false })?;
-        let config = bounded(&mut start.setup())?;
+        let target = bounded(&mut start.setup())?;
         let settings: EventSettings = start.section()?;
         let (broker, stop) = start.run()?;
         let delays_ms = settings.delays_ms().unwrap_or_default();
         let prune = Prune::inbox(settings.inbox_hours());
-        Ear { subscription, handler, config, delays_ms, broker, stop, database: None, prune }.sessions().await
+        Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune }.sessions().await
     }
     .boxed_local()
 }
@@ -59,7 +58,7 @@ pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBo
 struct Ear<'h> {
     subscription: Subscription,
     handler: &'h dyn Apply,
-    config: Config,
+    target: Target,
     delays_ms: Vec<u32>,
     broker: Broker,
     stop: Stop,
@@ -219,7 +218,7 @@ impl Ear<'_> {
     }
 
     async fn connect(&self) -> Option<Own> {
-        match Own::connect(&self.config).await {
+        match Own::connect(&self.target).await {
             Ok(database) => {
                 tracing::info!("connected to the database");
                 Some(database)

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{Settings, StartError, exit_code, log};
 use refinery::Runner;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::db;
 use crate::failure::chain;
@@ -26,10 +26,10 @@ async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartErro
     let process = format!("{service}-migrate");
     let worker: WorkerSettings = settings.section()?;
     let setup = &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker };
-    let config = db::config(setup)?;
+    let target = db::target(setup)?;
 
     let unreachable = |error| StartError::failed("cannot reach the database", chain(&error));
-    let (mut client, driver) = config.connect(NoTls).await.map_err(unreachable)?;
+    let (mut client, driver) = target.connect().await.map_err(unreachable)?;
     // Ends when the client is dropped, below.
     let work = async move { apply(&mut client, migrations).await };
     let (applied, _) = tokio::join!(work, driver);

@@ -6,7 +6,7 @@ use process::{Settings, StartError};
 use tokio::time::timeout;
 
 use crate::db::own::Own;
-use crate::db::{Row, SILENCE, ToSql, add_option, bounded};
+use crate::db::{Row, SILENCE, ToSql, bounded};
 use crate::failure::chain;
 use crate::settings::{Setup, WorkerSettings};
 
@@ -22,10 +22,10 @@ impl Reader {
     /// connections.
     pub async fn open(settings: &mut Settings, service: &'static str, process: &str) -> Result<Self, StartError> {
         let worker: WorkerSettings = settings.section()?;
-        let mut config = bounded(&mut Setup { settings, service, safe: true, process, worker: &worker })?;
-        add_option(&mut config, "default_transaction_read_only=on");
+        let mut target = bounded(&mut Setup { settings, service, safe: true, process, worker: &worker })?;
+        target.add_option("default_transaction_read_only=on");
         let failed = |why| StartError::failed(format!("cannot reach the {service} database"), why);
-        let database = Own::connect(&config).await.map_err(failed)?;
+        let database = Own::connect(&target).await.map_err(failed)?;
         let patience = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;
         Ok(Self { service, database, patience })
     }

@@ -12,11 +12,11 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{StartError, Stop, exit_code};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Row};
 
 use crate::EventSettings;
 use crate::db::own::Own;
-use crate::db::{add_option, bounded};
+use crate::db::{Target, bounded};
 use crate::failure::chain;
 use crate::prune::Prune;
 use crate::server::{Pattern, Start};
@@ -43,17 +43,17 @@ pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
 async fn run(name: &'static str) -> Result<(), StartError> {
     let mut start = Start::read(Pattern { name, safe: false })?;
     let service = start.setup().service;
-    let mut config = bounded(&mut start.setup())?;
-    add_option(&mut config, &format!("idle_session_timeout={SILENCE_MS}"));
+    let mut target = bounded(&mut start.setup())?;
+    target.add_option(&format!("idle_session_timeout={SILENCE_MS}"));
     let settings: EventSettings = start.section()?;
     let (broker, stop) = start.run()?;
     let prune = Prune::outbox(settings.outbox_hours());
-    Relay { service, config, broker, stop, prune }.shifts().await
+    Relay { service, target, broker, stop, prune }.shifts().await
 }
 
 struct Relay {
     service: &'static str,
-    config: Config,
+    target: Target,
     broker: Broker,
     stop: Stop,
     prune: Prune,
@@ -88,7 +88,7 @@ impl Relay {
 
     /// From connecting until something breaks, or a stop is asked.
     async fn shift(&mut self, backoff: &mut Backoff) -> Result<(), Broke> {
-        let database = Own::connect(&self.config).await.map_err(Broke::Database)?;
+        let database = Own::connect(&self.target).await.map_err(Broke::Database)?;
         database.client.batch_execute("LISTEN outbox").await?;
         let publisher = Publisher::open(&self.broker, &self.destinations()).await?;
         tracing::info!(service = self.service, "serving");

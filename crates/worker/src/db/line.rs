@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use bus::Backoff;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::{CONNECT, ToSql};
+use super::{CONNECT, Target, ToSql};
 use crate::failure::chain;
 
 /// A line on which nothing was heard for this long, though something is out, is passed over if another is free.
@@ -24,11 +24,11 @@ pub(super) struct Line {
 
 impl Line {
     /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
-    pub(super) fn keep(config: Config) -> (Self, oneshot::Receiver<()>) {
+    pub(super) fn keep(target: Target) -> (Self, oneshot::Receiver<()>) {
         let (tried, first_attempt) = oneshot::channel();
         let line = Self::default();
         #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
-        tokio::spawn(line.clone().supervise(config, tried));
+        tokio::spawn(line.clone().supervise(target, tried));
         (line, first_attempt)
     }
 
@@ -38,11 +38,11 @@ impl Line {
         current.filter(|connection| !connection.client.is_closed())
     }
 
-    async fn supervise(self, config: Config, tried: oneshot::Sender<()>) {
+    async fn supervise(self, target: Target, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
         let mut backoff = Backoff::default();
         loop {
-            let attempt = timeout(CONNECT, config.connect(NoTls)).await;
+            let attempt = timeout(CONNECT, target.connect()).await;
             match attempt {
                 Ok(Ok((client, driver))) => {
                     tracing::info!("connected to the database");

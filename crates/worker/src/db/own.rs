@@ -7,9 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Client, Row};
 
-use super::{CONNECT, DbError, ToSql, classify};
+use super::{CONNECT, DbError, Target, ToSql, classify};
 use crate::failure::chain;
 
 /// A connection that somebody has for themselves.
@@ -21,8 +21,8 @@ pub(crate) struct Own {
 
 impl Own {
     /// Connects; the error says why not, in one line.
-    pub(crate) async fn connect(config: &Config) -> Result<Self, String> {
-        let connected = timeout(CONNECT, config.connect(NoTls)).await.map_err(|_| "no answer in time")?;
+    pub(crate) async fn connect(target: &Target) -> Result<Self, String> {
+        let connected = timeout(CONNECT, target.connect()).await.map_err(|_| "no answer in time")?;
         let (client, mut driver) = connected.map_err(|error| chain(&error))?;
         let notified = Arc::new(Notify::new());
         let bell = Arc::clone(&notified);
