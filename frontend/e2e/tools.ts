@@ -17,8 +17,8 @@ export interface Stack {
   logs: string;
 }
 
-export const gatewayOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_GATEWAY}`;
-export const pageOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_FRONTEND}`;
+const gatewayOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_GATEWAY}`;
+const pageOf = ({ environment }: Stack) => `http://localhost:${environment.PORT_FRONTEND}`;
 
 /** Runs a line in the environment that the development shell gives. */
 export async function shell({ environment }: Stack, line: string): Promise<string> {

@@ -15,7 +15,7 @@ const LONGEST_WAIT_MS = 15_000;
 /** `absent`: this gateway has no feed. */
 export type FeedState = 'connecting' | 'live' | 'waiting' | 'absent';
 
-export interface Listener {
+interface Listener {
   onOrder: (order: Order) => void;
   onState: (state: FeedState) => void;
 }
