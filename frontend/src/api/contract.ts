@@ -10,7 +10,16 @@ export type Registration = Schemas['Register'];
 export type SignedIn = Schemas['SignedIn'];
 export type Tokens = Schemas['Tokens'];
 export type NewOrder = Schemas['CreateOrder'];
-export type SystemState = Schemas['System'];
+/** Who hears an event: how many processes, what waits for them, what could not be handled. */
+export interface ListenerState {
+  listener: string;
+  event: string;
+  workers: number | null;
+  waiting: number | null;
+  dead: number | null;
+}
+/** Not every gateway tells of listeners. */
+export type SystemState = Schemas['System'] & { listeners?: ListenerState[] };
 export type PatternState = Schemas['PatternState'];
 
 export type Profile = Schemas['Profile'];

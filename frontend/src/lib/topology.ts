@@ -17,7 +17,10 @@ export function byService(patterns: PatternState[]): Service[] {
 }
 
 /** Workers and messages waiting in all; null while any is unknown. */
-export function total(patterns: PatternState[]): { workers: number | null; waiting: number | null } {
+export function total(patterns: Pick<PatternState, 'workers' | 'waiting'>[]): {
+  workers: number | null;
+  waiting: number | null;
+} {
   const sum = (key: 'workers' | 'waiting') =>
     patterns.reduce<number | null>((all, state) => {
       const some = state[key];
@@ -27,7 +30,7 @@ export function total(patterns: PatternState[]): { workers: number | null; waiti
 }
 
 /** How messages are drawn that pass at a rate: how many at a time, and how long each takes, in seconds. */
-export function movement(perSecond: number | null): { messages: number; seconds: number } {
+export function movement(perSecond: number): { messages: number; seconds: number } {
   if (!perSecond) return { messages: 0, seconds: 0 };
   return {
     messages: Math.min(1 + Math.floor(Math.log2(1 + perSecond)), 7),

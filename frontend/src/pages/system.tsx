@@ -28,7 +28,11 @@ export function System() {
         <>
           <Stale query={query} />
           <WorkerNews state={query.data} />
-          <Board broker={query.data.broker} services={byService(query.data.patterns)} />
+          <Board
+            broker={query.data.broker}
+            services={byService(query.data.patterns)}
+            listeners={query.data.listeners ?? []}
+          />
         </>
       ) : problem?.status === 404 ? (
         <Absent />
@@ -46,10 +50,10 @@ export function System() {
 }
 
 function Summary({ state }: { state: SystemState }) {
-  const { workers, waiting } = total(state.patterns);
+  const { workers, waiting } = total([...state.patterns, ...(state.listeners ?? [])]);
   return (
     <dl className="flex gap-8 font-plate">
-      <Sum term="kinds of message">{state.patterns.length}</Sum>
+      <Sum term="kinds of message">{state.patterns.length + (state.listeners?.length ?? 0)}</Sum>
       <Sum term={workers === 1 ? 'worker' : 'workers'}>{workers}</Sum>
       <Sum term="waiting">{waiting}</Sum>
     </dl>

@@ -1,35 +1,65 @@
-// One track of the board: a pattern, the messages on their way, its workers, its figures.
+// One track of the board: a queue, the messages on their way, its workers, its figures.
 import type { ReactNode } from 'react';
-import type { PatternState } from '../api/contract';
+import type { ListenerState, PatternState } from '../api/contract';
 import { formatMs, formatNumber, formatRate } from '../lib/format';
 import { movement, plural } from '../lib/topology';
 
 const MOST_LAMPS = 8;
 const MOST_BLOCKS = 10;
 
-export function BoardRow({ state, broker }: { state: PatternState; broker: boolean }) {
+/** A pattern: somebody asks, and waits for the answer. */
+export function PatternRow({ state, broker }: { state: PatternState; broker: boolean }) {
   const { pattern, workers, waiting, ratePerSecond, latencyMs } = state;
   return (
+    <Row name={pattern} workers={workers} waiting={waiting} rate={ratePerSecond} broker={broker}>
+      <Figure term="per second">{formatRate(ratePerSecond)}</Figure>
+      <Figure term="median" unit="ms">
+        {latencyMs && formatMs(latencyMs.p50)}
+      </Figure>
+      <Figure term="99 %" unit="ms">
+        {latencyMs && formatMs(latencyMs.p99)}
+      </Figure>
+    </Row>
+  );
+}
+
+/** A listener: it hears an event, and nobody waits for it. */
+export function ListenerRow({ state, broker }: { state: ListenerState; broker: boolean }) {
+  const { listener, workers, waiting, dead } = state;
+  return (
+    <Row name={listener} workers={workers} waiting={waiting} rate={0} broker={broker}>
+      <Figure term="given up">
+        {dead ? <strong className="text-stop-ink">{formatNumber(dead)}</strong> : dead === 0 ? '0' : null}
+      </Figure>
+    </Row>
+  );
+}
+
+interface RowProps {
+  name: string;
+  workers: number | null;
+  waiting: number | null;
+  rate: number;
+  broker: boolean;
+  children: ReactNode;
+}
+
+function Row({ name, workers, waiting, rate, broker, children }: RowProps) {
+  return (
     <li
-      data-pattern={pattern}
+      data-pattern={name}
       data-workers={workers ?? 'unknown'}
       className="relative grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-1 py-2.5 lg:grid-cols-(--board-columns)"
     >
       <span className="contents lg:flex lg:items-center lg:gap-3">
         <Siding />
-        <span className="font-semibold leading-tight">{pattern}</span>
-        <Line served={broker && workers !== 0} known={workers !== null} waiting={waiting ?? 0} rate={ratePerSecond} />
+        <span className="font-semibold leading-tight">{name}</span>
+        <Line served={broker && workers !== 0} known={workers !== null} waiting={waiting ?? 0} rate={rate} />
       </span>
       <Workers count={workers} />
       <dl className="max-lg:col-span-2 max-lg:grid max-lg:grid-cols-4 max-lg:gap-x-3 max-lg:text-sm lg:contents">
         <Figure term="waiting">{waiting === null ? null : formatNumber(waiting)}</Figure>
-        <Figure term="per second">{ratePerSecond === null ? null : formatRate(ratePerSecond)}</Figure>
-        <Figure term="median" unit="ms">
-          {latencyMs && formatMs(latencyMs.p50)}
-        </Figure>
-        <Figure term="99 %" unit="ms">
-          {latencyMs && formatMs(latencyMs.p99)}
-        </Figure>
+        {children}
       </dl>
     </li>
   );
@@ -39,7 +69,7 @@ interface LineProps {
   served: boolean;
   known: boolean;
   waiting: number;
-  rate: number | null;
+  rate: number;
 }
 
 /** The track itself: whole when somebody serves, broken when nobody does; amber is what moves or waits on it. */

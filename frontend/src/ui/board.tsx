@@ -1,10 +1,17 @@
 // The drawing of the system: a line from this page by the gateway to the broker, and from there a track per pattern.
 import type { ReactNode } from 'react';
+import type { ListenerState } from '../api/contract';
 import { gateway } from '../api/send';
 import type { Service } from '../lib/topology';
-import { BoardRow } from './board-row';
+import { ListenerRow, PatternRow } from './board-row';
 
-export function Board({ broker, services }: { broker: boolean; services: Service[] }) {
+interface Props {
+  broker: boolean;
+  services: Service[];
+  listeners: ListenerState[];
+}
+
+export function Board({ broker, services, listeners }: Props) {
   return (
     <div
       className="tiles -mx-4 border-ink border-y-[3px] bg-plate px-4 py-6 sm:mx-0 sm:rounded-key sm:border-x-[3px] sm:px-8"
@@ -26,26 +33,44 @@ export function Board({ broker, services }: { broker: boolean; services: Service
             )}
           </Stop>
         </ul>
-        {services.map((service) => (
-          <section key={service.name} aria-labelledby={`service-${service.name}`} className="pl-8 sm:pl-14">
-            <div className="flex items-end justify-between gap-x-4 pt-6 pb-1 lg:grid lg:grid-cols-(--board-columns)">
-              <h2 id={`service-${service.name}`} className="text-xl capitalize lg:col-span-2">
-                {service.name}
-              </h2>
-              <Head>waiting</Head>
-              <Head>per second</Head>
-              <Head>median</Head>
-              <Head>99 %</Head>
-            </div>
-            <ul>
-              {service.patterns.map((state) => (
-                <BoardRow key={state.pattern} state={state} broker={broker} />
-              ))}
-            </ul>
-          </section>
+        {services.map(({ name, patterns }) => (
+          <Section key={name} name={name} columns={['waiting', 'per second', 'median', '99 %']}>
+            {patterns.map((state) => (
+              <PatternRow key={state.pattern} state={state} broker={broker} />
+            ))}
+          </Section>
         ))}
+        {listeners.length > 0 && (
+          <Section name="events" columns={['waiting', 'given up']}>
+            {listeners.map((state) => (
+              <ListenerRow key={state.listener} state={state} broker={broker} />
+            ))}
+          </Section>
+        )}
       </div>
     </div>
+  );
+}
+
+interface SectionProps {
+  name: string;
+  columns: string[];
+  children: ReactNode;
+}
+
+function Section({ name, columns, children }: SectionProps) {
+  return (
+    <section aria-labelledby={`section-${name}`} className="pl-8 sm:pl-14">
+      <div className="flex items-end justify-between gap-x-4 pt-6 pb-1 lg:grid lg:grid-cols-(--board-columns)">
+        <h2 id={`section-${name}`} className="text-xl capitalize lg:col-span-2">
+          {name}
+        </h2>
+        {columns.map((column) => (
+          <Head key={column}>{column}</Head>
+        ))}
+      </div>
+      <ul>{children}</ul>
+    </section>
   );
 }
 
