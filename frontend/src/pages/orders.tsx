@@ -89,10 +89,10 @@ function Row({ order, fresh }: { order: Order; fresh: boolean }) {
         to={`/orders/${order.id}`}
         className="group grid grid-cols-[1fr_auto] items-baseline gap-x-6 border-seam border-b py-4 sm:grid-cols-[1fr_9rem_8rem]"
       >
-        <span className="min-w-0">
+        <span className="flex min-w-0 flex-wrap items-baseline gap-x-3">
           <span className="font-semibold underline-offset-4 group-hover:underline">{order.title}</span>
           {order.orderReference && (
-            <span className="ml-3 inline-block whitespace-nowrap rounded-key border border-edge px-1.5 font-plate font-medium text-sm text-soft">
+            <span className="whitespace-nowrap rounded-key border border-edge px-1.5 font-plate font-medium text-sm text-soft">
               {order.orderReference}
             </span>
           )}
