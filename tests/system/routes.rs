@@ -69,7 +69,8 @@ fn a_profile_shows_the_account_and_none_of_its_secrets() {
     let person = stack.register();
     let answer = person.get("/users/profile").send().expect(200);
     let profile = answer.json();
-    assert_eq!(keys(&profile), ["createdAt", "email", "firstName", "id", "isActive", "lastName"]);
+    let fields = ["createdAt", "email", "firstName", "id", "isActive", "lastName", "orderCount", "totalSpent"];
+    assert_eq!(keys(&profile), fields);
     assert_eq!((&profile["id"], &profile["email"]), (&json!(person.id), &json!(person.email)));
     assert_eq!((&profile["firstName"], &profile["lastName"]), (&json!("Ann"), &json!("O'Neil-Ščukina")));
     assert_eq!(profile["isActive"], true);
