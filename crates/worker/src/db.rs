@@ -127,7 +127,7 @@ pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
     }
 }
 
-/// The same, with a limit on every statement: one that outlives its caller would only hold locks.
+/// Where the service's database is, with a limit on every statement: one that outlives its caller would only hold locks.
 pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let limit = setup.worker.statement_timeout_ms;
     let mut target = target(setup)?;
@@ -135,7 +135,7 @@ pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     Ok(target)
 }
 
-/// Reads where the service's database is.
+/// Where the service's database is.
 pub(crate) fn target(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let section = format!("{}_database", setup.service);
     let settings: DatabaseSettings = setup.settings.section_named(&section)?;
