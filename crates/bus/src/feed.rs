@@ -10,8 +10,8 @@ use crate::connection::{Broker, Error, Line, in_time};
 use crate::topology::{self, EVENTS_EXCHANGE, Item};
 use crate::{EventMeta, EventPacket};
 
-/// Events that wait in the queue while this process is busy; beyond that the oldest are dropped, and with them the
-/// connection should be, for its feeds have a gap.
+/// Events that wait in the queue while this process is busy. Beyond that the broker drops the oldest, and nobody here is
+/// told: a feed has a gap then, until its client comes again.
 const LENGTH: i32 = 10_000;
 
 /// The events of some names, from now on, until the connection breaks.

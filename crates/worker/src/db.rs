@@ -1,8 +1,8 @@
 //! The service's database: one connection or a few, shared by all handlers of the process and remade when they break.
 //!
 //! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does; where a pattern
-//! writes, further connections are there for what would otherwise wait behind a statement that waits for a lock. Every statement is prepared once per
-//! connection, bounded in time, and either executed, refused, or reported as lost.
+//! writes, further connections are there for what would otherwise wait behind a statement that waits for a lock. Every
+//! statement is prepared once per connection, bounded in time, and either executed, refused, or reported as lost.
 
 mod line;
 pub(crate) mod own;

@@ -136,8 +136,8 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     }
 }
 
-/// The order as it will be if this request is the first, and the fact that it was placed. Its time is this process's, so that the fact can be written
-/// down before the row is there; whole microseconds, for the database keeps no more.
+/// The order as it will be if this request is the first, and the fact that it was placed. Its time is this process's, so
+/// that the fact can be written down before the row is there; whole microseconds, for the database keeps no more.
 fn wanted(call: &Call<CreateOrder>) -> Result<(Order, Fact), Failure> {
     let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).map_err(Failure::broken)?;
     let created = OrderCreated(Order {
