@@ -81,7 +81,7 @@ impl Feed {
         let begun = Instant::now();
         self.lines.get_ref().set_read_timeout(Some(limit)).unwrap();
         // The last chunk has no bytes; the connection itself may go on.
-        while self.line().is_some_and(|line| line != "0") {}
+        while begun.elapsed() < limit && self.line().is_some_and(|line| line != "0") {}
         begun.elapsed() < limit
     }
 

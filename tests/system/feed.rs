@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tests::feed::Feed;
 use tests::problem::problem;
 use tests::wait::seconds;
-use tests::{Servers, Stack, token, wait_until};
+
+use tests::{Message, Servers, Signal, Stack, token, wait_until};
 
 fn title(event: &tests::feed::Event) -> Value {
     event.data["title"].clone()
@@ -81,6 +82,20 @@ fn feeds_end_when_the_broker_goes_for_they_have_a_gap() {
     servers.broker.server().start();
     stack.wait_until_ready();
     wait_until("feeds could be opened again", seconds(5), || Feed::try_open(stack.port, &person.token, None).is_ok());
+}
+
+#[test]
+fn feeds_end_when_the_broker_had_to_drop_events() {
+    const MORE_THAN_WAIT: usize = 15_000; // 10 000 in the queue, and what fits between the broker and a frozen gateway
+    let stack = Stack::start();
+    let mut feed = Feed::open(stack.port, &stack.somebody().token, None);
+    let gateway = stack.process("gateway");
+    gateway.signal(Signal::Stop);
+    // Somebody else's, and large: this feed has nothing to do but to learn of the gap.
+    let event = Message::new("order.created", "x".repeat(2_000)).through("events").without_reply();
+    (0..MORE_THAN_WAIT).for_each(|_| stack.wire().send(&event));
+    gateway.signal(Signal::Cont);
+    assert!(feed.ended_within(seconds(10)), "events were dropped and the feed goes on");
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub enum Error {
     /// The broker did not take a message.
     #[error("the broker did not take a message: {0}")]
     Refused(&'static str),
+    /// We did not read for so long that the broker dropped messages.
+    #[error("messages were dropped, for this process did not read them in time")]
+    FellBehind,
 }
 
 impl Error {

@@ -136,7 +136,7 @@ pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth
     }
 }
 
-fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
+pub(crate) fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in pairs {
         table.insert(name.into(), value);
@@ -144,6 +144,6 @@ fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> Fiel
     table
 }
 
-fn text(value: &str) -> AMQPValue {
+pub(crate) fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
