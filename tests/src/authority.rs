@@ -2,6 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::keys::{directory, openssl};
 
@@ -31,6 +37,16 @@ impl Authority {
     /// The authority's certificate.
     pub fn certificate(&self) -> PathBuf {
         self.directory.join("ca.pem")
+    }
+
+    /// What a server of the test's own needs to speak TLS.
+    #[track_caller]
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_file(self.directory.join("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(self.directory.join("server.key")).unwrap();
+        let config = ServerConfig::builder_with_provider(default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        Arc::new(config.with_single_cert(vec![certificate], key).unwrap())
     }
 
     /// Lets a broker listen by TLS on this port, from its next start on.

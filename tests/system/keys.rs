@@ -1,14 +1,16 @@
 //! Keys come and go without a failed request, and another issuer's are found in a file or at an address.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jsonwebtoken::Algorithm;
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
+use tests::authority::Authority;
 use tests::keys::{Pair, directory, jwks};
 use tests::problem::problem;
 use tests::token::now;
@@ -116,20 +118,29 @@ fn another_issuer_is_trusted_by_a_file_of_its_keys() {
     assert_eq!(status(&stack, &pairs[1].sign(&external_claims())), 401);
 }
 
-/// A web server with one document, which may change.
-fn serve(document: &Arc<Mutex<String>>) -> String {
+/// A web server with one document, which may change; by TLS if it has an authority.
+fn serve(document: &Arc<Mutex<String>>, authority: Option<&Authority>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/jwks.json", listener.local_addr().unwrap());
-    let document = Arc::clone(document);
+    let scheme = if authority.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}/jwks.json", listener.local_addr().unwrap());
+    let (document, tls) = (Arc::clone(document), authority.map(Authority::server));
     thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
+        for stream in listener.incoming().flatten() {
             let body = document.lock().unwrap().clone();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+            // A client that does not trust us hangs up.
+            let _ = match &tls {
+                None => answer(stream, &body),
+                Some(tls) => answer(StreamOwned::new(ServerConnection::new(Arc::clone(tls)).unwrap(), stream), &body),
+            };
         }
     });
     address
+}
+
+fn answer(mut stream: impl Read + Write, body: &str) -> io::Result<()> {
+    let _ = stream.read(&mut [0; 4096])?;
+    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())?;
+    stream.flush()
 }
 
 #[test]
@@ -139,7 +150,7 @@ fn another_issuer_is_trusted_by_the_address_of_its_keys() {
     let stack = Stack::plan()
         .set("GATEWAY_TRUSTED_ISSUER", "https://id.example.org")
         .set("GATEWAY_TRUSTED_AUDIENCE", "shop")
-        .set("GATEWAY_TRUSTED_JWKS", &serve(&document))
+        .set("GATEWAY_TRUSTED_JWKS", &serve(&document, None))
         .set("GATEWAY_TRUSTED_REFRESH_S", "1")
         .start();
     wait_until("the keys were fetched", seconds(5), || status(&stack, &first.sign(&external_claims())) == 200);
@@ -155,4 +166,28 @@ fn another_issuer_is_trusted_by_the_address_of_its_keys() {
     *document.lock().unwrap() = jwks(&[&second]);
     wait_until("the new key was fetched", seconds(15), || status(&stack, &second.sign(&external_claims())) == 200);
     assert_eq!(status(&stack, &first.sign(&external_claims())), 401);
+}
+
+#[test]
+fn keys_that_come_by_tls_come_from_the_right_server() {
+    let (authority, stranger) = (Authority::new("127.0.0.1"), Authority::new("127.0.0.1"));
+    let pair = Pair::new(Algorithm::ES256);
+    let address = serve(&Arc::new(Mutex::new(jwks(&[&pair]))), Some(&authority));
+    let trusting = |authority: &Authority| {
+        Stack::plan()
+            .set("GATEWAY_TRUSTED_ISSUER", "https://id.example.org")
+            .set("GATEWAY_TRUSTED_AUDIENCE", "shop")
+            .set("GATEWAY_TRUSTED_JWKS", &address)
+            .set("GATEWAY_TRUSTED_REFRESH_S", "1")
+            .set("SSL_CERT_FILE", authority.certificate().to_str().unwrap())
+            .start()
+    };
+    let good = pair.sign(&external_claims());
+    let stack = trusting(&authority);
+    wait_until("the keys were fetched", seconds(5), || status(&stack, &good) == 200);
+    drop(stack);
+    let stack = trusting(&stranger);
+    let warned = || stack.process("gateway").log().contains("could not be fetched");
+    wait_until("the stranger was refused", seconds(5), warned);
+    assert_eq!(status(&stack, &good), 401);
 }

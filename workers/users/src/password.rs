@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use worker::Failure;
 
+/// In lower case: the thousand commonest of at least eight characters in zxcvbn's list (Dropbox, MIT licence), which it
+/// took from passwords that became public, and some that people set until they think of a better one.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Settings about passwords: `USERS_PASSWORD_…`.
