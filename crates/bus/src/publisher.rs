@@ -35,10 +35,8 @@ pub struct OutgoingEvent<'a> {
 impl Publisher {
     /// Connects and declares where the messages will go.
     pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
-        let line = broker.connect("publishes").await?;
-        let channel = line.channel().await?;
+        let (line, channel) = confirming(broker, "publishes").await?;
         topology::declare(&channel, items).await?;
-        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok(Self { channel, line })
     }
 
@@ -75,4 +73,12 @@ impl Publisher {
     pub async fn close(self) {
         self.line.close().await;
     }
+}
+
+/// A connection whose channel confirms what is published; `role` tells it from the process's others.
+pub(crate) async fn confirming(broker: &Broker, role: &str) -> Result<(Line, Channel), Error> {
+    let line = broker.connect(role).await?;
+    let channel = line.channel().await?;
+    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok((line, channel))
 }

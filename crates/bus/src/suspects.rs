@@ -4,12 +4,13 @@
 //! connection comes back, together with innocent ones; here its reply can break nothing but this connection, and each
 //! reply is confirmed before the next one goes out, so no innocent one is lost with it.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel};
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, Error, Line, in_time};
+use crate::publisher::confirming;
 
 /// The connection, once it was needed.
 pub(crate) struct Suspects {
@@ -28,7 +29,7 @@ impl Suspects {
         let mut open = self.open.lock().await;
         let (line, channel) = match open.take() {
             Some(open) => open,
-            None => self.connect().await?,
+            None => confirming(&self.broker, "answers again").await?,
         };
         match in_time(confirmed(&channel, to, body, properties)).await {
             Ok(()) => *open = Some((line, channel)),
@@ -42,13 +43,6 @@ impl Suspects {
         if let Some((line, _)) = self.open.lock().await.take() {
             line.close().await;
         }
-    }
-
-    async fn connect(&self) -> Result<(Line, Channel), Error> {
-        let line = self.broker.connect("answers again").await?;
-        let channel = line.channel().await?;
-        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok((line, channel))
     }
 }
 

@@ -4,14 +4,15 @@ use contracts::Event;
 use uuid::Uuid;
 
 use crate::Failure;
+use crate::db::ToSql;
 
 /// A fact for others to hear, ready to be recorded.
-pub struct Fact([Option<String>; 7]);
+pub struct Fact(Vec<Option<String>>);
 
 impl Fact {
     pub(crate) fn new<E: Event>(event: &E, request_id: &str, traceparent: Option<&str>) -> Result<Self, Failure> {
         let data = serde_json::to_string(event).map_err(Failure::broken)?;
-        Ok(Self([
+        Ok(Self(vec![
             Some(Uuid::now_v7().to_string()),
             Some(E::NAME.into()),
             Some(event.aggregate()),
@@ -23,7 +24,7 @@ impl Fact {
     }
 
     /// The fact as one SQL parameter, a `text[]`, for [`record!`](crate::record).
-    pub fn parameter(&self) -> &[Option<String>] {
+    pub fn parameter(&self) -> &(dyn ToSql + Sync) {
         &self.0
     }
 }

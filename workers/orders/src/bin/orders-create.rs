@@ -9,6 +9,7 @@ use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
 use contracts::{Code, Instant};
 use orders::{order, order_columns};
+use worker::db::ToSql;
 use worker::{Call, Db, Fact, Failure};
 
 /// Places it and records the fact; no row when this request placed it before.
@@ -74,49 +75,21 @@ async fn create(call: Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
 }
 
 async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
-    let (wanted, fact) = wanted(call)?;
-    let placed = db
-        .row(
-            PLACE,
-            &[
-                &wanted.id,
-                &wanted.user_id,
-                &wanted.title,
-                &wanted.description,
-                &wanted.price.cents(),
-                &wanted.order_reference,
-                &wanted.created_at.0,
-                &fact.parameter(),
-            ],
-        )
-        .await?;
+    let wanted = Wanted::new(call)?;
+    let placed = db.row(PLACE, &wanted.parameters()).await?;
     if let Some(row) = placed {
         return Ok(order(&row));
     }
-    let before = db.row(FIND, &[&wanted.id, &wanted.user_id]).await?;
+    let before = db.row(FIND, &[&wanted.order.id, &wanted.order.user_id]).await?;
     before.as_ref().map(order).ok_or_else(|| Failure::broken("the request's id belongs to another user's order"))
 }
 
 async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Order, Failure> {
-    let (wanted, fact) = wanted(call)?;
+    let wanted = Wanted::new(call)?;
     let payload = serde_json::to_vec(&call.data).map_err(Failure::broken)?;
-    let row = db
-        .row(
-            PLACE_WITH_KEY,
-            &[
-                &wanted.id,
-                &wanted.user_id,
-                &wanted.title,
-                &wanted.description,
-                &wanted.price.cents(),
-                &wanted.order_reference,
-                &wanted.created_at.0,
-                &fact.parameter(),
-                &key,
-                &payload,
-            ],
-        )
-        .await?;
+    let mut parameters = wanted.parameters().to_vec();
+    parameters.extend([&key as &(dyn ToSql + Sync), &payload]);
+    let row = db.row(PLACE_WITH_KEY, &parameters).await?;
     let row = row.ok_or_else(|| Failure::broken("the statement gave no row"))?;
     if !row.get::<_, bool>("free") {
         return Err(Failure::answer(
@@ -127,7 +100,7 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     if row.get::<_, Option<&str>>("title").is_some() {
         return Ok(order(&row));
     }
-    let before = db.row(FIND_BY_KEY, &[&wanted.user_id, &key, &payload]).await?;
+    let before = db.row(FIND_BY_KEY, &[&wanted.order.user_id, &key, &payload]).await?;
     let before = before.ok_or_else(|| Failure::broken("the key is taken and stands for nothing"))?;
     if before.get("same_payload") {
         Ok(order(&before))
@@ -136,20 +109,35 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     }
 }
 
-/// The order as it will be if this request is the first, and the fact that it was placed. Its time is this process's, so
-/// that the fact can be written down before the row is there; whole microseconds, for the database keeps no more.
-fn wanted(call: &Call<CreateOrder>) -> Result<(Order, Fact), Failure> {
-    let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).map_err(Failure::broken)?;
-    let created = OrderCreated(Order {
-        id: call.id,
-        title: call.data.title.as_str().into(),
-        description: call.data.description.as_str().into(),
-        price: call.data.price,
-        user_id: call.caller()?.into(),
-        order_reference: call.data.order_reference.as_ref().map(|reference| reference.as_str().into()),
-        created_at: Instant(now),
-        updated_at: Instant(now),
-    });
-    let fact = call.fact(&created)?;
-    Ok((created.0, fact))
+/// The order as it will be if this request is the first, and the fact that it was placed.
+struct Wanted {
+    order: Order,
+    cents: i64,
+    fact: Fact,
+}
+
+impl Wanted {
+    /// Its time is this process's, so that the fact can be written down before the row is there; whole microseconds, for
+    /// the database keeps no more.
+    fn new(call: &Call<CreateOrder>) -> Result<Self, Failure> {
+        let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).map_err(Failure::broken)?;
+        let created = OrderCreated(Order {
+            id: call.id,
+            title: call.data.title.as_str().into(),
+            description: call.data.description.as_str().into(),
+            price: call.data.price,
+            user_id: call.caller()?.into(),
+            order_reference: call.data.order_reference.as_ref().map(|reference| reference.as_str().into()),
+            created_at: Instant(now),
+            updated_at: Instant(now),
+        });
+        let fact = call.fact(&created)?;
+        Ok(Self { cents: created.0.price.cents(), order: created.0, fact })
+    }
+
+    /// `$1` to `$8` of the statements that place it.
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+        let Order { id, user_id, title, description, order_reference, created_at, .. } = &self.order;
+        [id, user_id, title, description, &self.cents, order_reference, &created_at.0, self.fact.parameter()]
+    }
 }

@@ -45,10 +45,12 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
     let (email, first_name, last_name) = (email.as_str(), first_name.as_str(), last_name.as_str());
     let wanted = User { id: call.id, email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
     let fact = call.fact(&UserRegistered(wanted))?;
-    let fact = fact.parameter();
     let opened = sessions
         .db
-        .row(OPEN, &[&call.id, &email, &key, &hash, &first_name, &last_name, &secret.hash(), &seconds, &fact])
+        .row(
+            OPEN,
+            &[&call.id, &email, &key, &hash, &first_name, &last_name, &secret.hash(), &seconds, fact.parameter()],
+        )
         .await?;
     if let Some(row) = opened {
         return sessions.signed_in(user(&row), secret);
