@@ -33,6 +33,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Topology,
     },
+    /// Which rights each process needs at the broker, worked out from what it does there
+    ///
+    /// With --json in the form that RabbitMQ imports, for the vhost of AMQP_URL: add the `users`, with their passwords,
+    /// and send it to `POST /api/definitions` of the management API. Asks no broker.
+    Accounts,
     /// What happened to something: its row, its events, who has heard them
     ///
     /// Exit code 1 if nothing is known of it. Shows no address and no content.

@@ -1,6 +1,7 @@
-//! `bus` — the operator's tool: what is dead and why, whether the broker is as the code declares, what happened to an
-//! order.
+//! `bus` — the operator's tool: what is dead and why, whether the broker is as the code declares, which rights its
+//! processes need there, what happened to an order.
 
+mod accounts;
 mod args;
 mod dead;
 mod move_dead;
@@ -51,6 +52,7 @@ async fn run(args: Args) -> Result<bool, Trouble> {
         }
         Command::Topology { command: Topology::Check } => topology::check(&tool).await,
         Command::Topology { command: Topology::Apply } => topology::apply(&tool).await,
+        Command::Accounts => accounts::show(&tool),
         Command::Why { id } => why::why(&mut tool, &id).await,
     }
 }

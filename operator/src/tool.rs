@@ -19,7 +19,7 @@ pub(crate) struct Tool {
     pub(crate) json: bool,
     /// The delays of retries, in milliseconds: they are part of queue names.
     pub(crate) delays_ms: Vec<u32>,
-    broker: Broker,
+    pub(crate) broker: Broker,
 }
 
 impl Tool {

@@ -97,6 +97,11 @@ impl Broker {
         Ok(Self { uri, authorities, process: process.into() })
     }
 
+    /// The vhost: the part of the broker that is ours.
+    pub fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
     /// Connects; `role` tells this connection from the process's others in the management UI.
     pub(crate) async fn connect(&self, role: &str) -> Result<Line, Error> {
         let name = format!("{} {role}", self.process);

@@ -13,6 +13,8 @@ use crate::{EventMeta, EventPacket};
 /// Events that wait in the queue while this process does not read. Beyond that the broker drops the oldest, into a queue
 /// beside it: that anything at all is in there says that the feed has a gap.
 const LENGTH: i32 = 10_000;
+/// How the names of these queues begin.
+pub(crate) const QUEUES: &str = "feed.";
 
 /// The events of some names, from now on, until the connection breaks.
 pub struct Feed {
@@ -36,8 +38,8 @@ impl Feed {
     pub async fn open(broker: &Broker, names: &[&str]) -> Result<Self, Error> {
         let line = broker.connect("watches").await?;
         let channel = line.channel().await?;
-        topology::declare(&channel, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
-        let queue = format!("feed.{}", Uuid::now_v7());
+        topology::declare(&line, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
+        let queue = format!("{QUEUES}{}", Uuid::now_v7());
         let dropped = format!("{queue}.dropped");
         let one = arguments([("x-max-length", 1.into())]);
         let many = [

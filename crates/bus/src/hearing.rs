@@ -65,8 +65,8 @@ impl Hearing {
         const ONE_AT_A_TIME: u16 = 1;
         let line = broker.connect("listens").await?;
         let channel = line.channel().await?;
-        topology::declare(&channel, &topology::subscription(&subscription)).await?;
-        topology::declare(&channel, &topology::retries(subscription.name, delays_ms)).await?;
+        topology::declare(&line, &topology::subscription(&subscription)).await?;
+        topology::declare(&line, &topology::retries(subscription.name, delays_ms)).await?;
         in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let consuming = channel.basic_consume(subscription.name.into(), "listener".into(), options, arguments);

@@ -33,7 +33,7 @@ impl Operator {
 
     /// Declares what is missing; what exists with other arguments is an error.
     pub async fn apply(&self, items: &[Item]) -> Result<(), Error> {
-        topology::declare(&self.line.channel().await?, items).await
+        topology::declare(&self.line, items).await
     }
 
     /// How full a queue is and who consumes it; `None` when there is no such queue.

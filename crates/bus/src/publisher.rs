@@ -33,10 +33,10 @@ pub struct OutgoingEvent<'a> {
 }
 
 impl Publisher {
-    /// Connects and declares where the messages will go.
+    /// Connects and makes sure that there is what the messages will go to.
     pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
         let (line, channel) = confirming(broker, "publishes").await?;
-        topology::declare(&channel, items).await?;
+        topology::declare_for_others(&line, items).await?;
         Ok(Self { channel, line })
     }
 

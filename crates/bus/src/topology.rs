@@ -4,6 +4,7 @@
 
 mod events;
 mod requests;
+pub mod rights;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -11,8 +12,12 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{Error, Line, in_time};
 
-pub use events::{EVENTS_EXCHANGE, dead_queue, retries, retry_queue, subscription};
+pub use events::{EVENTS_EXCHANGE, dead_queue, retries, retry_queue, subscription, told_by};
 pub use requests::{PATTERNS_EXCHANGE, request};
+
+/// Reply codes of AMQP 0-9-1, section 1.2.
+const DONE: u16 = 200;
+const NOT_FOUND: u16 = 404;
 
 /// One thing on the broker.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,12 +47,26 @@ impl std::fmt::Display for Item {
     }
 }
 
-/// Makes sure that all of it exists. What exists with other arguments is an error, which also closes the channel.
-pub(crate) async fn declare(channel: &Channel, items: &[Item]) -> Result<(), Error> {
+/// Makes sure that all of it exists, for a process whose queues these are: one that exists with other arguments is an
+/// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
+/// and no process needs that right where an operator has made them.
+pub(crate) async fn declare(line: &Line, items: &[Item]) -> Result<(), Error> {
+    declare_all(line, items, |item| matches!(item, Item::Exchange(_))).await
+}
+
+/// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
+pub(crate) async fn declare_for_others(line: &Line, items: &[Item]) -> Result<(), Error> {
+    declare_all(line, items, |item| !matches!(item, Item::Binding { .. })).await
+}
+
+async fn declare_all(line: &Line, items: &[Item], only_if_missing: fn(&Item) -> bool) -> Result<(), Error> {
+    let channel = line.channel().await?;
     for item in items {
-        in_time(declare_one(channel, item)).await?;
+        if !(only_if_missing(item) && is_there(line, item).await?) {
+            in_time(declare_one(&channel, item)).await?;
+        }
     }
-    Ok(())
+    in_time(channel.close(DONE, "done".into())).await
 }
 
 async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
@@ -82,35 +101,44 @@ pub enum State {
     Different(String),
 }
 
-/// Compares an item, without making or changing anything. Takes a channel of its own, for a "no" closes it.
+/// Compares an item, without making or changing anything. Takes channels of its own, for a "no" closes them.
 pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
-    const NOT_FOUND: u16 = 404;
     const PRECONDITION_FAILED: u16 = 406;
+    if matches!(item, Item::Binding { .. }) {
+        return Ok(State::Untold);
+    }
+    if !is_there(line, item).await? {
+        return Ok(State::Missing);
+    }
+    // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
+    match in_time(declare_one(&line.channel().await?, item)).await {
+        Ok(()) => Ok(State::Same),
+        Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is an exchange or a queue of this name, which anybody may ask. Takes a channel of its own, for a "no"
+/// closes it.
+async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
     let channel = line.channel().await?;
-    let none = FieldTable::default;
+    let none = FieldTable::default();
     let passive = async {
         match item {
             Item::Exchange(name) => {
                 let options = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
-                channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none()).await
+                channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none).await
             }
             Item::Queue(name, _) => {
                 let options = QueueDeclareOptions::durable().passive();
-                channel.queue_declare(name.as_str().into(), options, none()).await.map(drop)
+                channel.queue_declare(name.as_str().into(), options, none).await.map(drop)
             }
             Item::Binding { .. } => Ok(()),
         }
     };
     match in_time(passive).await {
-        Ok(()) if matches!(item, Item::Binding { .. }) => return Ok(State::Untold),
-        Ok(()) => {}
-        Err(error) if error.is_refusal(NOT_FOUND) => return Ok(State::Missing),
-        Err(error) => return Err(error),
-    }
-    // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
-    match in_time(declare_one(&channel, item)).await {
-        Ok(()) => Ok(State::Same),
-        Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
+        Ok(()) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -126,7 +154,6 @@ pub struct Depth {
 
 /// How full a queue is and who consumes it; `None` when there is no such queue, which also closes the channel.
 pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth>, Error> {
-    const NOT_FOUND: u16 = 404;
     let declaring =
         channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
     match in_time(declaring).await {

@@ -134,6 +134,9 @@ impl EventContract {
 /// Every event of the system.
 pub const EVENTS: [EventContract; 2] = [EventContract::of::<OrderCreated>(), EventContract::of::<UserRegistered>()];
 
+/// The events that their owners can follow live, at the gateway.
+pub const FOLLOWED: [&str; 1] = [OrderCreated::NAME];
+
 /// Every listener of the system.
 pub const LISTENERS: [Subscription; 2] = [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>()];
 

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bus::{Backoff, Broker, EventMeta, OutgoingEvent, Publisher, topology};
-use contracts::{LISTENERS, Subscription};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{StartError, Stop, exit_code};
@@ -90,7 +89,7 @@ impl Relay {
     async fn shift(&mut self, backoff: &mut Backoff) -> Result<(), Broke> {
         let database = Own::connect(&self.target).await.map_err(Broke::Database)?;
         database.client.batch_execute("LISTEN outbox").await?;
-        let publisher = Publisher::open(&self.broker, &self.destinations()).await?;
+        let publisher = Publisher::open(&self.broker, &topology::told_by(self.service)).await?;
         tracing::info!(service = self.service, "serving");
         let led = self.lead(&database, &publisher, backoff).await;
         publisher.close().await;
@@ -140,12 +139,6 @@ impl Relay {
             tracing::info!(event = event.name, message_id = %meta.id, request_id = meta.request_id, "published");
         }
         Ok(true)
-    }
-
-    /// The queues of everybody who listens to this service, so that no event comes before its listener's queue.
-    fn destinations(&self) -> Vec<topology::Item> {
-        let told = |subscription: &&Subscription| subscription.told_by == self.service;
-        LISTENERS.iter().filter(told).flat_map(topology::subscription).collect()
     }
 }
 

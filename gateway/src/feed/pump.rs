@@ -3,15 +3,12 @@
 use std::collections::{HashSet, VecDeque};
 
 use bus::{Backoff, Broker, Error, Feed};
-use contracts::Event;
-use contracts::events::OrderCreated;
+use contracts::events::FOLLOWED;
 use process::Stop;
 use uuid::Uuid;
 
 use super::hub::Hub;
 
-/// What can be followed.
-const NAMES: [&str; 1] = [OrderCreated::NAME];
 /// Of so many events it is known that they were shown: a relay may publish one twice.
 const REMEMBERED: usize = 1_024;
 
@@ -34,7 +31,7 @@ pub(crate) async fn run(broker: &Broker, hub: &Hub, stop: &Stop) {
 }
 
 async fn pump(broker: &Broker, hub: &Hub, backoff: &mut Backoff) -> Error {
-    let mut feed = match Feed::open(broker, &NAMES).await {
+    let mut feed = match Feed::open(broker, &FOLLOWED).await {
         Ok(feed) => feed,
         Err(error) => return error,
     };

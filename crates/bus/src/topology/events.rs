@@ -1,6 +1,6 @@
 //! One quorum queue per listener, a dead queue beside it, and a ladder of delay queues for what is tried again later.
 
-use contracts::Subscription;
+use contracts::{LISTENERS, Subscription};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::{Item, arguments, text};
@@ -26,6 +26,11 @@ pub fn subscription(subscription: &Subscription) -> Vec<Item> {
         Item::Queue(name.into(), live),
         Item::Binding { queue: name.into(), exchange: EVENTS_EXCHANGE, key: event.into() },
     ]
+}
+
+/// What everybody needs who listens to the events of a service, so that none comes before its listener's queue.
+pub fn told_by(service: &str) -> Vec<Item> {
+    LISTENERS.iter().filter(|listener| listener.told_by == service).flat_map(subscription).collect()
 }
 
 /// The delay queues of a listener: a message waits in one for as long as its name says, then goes back to the listener.

@@ -1,0 +1,65 @@
+//! `bus accounts`: the rights that each process needs at the broker, to be given to a user of the same name.
+
+use std::fmt;
+
+use bus::topology::rights::accounts;
+use serde::Serialize;
+
+use crate::print;
+use crate::tool::{Tool, Trouble};
+
+/// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.
+#[derive(Serialize)]
+struct Definitions {
+    permissions: Vec<Permission>,
+    topic_permissions: Vec<TopicPermission>,
+}
+
+#[derive(Serialize)]
+struct Permission {
+    user: String,
+    vhost: String,
+    configure: String,
+    write: String,
+    read: String,
+}
+
+#[derive(Serialize)]
+struct TopicPermission {
+    user: String,
+    vhost: String,
+    exchange: &'static str,
+    write: String,
+    read: String,
+}
+
+/// Shows them all.
+pub(crate) fn show(tool: &Tool) -> Result<bool, Trouble> {
+    let vhost = tool.broker.vhost();
+    let (mut permissions, mut topic_permissions) = (Vec::new(), Vec::new());
+    for (user, rights) in accounts(&tool.delays_ms) {
+        let topics = rights.topics().map(|(exchange, write, read)| {
+            let (user, vhost) = (user.clone(), vhost.to_owned());
+            TopicPermission { user, vhost, exchange, write, read }
+        });
+        topic_permissions.extend(topics);
+        let (configure, write, read) = (rights.configure(), rights.write(), rights.read());
+        permissions.push(Permission { user, vhost: vhost.to_owned(), configure, write, read });
+    }
+    print::report(&Definitions { permissions, topic_permissions }, tool.json)?;
+    Ok(true)
+}
+
+impl fmt::Display for Definitions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Permission { user, vhost, configure, write, read } in &self.permissions {
+            writeln!(f, "{user}, in the vhost {}", print::harmless(vhost))?;
+            writeln!(f, "  configure  {configure}\n  write      {write}\n  read       {read}")?;
+            for topic in self.topic_permissions.iter().filter(|topic| topic.user == *user) {
+                let TopicPermission { exchange, write, read, .. } = topic;
+                writeln!(f, "  routing keys of {exchange}: write {write}, read {read}")?;
+            }
+        }
+        Ok(())
+    }
+}
