@@ -1,4 +1,5 @@
-//! Brings a service's database to the schema of this release; any number of these may run at once.
+//! Brings a service's database to the schema of this release, and grants its processes what they need there; any number
+//! of these may run at once.
 
 use std::process::ExitCode;
 
@@ -15,12 +16,13 @@ use crate::settings::{Setup, WorkerSettings};
 /// refinery does not lock, and two at once would trip over each other. Any number serves, as long as all use the same.
 const LOCK: i64 = 0x006d_6967_7261_7465;
 
-/// Runs the one-shot process `<service>-migrate`.
-pub fn migrate(service: &'static str, migrations: Runner) -> LocalBoxFuture<'static, ExitCode> {
-    async move { exit_code(run(service, &migrations).await) }.boxed_local()
+/// Runs the one-shot process `<service>-migrate`. When it comes to the database under that very name, every process has a
+/// role of its own, and the statements of `grants` give each its rights; under any other name all come under that one.
+pub fn migrate(service: &'static str, migrations: Runner, grants: &'static str) -> LocalBoxFuture<'static, ExitCode> {
+    async move { exit_code(run(service, &migrations, grants).await) }.boxed_local()
 }
 
-async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartError> {
+async fn run(service: &'static str, migrations: &Runner, grants: &str) -> Result<(), StartError> {
     let mut settings = Settings::from_environment()?;
     log::open(&settings.section()?)?;
     let process = format!("{service}-migrate");
@@ -29,18 +31,29 @@ async fn run(service: &'static str, migrations: &Runner) -> Result<(), StartErro
     let target = db::target(setup)?;
 
     let unreachable = |error| StartError::failed("cannot reach the database", chain(&error));
+    let grants = (target.config.get_user() == Some(&process)).then_some(grants);
     let (mut client, driver) = target.connect().await.map_err(unreachable)?;
     // Ends when the client is dropped, below.
-    let work = async move { apply(&mut client, migrations).await };
+    let work = async move { apply(&mut client, migrations, grants).await };
     let (applied, _) = tokio::join!(work, driver);
     let applied = applied.map_err(|error| StartError::failed("cannot migrate the database", chain(error.as_ref())))?;
-    tracing::info!(service, applied, "schema is current");
+    tracing::info!(service, applied, granted = grants.is_some(), "schema is current");
     Ok(())
 }
 
-async fn apply(client: &mut Client, migrations: &Runner) -> Result<usize, Box<dyn std::error::Error>> {
+async fn apply(
+    client: &mut Client,
+    migrations: &Runner,
+    grants: Option<&str>,
+) -> Result<usize, Box<dyn std::error::Error>> {
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     let report = migrations.run_async(client).await?;
+    if let Some(grants) = grants {
+        // In one transaction: nobody is without rights meanwhile.
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(grants).await?;
+        transaction.commit().await?;
+    }
     client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
     Ok(report.applied_migrations().len())
 }

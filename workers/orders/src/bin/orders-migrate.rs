@@ -1,4 +1,5 @@
-//! Brings the order service's database to the schema of this release, then ends.
+//! Brings the order service's database to the schema of this release, grants each process its rights there, then
+//! ends.
 
 use std::process::ExitCode;
 
@@ -8,5 +9,5 @@ mod embedded {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::migrate("orders", embedded::migrations::runner()).await
+    worker::migrate("orders", embedded::migrations::runner(), include_str!("../../../../sql/orders/grants.sql")).await
 }

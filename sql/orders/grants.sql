@@ -1,0 +1,39 @@
+-- What each process of the order service may do in its database: what its statements do, and nothing else.
+--
+-- orders-migrate, to whom the tables belong, applies this after the migrations, at every start. Roles are named like the
+-- processes. A new process needs a block here.
+
+-- What was granted before goes first: a right that is taken out of this file is taken away.
+DO $$
+DECLARE
+    process name;
+BEGIN
+    FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'orders-') AND rolname <> current_user LOOP
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
+    END LOOP;
+END
+$$;
+
+-- orders.create places an order, or finds the one that its key stands for, sweeps old keys, and records the event.
+GRANT SELECT, INSERT ON orders TO "orders-create";
+GRANT SELECT, INSERT (user_id, operation, key, fingerprint, order_id), DELETE ON idempotency_keys TO "orders-create";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "orders-create";
+
+-- orders.list
+GRANT SELECT ON orders TO "orders-list";
+
+-- orders.get
+GRANT SELECT ON orders, customers TO "orders-get";
+
+-- orders.events shows what was recorded, to its owner.
+GRANT SELECT (seq, id, name, owner, data, created_at, published_at) ON outbox TO "orders-events";
+
+-- orders.on_user_registered keeps customers, and remembers what it has applied for as long as it may come again. It locks
+-- what it forgets, which takes UPDATE.
+GRANT SELECT, INSERT, UPDATE (email, first_name, last_name) ON customers TO "orders-on-user-registered";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-registered";
+
+-- The relay publishes what was recorded, marks it, and removes it in the end.
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, published_at), UPDATE (published_at), DELETE
+    ON outbox TO "orders-relay";

@@ -1,0 +1,54 @@
+-- What each process of the user service may do in its database: what its statements do, and nothing else.
+--
+-- users-migrate, to whom the tables belong, applies this after the migrations, at every start. Roles are named like the
+-- processes. A new process needs a block here.
+
+-- What was granted before goes first: a right that is taken out of this file is taken away.
+DO $$
+DECLARE
+    process name;
+BEGIN
+    FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'users-') AND rolname <> current_user LOOP
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
+    END LOOP;
+END
+$$;
+
+-- users.register opens an account and its first session, and records the event. Like every statement that opens a session
+-- or prolongs one it removes some that have ended; it locks them for that, which takes UPDATE.
+GRANT SELECT (id, email, email_key, first_name, last_name),
+      INSERT (id, email, email_key, password_hash, first_name, last_name) ON users TO "users-register";
+GRANT SELECT (id, user_id, expires_at), INSERT (id, user_id, expires_at), UPDATE (user_id), DELETE
+    ON sessions TO "users-register";
+GRANT SELECT (session_id), INSERT (token_hash, session_id) ON refresh_tokens TO "users-register";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "users-register";
+
+-- users.login reads the one column that nobody else does, and opens a session.
+GRANT SELECT (id, email, email_key, password_hash, first_name, last_name, is_active) ON users TO "users-login";
+GRANT SELECT (id, user_id, expires_at), INSERT (id, user_id, expires_at), UPDATE (user_id), DELETE
+    ON sessions TO "users-login";
+GRANT SELECT (session_id), INSERT (token_hash, session_id) ON refresh_tokens TO "users-login";
+
+-- users.refresh replaces a token and prolongs its session, or ends it.
+GRANT SELECT (id, email, first_name, last_name, is_active) ON users TO "users-refresh";
+GRANT SELECT (id, user_id, started_at, expires_at), UPDATE (expires_at), DELETE ON sessions TO "users-refresh";
+GRANT SELECT (token_hash, session_id, replaced_at, replaced_by, salt), INSERT (token_hash, session_id),
+      UPDATE (replaced_at, replaced_by, salt), DELETE ON refresh_tokens TO "users-refresh";
+
+-- users.logout ends a session; its tokens go with it.
+GRANT SELECT (id), DELETE ON sessions TO "users-logout";
+GRANT SELECT (token_hash, session_id) ON refresh_tokens TO "users-logout";
+
+-- users.profile
+GRANT SELECT (id, email, first_name, last_name, is_active, created_at) ON users TO "users-profile";
+GRANT SELECT ON order_statistics TO "users-profile";
+
+-- users.on_order_created counts, and remembers what it has counted for as long as it may come again. It locks what it
+-- forgets, which takes UPDATE.
+GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "users-on-order-created";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
+
+-- The relay publishes what was recorded, marks it, and removes it in the end.
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, published_at), UPDATE (published_at), DELETE
+    ON outbox TO "users-relay";
