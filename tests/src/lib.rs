@@ -6,11 +6,13 @@
 
 #![expect(clippy::unwrap_used, reason = "the harness of tests: a panic is how a test fails")]
 
+pub mod accounts;
 pub mod authority;
 pub mod environment;
 pub mod feed;
 pub mod hold;
 pub mod http;
+pub mod intruder;
 pub mod janitor;
 pub mod keys;
 pub mod ports;

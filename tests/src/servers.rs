@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::accounts::Accounts;
 use crate::environment::{need, program, scratch, script, variable};
 use crate::wait::seconds;
 use crate::{Http, Process, Signal, Sql, ports, wait_for};
@@ -22,6 +23,9 @@ const STOP: Duration = seconds(30);
 /// The database that has the schema and that every test's own is copied from.
 const TEMPLATE: &str = "tests_template";
 
+/// A port, and the variable that says so.
+type Port = (&'static str, u16);
+
 /// A broker and the database of each service.
 pub struct Servers {
     /// RabbitMQ.
@@ -30,6 +34,8 @@ pub struct Servers {
     pub users: Database,
     /// PostgreSQL of the order service.
     pub orders: Database,
+    /// Of each process at each server; servers that the environment names have one account for all.
+    pub accounts: Option<Accounts>,
 }
 
 impl Servers {
@@ -55,17 +61,21 @@ impl Servers {
 
     /// Starts a set.
     fn start(name: &str) -> Result<Self, String> {
-        need(&["rabbitmq-server", "epmd", "initdb", "postgres", "openssl"])?;
-        let broker = Broker::launch(name)?;
-        let users = Database::launch(name, "users")?;
-        let orders = Database::launch(name, "orders")?;
-        let servers = Self { broker, users, orders };
+        need(&["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"])?;
+        let accounts = Accounts::begin(scratch().join("data").join(name));
+        let (broker, ports) = Broker::launch(name)?;
+        let (users, users_port) = Database::launch(name, "users", &accounts)?;
+        let (orders, orders_port) = Database::launch(name, "orders", &accounts)?;
+        let servers = Self { broker, users, orders, accounts: None };
         for server in servers.own() {
             server.wait_until_ready()?;
         }
-        servers.users.make_template()?;
-        servers.orders.make_template()?;
-        Ok(servers)
+        accounts.make("broker", &ports)?;
+        accounts.make("users", &[("PORT_USERS_DB", users_port)])?;
+        accounts.make("orders", &[("PORT_ORDERS_DB", orders_port)])?;
+        servers.users.make_template(Some(&accounts))?;
+        servers.orders.make_template(Some(&accounts))?;
+        Ok(Self { accounts: Some(accounts), ..servers })
     }
 
     /// The set that the environment names.
@@ -79,8 +89,9 @@ impl Servers {
         let database =
             |service, url: &str| Database { service, url: without_path(url), own: None, copying: Mutex::default() };
         let broker = Broker { amqp: without_path(amqp), ui: Http::new(ui.trim_end_matches('/')), own: None };
-        let servers = Self { broker, users: database("users", users), orders: database("orders", orders) };
-        Some(servers.users.make_template().and_then(|()| servers.orders.make_template()).map(|()| servers))
+        let servers =
+            Self { broker, users: database("users", users), orders: database("orders", orders), accounts: None };
+        Some(servers.users.make_template(None).and_then(|()| servers.orders.make_template(None)).map(|()| servers))
     }
 
     fn own(&self) -> impl Iterator<Item = &Server> {
@@ -97,18 +108,20 @@ pub struct Broker {
 }
 
 impl Broker {
-    fn launch(set: &str) -> Result<Self, String> {
+    /// With the variables that say which ports it has.
+    fn launch(set: &str) -> Result<(Self, [Port; 2]), String> {
         let (port, ui) = (ports::free_for_broker(), ports::free());
+        let ports = [("PORT_AMQP", port), ("PORT_AMQP_UI", ui)];
         let data = scratch().join("data").join(set);
         let command = Box::new(move || {
             let mut command = script("start-rabbitmq");
-            command.env("DATA_DIR", &data).env("PORT_AMQP", port.to_string()).env("PORT_AMQP_UI", ui.to_string());
+            command.env("DATA_DIR", &data).envs(ports.map(|(variable, port)| (variable, port.to_string())));
             command
         });
         let open = move || accepts(port) && Http::at(ui).get("/").try_send().is_ok_and(|answer| answer.status == 200);
         let server = Server::new(&format!("{set}-broker"), command, Signal::Term, Box::new(open))?;
         let ui = Http::new(format!("http://guest:guest@127.0.0.1:{ui}"));
-        Ok(Self { amqp: format!("amqp://guest:guest@127.0.0.1:{port}"), ui, own: Some(server) })
+        Ok((Self { amqp: format!("amqp://guest:guest@127.0.0.1:{port}"), ui, own: Some(server) }, ports))
     }
 
     /// Its address, without a vhost.
@@ -127,6 +140,23 @@ impl Broker {
         let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
         put(&format!("/api/permissions/{name}/{user}"), everything);
         format!("{}/{name}", self.amqp)
+    }
+
+    /// Gives the broker users, permissions and what else it calls definitions.
+    #[track_caller]
+    pub fn import(&self, definitions: &Value) {
+        let answer = self.ui.post("/api/definitions").json(definitions).send();
+        assert!(
+            matches!(answer.status, 200..=204),
+            "the broker took no definitions: {} {}",
+            answer.status,
+            answer.body
+        );
+    }
+
+    /// The management API, as an administrator.
+    pub fn api(&self) -> &Http {
+        &self.ui
     }
 
     /// Removes a vhost; on the way out of a test, so it does not fail.
@@ -159,7 +189,8 @@ pub struct Database {
 }
 
 impl Database {
-    fn launch(set: &str, service: &'static str) -> Result<Self, String> {
+    /// With its port.
+    fn launch(set: &str, service: &'static str, accounts: &Accounts) -> Result<(Self, u16), String> {
         let port = ports::free();
         let data = scratch().join("data").join(set);
         let command = Box::new(move || {
@@ -167,11 +198,12 @@ impl Database {
             command.arg(service).arg(port.to_string()).env("DATA_DIR", &data);
             command
         });
-        let url = format!("postgres://postgres@127.0.0.1:{port}");
+        let url = format!("postgres://127.0.0.1:{port}");
+        let url = accounts.address(&url, "postgres").ok_or("there is no password for postgres")?;
         let somewhere = format!("{url}/postgres");
         let open = move || Sql::try_open(&somewhere).is_ok();
         let server = Server::new(&format!("{set}-{service}-db"), command, Signal::Int, Box::new(open))?;
-        Ok(Self { service, url, own: Some(server), copying: Mutex::default() })
+        Ok((Self { service, url, own: Some(server), copying: Mutex::default() }, port))
     }
 
     /// The address of one of its databases.
@@ -218,9 +250,15 @@ impl Database {
         migrate
     }
 
-    fn make_template(&self) -> Result<(), String> {
+    /// With accounts it belongs to the process that migrates, which grants the others their rights; copies have the same.
+    fn make_template(&self, accounts: Option<&Accounts>) -> Result<(), String> {
         self.remove(TEMPLATE);
-        let url = self.make_empty(TEMPLATE);
+        let mut url = self.make_empty(TEMPLATE);
+        let migrates = format!("{}-migrate", self.service);
+        if let Some(address) = accounts.and_then(|accounts| accounts.address(&url, &migrates)) {
+            Sql::open(&url).execute(&format!("ALTER SCHEMA public OWNER TO \"{migrates}\""));
+            url = address;
+        }
         let output = self.migration(&url).output().map_err(|error| error.to_string())?;
         let said = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if output.status.success() { Ok(()) } else { Err(format!("{}-migrate failed: {}", self.service, said())) }

@@ -25,6 +25,18 @@ impl Sql {
         Ok(Self(client))
     }
 
+    /// How the server refuses a connection (SQLSTATE); `None` when it does not.
+    pub fn refused(url: &str) -> Option<String> {
+        Self::try_open(url).err().map(|error| sqlstate(&error))
+    }
+
+    /// How it refuses a statement (SQLSTATE); `None` when it does not. Nothing that the statement did stays.
+    pub fn refusal(&self, statement: &str) -> Option<String> {
+        let error = run(statement, self.0.batch_execute(&format!("BEGIN; {statement}"))).err();
+        self.execute("ROLLBACK");
+        error.map(|error| sqlstate(&error))
+    }
+
     /// Runs statements that return nothing.
     #[track_caller]
     pub fn execute(&self, statements: &str) {
@@ -55,4 +67,8 @@ impl Sql {
     pub fn count(&self, table: &str) -> i64 {
         self.value(&format!("SELECT count(*) FROM {table}"), &[])
     }
+}
+
+fn sqlstate(error: &tokio_postgres::Error) -> String {
+    error.code().unwrap_or_else(|| panic!("no answer of the server's: {error:?}")).code().to_owned()
 }

@@ -11,6 +11,7 @@ use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::accounts::with_exchanges;
 use crate::environment::{command, keep_logs, program, scratch};
 use crate::http::Call;
 use crate::room::Room;
@@ -38,6 +39,7 @@ pub struct Plan<'a> {
     servers: &'a Servers,
     copies: Vec<(String, usize)>,
     settings: Vec<(String, String)>,
+    events: bool,
     alone: bool,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Plan<'a> {
         let listeners = LISTENERS.iter().map(|listener| process_name(listener.name));
         let relays = ["users-relay", "orders-relay"].map(str::to_owned);
         self.copies.extend(listeners.chain(relays).map(|name| (name, 1)));
+        self.events = true;
         self
     }
 
@@ -78,6 +81,7 @@ impl<'a> Plan<'a> {
     pub fn start(self) -> Stack<'a> {
         let room = if self.alone { Room::alone() } else { Room::shared() };
         let stack = Stack::new(self.servers, self.settings, room);
+        stack.admit(self.events);
         stack.launch("gateway");
         for (worker, copies) in &self.copies {
             for _ in 0..*copies {
@@ -133,7 +137,7 @@ impl<'a> Stack<'a> {
     /// One of everything, on given servers, to be changed before it starts.
     pub fn on(servers: &'a Servers) -> Plan<'a> {
         let copies = PATTERNS.iter().map(|pattern| (process_name(pattern), 1)).collect();
-        Plan { servers, copies, settings: Vec::new(), alone: false }
+        Plan { servers, copies, settings: Vec::new(), events: false, alone: false }
     }
 
     fn new(servers: &'a Servers, more: Vec<(String, String)>, room: Room) -> Self {
@@ -181,10 +185,33 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// One of the programs, not started yet, with the settings of all.
+    /// Lets every process into the vhost, with the rights that it needs; makes there what none of them has a right to make.
+    fn admit(&self, events: bool) {
+        if self.servers.accounts.is_none() {
+            return;
+        }
+        let bus = |arguments: &[&str]| {
+            let output = self.command("bus").args(arguments).output().unwrap();
+            assert!(output.status.success(), "bus {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let rights = serde_json::from_slice(&bus(&["accounts", "--json"])).unwrap();
+        self.servers.broker.import(&with_exchanges(rights, &self.name));
+        if events {
+            bus(&["topology", "apply"]);
+        }
+    }
+
+    /// One of the programs, not started yet, with the settings of all and its own accounts.
     pub fn command(&self, name: &str) -> Command {
         let mut command = command(program(name));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        // The operator's tool is an administrator everywhere.
+        if let Some(accounts) = self.servers.accounts.as_ref().filter(|_| name != "bus") {
+            let (users, orders) = (&self.users_url, &self.orders_url);
+            let all = [("AMQP_URL", &self.amqp), ("USERS_DATABASE_URL", users), ("ORDERS_DATABASE_URL", orders)];
+            accounts.hand_over(&mut command, name, &all);
+        }
         command
     }
 

@@ -1,4 +1,4 @@
-//! Adding a pattern touches five places; this is red until they agree. And crates know only whom they may know.
+//! Adding a pattern touches six places; this is red until they agree. And crates know only whom they may know.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,9 +69,11 @@ fn every_pattern_has_a_process_and_every_process_a_program() {
             entry = name;
         }
         let command = line.trim().strip_prefix("command: \"exec ").and_then(|rest| rest.strip_suffix('"'));
-        if let Some(command) = command.filter(|command| !command.starts_with("bash ")) {
-            assert_eq!(command, entry, "a process is named like its program");
-            ours.insert(command.to_owned());
+        if let Some(command) = command {
+            let program = command.strip_prefix("bash scripts/as ");
+            assert!(program.is_some() || command.starts_with("bash "), "{entry} has no account of its own: {command}");
+            assert!(program.is_none_or(|program| program == entry), "{entry} is not named like its program: {command}");
+            ours.extend(program.map(str::to_owned));
         }
         if let Some(log) = line.trim().strip_prefix("log_location:") {
             let file = log.trim().trim_matches('"').rsplit('/').next().unwrap();
@@ -80,6 +82,21 @@ fn every_pattern_has_a_process_and_every_process_a_program() {
         }
     }
     assert_eq!(ours, &all() | &BTreeSet::from(["gateway".to_owned()]));
+}
+
+#[test]
+fn every_process_has_its_rights_in_the_database() {
+    for service in ["users", "orders"] {
+        let grants = read(format!("sql/{service}/grants.sql"));
+        let named: BTreeSet<String> = grants.split(" TO \"").skip(1).map(|rest| before(rest, '"').to_owned()).collect();
+        let migrates = format!("{service}-migrate");
+        let wanted = all().into_iter().filter(|name| name.starts_with(service) && *name != migrates);
+        assert_eq!(named, wanted.collect(), "sql/{service}/grants.sql has a block for each process");
+    }
+}
+
+fn before(text: &str, end: char) -> &str {
+    text.split(end).next().unwrap()
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn six_at_once_on_an_empty_database_all_succeed() {
         let sql = Sql::open(&url);
         assert_eq!(sql.count(table), 0);
         let versions: Vec<i32> = sql.column("SELECT version FROM refinery_schema_history ORDER BY version", &[]);
-        let files = std::fs::read_dir(repository().join("sql").join(table)).unwrap().count();
+        let files = std::fs::read_dir(repository().join("sql").join(table)).unwrap();
+        let files = files.filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().starts_with('V')).count();
         assert_eq!(versions, (1..=i32::try_from(files).unwrap()).collect::<Vec<_>>(), "each file was applied once");
         drop(sql);
         database.remove(&name);

@@ -1,0 +1,90 @@
+//! The accounts of our processes on servers that were started here. The script that makes them for the development stack
+//! makes them here, so every test also shows that their rights suffice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::environment::script;
+
+/// The accounts of one set of servers.
+pub struct Accounts {
+    /// The `DATA_DIR` of the servers.
+    data: PathBuf,
+}
+
+impl Accounts {
+    /// Before there are servers: decides on the password of the databases' administrator.
+    pub fn begin(data: PathBuf) -> Self {
+        let directory = data.join("accounts/postgres");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("password"), format!("{}\n", Uuid::now_v7().simple())).unwrap();
+        Self { data }
+    }
+
+    /// Makes the accounts at one of the servers: `broker`, `users` or `orders`.
+    pub fn make(&self, server: &str, ports: &[(&str, u16)]) -> Result<(), String> {
+        let mut make = script("make-accounts");
+        make.arg(server).env("DATA_DIR", &self.data);
+        make.envs(ports.iter().map(|(variable, port)| (variable, port.to_string())));
+        let output = make.output().map_err(|error| error.to_string())?;
+        let said = || String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        if output.status.success() { Ok(()) } else { Err(format!("make-accounts {server}: {}", said())) }
+    }
+
+    /// The password of an account, if there is one of this name.
+    pub fn password(&self, name: &str) -> Option<String> {
+        password(&self.data, name)
+    }
+
+    /// An address, for somebody who has an account.
+    pub fn address(&self, url: &str, name: &str) -> Option<String> {
+        Some(with_account(url, name, &self.password(name)?))
+    }
+
+    /// Gives a process its own addresses, of those servers that it has to do with, and no others.
+    pub(crate) fn hand_over(&self, command: &mut Command, process: &str, addresses: &[(&str, &String)]) {
+        for (variable, url) in addresses {
+            if comes_to(process, variable) {
+                command.env(variable, self.address(url, process).expect("every process has an account"));
+            } else {
+                command.env_remove(variable);
+            }
+        }
+    }
+}
+
+/// Whether a process has to do with the server that this variable leads to.
+fn comes_to(process: &str, variable: &str) -> bool {
+    match variable {
+        "AMQP_URL" => !process.ends_with("-migrate"),
+        "USERS_DATABASE_URL" => process.starts_with("users-"),
+        _ => process.starts_with("orders-"),
+    }
+}
+
+/// The password of an account of the stack whose `DATA_DIR` this is.
+pub fn password(data: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(data.join("accounts").join(name).join("password")).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
+/// An address, with somebody else's name and password.
+pub fn with_account(url: &str, name: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{name}:{password}@{place}")
+}
+
+/// What `bus accounts --json` says, with the exchanges, which processes find and do not make.
+pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
+    let exchanges = ["patterns", "events"].map(|name| {
+        json!({ "name": name, "vhost": vhost, "type": "topic", "durable": true, "auto_delete": false, "internal": false,
+            "arguments": {} })
+    });
+    definitions["exchanges"] = json!(exchanges);
+    definitions
+}
