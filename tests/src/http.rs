@@ -33,6 +33,11 @@ impl Http {
         Self::new(format!("http://127.0.0.1:{port}"))
     }
 
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// GET.
     pub fn get(&self, path: &str) -> Call {
         self.call("GET", path)

@@ -154,6 +154,11 @@ impl Broker {
         );
     }
 
+    /// Those for AMQP and for the management API. Only of one that was started here.
+    pub fn ports(&self) -> [u16; 2] {
+        [self.amqp.as_str(), self.ui.base()].map(|url| url.rsplit(':').next().unwrap().parse().unwrap())
+    }
+
     /// The management API, as an administrator.
     pub fn api(&self) -> &Http {
         &self.ui

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
+use tests::accounts::{password, with_account};
 use tests::environment::{command, need, programs, repository, scratch};
 use tests::room::Room;
-use tests::stack::order;
+use tests::stack::{order, process_name};
 use tests::wait::seconds;
-use tests::{Http, Process, Signal, ports, wait_for, wait_until};
+use tests::{Http, Process, Signal, Sql, ports, wait_for, wait_until};
 
 /// A development stack of its own: other ports, another data directory, the repository's own files.
 struct Project {
@@ -111,6 +113,35 @@ impl Project {
         });
     }
 
+    fn port(&self, variable: &str) -> &str {
+        &self.settings.iter().find(|(name, _)| *name == variable).unwrap().1
+    }
+
+    /// Whose connections the broker and the databases have, those of this test excepted.
+    fn accounts_in_use(&self) -> BTreeSet<String> {
+        let api = Http::new(format!("http://guest:guest@127.0.0.1:{}", self.port("PORT_AMQP_UI")));
+        let connections = api.get("/api/connections").send().expect(200).json();
+        let users = connections.as_array().unwrap().iter().map(|it| it["user"].as_str().unwrap().to_owned());
+        let roles = [("PORT_USERS_DB", "users"), ("PORT_ORDERS_DB", "orders")].into_iter().flat_map(|(port, name)| {
+            let url = format!("postgres://127.0.0.1:{}/{name}", self.port(port));
+            let administrator = Sql::open(&with_account(&url, "postgres", &password(&self.data, "postgres").unwrap()));
+            let others = "SELECT usename::text FROM pg_stat_activity
+                          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND usename IS NOT NULL";
+            administrator.column::<String>(others, &[])
+        });
+        users.chain(roles).collect()
+    }
+
+    fn is_logged(&self, text: &str) -> bool {
+        let logs = std::fs::read_dir(self.data.join("logs")).unwrap().map(|entry| entry.unwrap().path());
+        logs.into_iter().any(|path| std::fs::read_to_string(path).unwrap().contains(text))
+    }
+
+    /// Who may do what with a file.
+    fn mode(&self, path: &str) -> u32 {
+        std::fs::metadata(self.data.join(path)).unwrap().permissions().mode() & 0o777
+    }
+
     /// Which copies of a worker have handled a request, by their logs.
     fn copies_at_work(&self, name: &str) -> BTreeSet<String> {
         let logs = std::fs::read_dir(self.data.join("logs")).unwrap().map(|entry| entry.unwrap().path());
@@ -136,7 +167,7 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let up = project.up();
 
     let page = project.page.get("/orders").send().expect(200);
-    let gateway = &project.settings.iter().find(|(name, _)| *name == "PORT_GATEWAY").unwrap().1;
+    let gateway = project.port("PORT_GATEWAY");
     assert!(page.body.contains(&format!("http://localhost:{gateway}")), "the page knows the gateway: {}", page.body);
 
     let form = json!({ "email": "ann@example.org", "password": "long enough", "firstName": "Ann", "lastName": "Li" });
@@ -149,6 +180,17 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let token = login();
     let place = |title: &str| project.http.post("/orders").token(&token).json(&order(title)).send().expect(201);
     let placed = place("kept");
+
+    // Every process comes as itself, and nobody as an administrator.
+    let accounts: BTreeSet<String> =
+        PATTERNS.into_iter().chain(LISTENERS.map(|it| it.name)).map(process_name).collect();
+    let accounts = &accounts | &["gateway", "users-relay", "orders-relay"].map(str::to_owned).into();
+    wait_until("all had their connections, each its own", seconds(15), || project.accounts_in_use() == accounts);
+    assert_eq!((project.mode("accounts"), project.mode("accounts/users-login/password")), (0o700, 0o600));
+    for name in accounts {
+        let password = password(&project.data, &name).unwrap();
+        assert!(!project.is_logged(&password), "the password of {name} is in a log");
+    }
 
     project.run("process-compose process scale orders-create 4");
     project.wait_for_consumers("orders.create", 4);

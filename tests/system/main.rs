@@ -21,6 +21,7 @@ mod load;
 mod malformed;
 mod migrate;
 mod operator;
+mod privileges;
 mod readme;
 mod rotation;
 mod routes;
