@@ -92,9 +92,10 @@ fn a_worker_told_to_stop_under_load_loses_no_request() {
     let ordering = |n: usize| (0..60).map(|m| person.ordering(&format!("{n}/{m}")).send()).collect::<Vec<_>>();
     let answers = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..6).map(|n| scope.spawn(move || ordering(n))).collect();
+        let db = stack.orders_db(); // kept: connecting takes long beside so much work
         for _ in 0..3 {
-            let before = stack.orders_db().count("orders");
-            wait_until("orders went through", seconds(5), || stack.orders_db().count("orders") > before + 20);
+            let before = db.count("orders");
+            wait_until("orders went through", seconds(5), || db.count("orders") > before + 20);
             let veteran = stack.all("orders-create").remove(0);
             stack.launch_worker("orders-create");
             assert!(veteran.stop(seconds(10)).success());
