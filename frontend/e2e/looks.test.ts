@@ -7,6 +7,7 @@ import {
   expectNoSideways,
   flaws,
   heading,
+  ORDERS,
   OUTPUT,
   openBrowser,
   openTab,
@@ -20,19 +21,10 @@ let browser: Browser;
 let account: Account;
 let orderId: string;
 
-const ORDERS = [
-  ['Lamp oil', 'For the long nights', 12.25, null],
-  ['Punched cards, 5000', 'Stiff, from the mill at Lyon', 84.5, null],
-  ['Brass gear wheels', 'Two hundred, forty teeth each, as in drawing 12', 640, 'WS-1842'],
-  ['Analytical engine', 'One, with punched cards and the mill, to be delivered in parts', 1999.99, 'A-7'],
-] as const;
-
 beforeAll(async () => {
   browser = await openBrowser();
   account = await register(stack);
-  for (const [title, description, price, orderReference] of ORDERS) {
-    orderId = (await place(stack, account.tokens.access_token, { title, description, price, orderReference })).id;
-  }
+  for (const order of ORDERS) orderId = (await place(stack, account.tokens.access_token, order)).id;
 });
 afterAll(() => browser.close());
 
@@ -87,6 +79,19 @@ test('a form full of mistakes and a page in trouble have nothing for axe to find
   await page.getByRole('alert').waitFor();
   expect(await flaws(page)).toEqual([]);
   account.tokens = await tokens(page);
+  await context.close();
+});
+
+test('a page whose files cannot be loaded says so, and is there when they can', async () => {
+  const { context, page } = await openTab(browser, stack, { reducedMotion: 'reduce' });
+  const file = '**/assets/login*';
+  await page.route(file, (route) => route.abort());
+  await page.goto('/login');
+  await heading(page, 'This page broke').waitFor();
+  expect(await flaws(page)).toEqual([]);
+  await page.unroute(file);
+  await page.getByRole('button', { name: 'Load it again' }).click();
+  await heading(page, 'Sign in').waitFor();
   await context.close();
 });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import {
   type Account,
   heading,
+  ORDERS,
   OUTPUT,
   openBrowser,
   openTab,
@@ -21,21 +22,13 @@ const stack = inject('stack');
 let browser: Browser;
 let account: Account;
 
-const ORDERS: [title: string, description: string, price: number, reference: string | null][] = [
-  ['Lamp oil', 'For the long nights', 12.25, null],
-  ['Punched cards, 5000', 'Stiff, from the mill at Lyon', 84.5, null],
-  ['Brass gear wheels', 'Two hundred, forty teeth each, as in drawing 12', 640, 'WS-1842'],
-  ['Analytical engine', 'One, with punched cards and the mill, to be delivered in parts', 1999.99, 'A-7'],
-];
-
 beforeAll(async () => {
   browser = await openBrowser();
   account = await register(stack);
 });
 afterAll(() => browser.close());
 
-const take = ([title, description, price, orderReference]: (typeof ORDERS)[number]) =>
-  place(stack, account.tokens.access_token, { title, description, price, orderReference });
+const take = (order: object) => place(stack, account.tokens.access_token, order);
 
 test('pictures of the start, the orders and the system, each small', { timeout: 60_000 }, async () => {
   await shell(stack, 'scripts/scale orders-create 3');
@@ -58,7 +51,7 @@ test('pictures of the start, the orders and the system, each small', { timeout: 
   await signIn(dark.page, account);
   await dark.page.goto('/system');
   await dark.page.locator('[data-pattern="orders.create"][data-workers="3"]').waitFor();
-  await Promise.all(Array.from({ length: 40 }, () => take(['Load', 'Much', 1, null])));
+  await Promise.all(Array.from({ length: 40 }, () => take({ title: 'Load', description: 'Much', price: 1 })));
   const row = dark.page.locator('[data-pattern="orders.create"]');
   await until('messages were on their way', 10_000, () => row.locator('.animate-travel').count());
   await dark.page.screenshot({ path: join(OUTPUT, 'readme-system.png') });

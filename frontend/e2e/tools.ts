@@ -136,6 +136,24 @@ async function post(stack: Stack, path: string, body: object, token?: string) {
   return answer.json();
 }
 
+/** Orders as somebody might place them, the last one first in the list. */
+export const ORDERS = [
+  { title: 'Lamp oil', description: 'For the long nights', price: 12.25, orderReference: null },
+  { title: 'Punched cards, 5000', description: 'Stiff, from the mill at Lyon', price: 84.5, orderReference: null },
+  {
+    title: 'Brass gear wheels',
+    description: 'Two hundred, forty teeth each, as in drawing 12',
+    price: 640,
+    orderReference: 'WS-1842',
+  },
+  {
+    title: 'Analytical engine',
+    description: 'One, with punched cards and the mill, to be delivered in parts',
+    price: 1999.99,
+    orderReference: 'A-7',
+  },
+];
+
 /** The access token that the page uses at the moment. */
 export const tokenOf = (page: Page) => page.evaluate(() => localStorage.getItem('access_token') ?? '');
 
