@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod authority;
+mod declared;
 pub mod environment;
 pub mod feed;
 pub mod hold;

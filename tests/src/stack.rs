@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accounts::with_exchanges;
+use crate::declared::undeclared;
 use crate::environment::{command, keep_logs, program, scratch};
 use crate::http::Call;
 use crate::room::Room;
@@ -93,8 +94,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A running system. Dropping it stops everything, and fails the test if a process does not stop in good order or has
-/// logged a secret.
+/// A running system. Dropping it stops everything, and fails the test if a process does not stop in good order, has logged a
+/// secret, or has answered what its contract does not say.
 pub struct Stack<'a> {
     /// The gateway's public door.
     pub http: Http,
@@ -411,6 +412,7 @@ impl<'a> Stack<'a> {
             if log.contains("panicked at") {
                 complaints.push(format!("{} has panicked", process.name()));
             }
+            complaints.extend(undeclared(process));
         }
         complaints
     }

@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 
 use crate::components::Components;
 
-/// What any worker may answer, whatever is asked: its frame says so.
-const ANY_WORKER: [Code; 3] = [Code::InvalidInput, Code::DatabaseUnavailable, Code::Internal];
-
 /// A request as it is sent.
 pub(crate) fn request(contract: &Contract, components: &mut Components) -> Value {
     json!({
@@ -28,7 +25,7 @@ pub(crate) fn response(contract: &Contract, components: &mut Components) -> Valu
 
 /// The answer to a request that was refused or failed.
 pub(crate) fn fault(contract: &Contract, components: &mut Components) -> Value {
-    let codes: Vec<&str> = ANY_WORKER.iter().chain(contract.faults).map(|code| code.as_str()).collect();
+    let codes: Vec<&str> = contract.all_faults().map(Code::as_str).collect();
     let fault = components.of::<Fault>();
     packet("err", &json!({ "allOf": [fault, { "type": "object", "properties": { "code": { "enum": codes } } }] }))
 }

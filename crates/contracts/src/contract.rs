@@ -6,6 +6,16 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::{Code, Field, Fields, Input, Request};
 
+/// What any worker may answer with instead of a reply, whatever is asked: its frame does.
+const ANY_WORKER: [Code; 6] = [
+    Code::MalformedJson,
+    Code::InvalidInput,
+    Code::MissingToken,
+    Code::DatabaseUnavailable,
+    Code::OutcomeUnknown,
+    Code::Internal,
+];
+
 /// A request type, seen from outside.
 #[derive(Clone, Copy)]
 pub struct Contract {
@@ -17,7 +27,7 @@ pub struct Contract {
     pub safe: bool,
     /// Raised when a change breaks those who use it.
     pub version: u32,
-    /// What its worker may answer with instead of a reply.
+    /// What its worker may answer with instead of a reply, apart from what any worker may.
     pub faults: &'static [Code],
     /// A message of this type, as JSON.
     pub example: &'static str,
@@ -54,6 +64,11 @@ impl Contract {
             message: R::json_schema,
             reply: |generator| generator.subschema_for::<R::Reply>(),
         }
+    }
+
+    /// Everything that its worker may answer with instead of a reply.
+    pub fn all_faults(&self) -> impl Iterator<Item = Code> {
+        ANY_WORKER.iter().chain(self.faults).copied()
     }
 }
 
