@@ -1,19 +1,7 @@
 -- What each process of the order service may do in its database: what its statements do, and nothing else.
 --
--- orders-migrate, to whom the tables belong, applies this after the migrations, at every start. Roles are named like the
--- processes. A new process needs a block here.
-
--- What was granted before goes first: a right that is taken out of this file is taken away.
-DO $$
-DECLARE
-    process name;
-BEGIN
-    FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'orders-') AND rolname <> current_user LOOP
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
-        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
-    END LOOP;
-END
-$$;
+-- orders-migrate, to whom the tables belong, applies this after the migrations, at every start, and takes away first what was
+-- granted before: what does not stand here is not granted. Roles are named like the processes. A new process needs a block.
 
 -- orders.create places an order, or finds the one that its key stands for, sweeps old keys, and records the event.
 GRANT SELECT, INSERT ON orders TO "orders-create";

@@ -1,19 +1,7 @@
 -- What each process of the user service may do in its database: what its statements do, and nothing else.
 --
--- users-migrate, to whom the tables belong, applies this after the migrations, at every start. Roles are named like the
--- processes. A new process needs a block here.
-
--- What was granted before goes first: a right that is taken out of this file is taken away.
-DO $$
-DECLARE
-    process name;
-BEGIN
-    FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'users-') AND rolname <> current_user LOOP
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
-        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
-    END LOOP;
-END
-$$;
+-- users-migrate, to whom the tables belong, applies this after the migrations, at every start, and takes away first what was
+-- granted before: what does not stand here is not granted. Roles are named like the processes. A new process needs a block.
 
 -- users.register opens an account and its first session, and records the event. Like every statement that opens a session
 -- or prolongs one it removes some that have ended; it locks them for that, which takes UPDATE.

@@ -16,6 +16,21 @@ use crate::settings::{Setup, WorkerSettings};
 /// refinery does not lock, and two at once would trip over each other. Any number serves, as long as all use the same.
 const LOCK: i64 = 0x006d_6967_7261_7465;
 
+/// Takes away what was granted to the processes of a service, whose roles are named like the one that migrates:
+/// `users-login` like `users-migrate`. That they may look into the schema stays, or comes, for without it no grant counts.
+const REVOKE: &str = "
+    DO $$
+    DECLARE
+        service text := replace(current_user, 'migrate', '');
+        process name;
+    BEGIN
+        FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, service) AND rolname <> current_user LOOP
+            EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
+            EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
+        END LOOP;
+    END
+    $$";
+
 /// Runs the one-shot process `<service>-migrate`. When it comes to the database under that very name, every process has a
 /// role of its own, and the statements of `grants` give each its rights; under any other name all come under that one.
 pub fn migrate(service: &'static str, migrations: Runner, grants: &'static str) -> LocalBoxFuture<'static, ExitCode> {
@@ -51,6 +66,7 @@ async fn apply(
     if let Some(grants) = grants {
         // In one transaction: nobody is without rights meanwhile.
         let transaction = client.transaction().await?;
+        transaction.batch_execute(REVOKE).await?;
         transaction.batch_execute(grants).await?;
         transaction.commit().await?;
     }
