@@ -50,11 +50,14 @@ fn idle_processes_are_small() {
 fn a_read_costs_little_processor_time() {
     const CONNECTIONS: usize = 64;
     const REQUESTS: u32 = 300;
-    let stack = Stack::plan().alone().start();
+    let stack = Stack::plan().with_events().alone().start();
     let person = stack.register();
     let order = person.place("read often");
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    let whole = || person.get(&path).send().expect(200).json().get("customer").is_some();
+    wait_until("the order service knew who that is", seconds(5), whole);
     let head = format!("host: a\r\nauthorization: Bearer {}\r\n\r\n", person.token);
-    let request = format!("GET /orders/{} HTTP/1.1\r\n{head}", order["id"].as_str().unwrap());
+    let request = format!("GET {path} HTTP/1.1\r\n{head}");
     let read = |times: u32| {
         thread::scope(|scope| {
             for _ in 0..CONNECTIONS {

@@ -132,7 +132,7 @@ pub struct OrderDetail {
 }
 
 /// What the order service knows of a user.
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
     /// The address as it was registered.

@@ -1,8 +1,12 @@
-//! What the processes of the order service share: how a row becomes an order.
+//! What the processes of the order service share: how a row becomes an order, and who ordered it.
+
+mod customers;
 
 use contracts::orders::Order;
 use contracts::{Instant, Price};
 use worker::db::Row;
+
+pub use customers::Customers;
 
 /// The columns of an order, in the one order that [`order`] reads. The price leaves the database in whole cents.
 #[macro_export]

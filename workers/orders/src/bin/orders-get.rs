@@ -3,36 +3,38 @@
 use std::process::ExitCode;
 
 use contracts::Code;
-use contracts::orders::{Customer, GetOrder, OrderDetail};
-use orders::{order, order_columns};
-use worker::db::Row;
-use worker::{Call, Db, Failure};
+use contracts::orders::{GetOrder, OrderDetail};
+use orders::{Customers, order, order_columns};
+use process::StartError;
+use worker::{Call, Db, Failure, Resources, Setup};
 
-const FIND: &str = concat!(
-    "SELECT ",
-    order_columns!(),
-    ", email, first_name, last_name FROM orders LEFT JOIN customers USING (user_id) WHERE id = $1"
-);
+const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
+
+/// The database, and what is known of customers.
+struct Books {
+    db: Db,
+    customers: Customers,
+}
+
+impl Resources for Books {
+    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+        Ok(Self { db: Db::open(setup).await?, customers: Customers::default() })
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     worker::serve(get).await
 }
 
-async fn get(call: Call<GetOrder>, db: &Db) -> Result<OrderDetail, Failure> {
+async fn get(call: Call<GetOrder>, books: &Books) -> Result<OrderDetail, Failure> {
     let caller = call.caller()?;
-    let row = db.row(FIND, &[&call.data.id]).await?;
+    let row = books.db.row(FIND, &[&call.data.id]).await?;
     let row = row.ok_or_else(|| Failure::answer(Code::OrderNotFound, "There is no order with this id."))?;
     let order = order(&row);
-    if order.user_id == caller {
-        Ok(OrderDetail { order, customer: customer(&row) })
-    } else {
-        Err(Failure::answer(Code::PermissionDenied, "This order belongs to somebody else."))
+    if order.user_id != caller {
+        return Err(Failure::answer(Code::PermissionDenied, "This order belongs to somebody else."));
     }
-}
-
-/// Who that is; nothing while the order service has not heard of this user.
-fn customer(row: &Row) -> Option<Customer> {
-    let email: Option<String> = row.get("email");
-    Some(Customer { email: email?, first_name: row.get("first_name"), last_name: row.get("last_name") })
+    let customer = books.customers.find(caller, &books.db).await?;
+    Ok(OrderDetail { order, customer })
 }

@@ -1,0 +1,81 @@
+//! Who a user is, remembered for a while: a name hardly ever changes, and to fetch it with each order made reading one a
+//! fifth dearer.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use contracts::orders::Customer;
+use worker::{Db, DbError};
+
+/// A change of a name is seen after at most this long.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// So many customers are remembered at most, in some 200 KB.
+const MOST: usize = 1_000;
+
+const FIND: &str = "SELECT email, first_name, last_name FROM customers WHERE user_id = $1";
+
+/// The customers that were asked for lately.
+#[derive(Default)]
+pub struct Customers(RefCell<HashMap<String, (Instant, Customer)>>);
+
+impl Customers {
+    /// Who that is; nothing while the order service has not heard of this user, which is not remembered.
+    pub async fn find(&self, user_id: &str, db: &Db) -> Result<Option<Customer>, DbError> {
+        let now = Instant::now();
+        if let Some(known) = self.recall(user_id, now) {
+            return Ok(Some(known));
+        }
+        let row = db.row(FIND, &[&user_id]).await?;
+        let customer = row.map(|row| Customer {
+            email: row.get("email"),
+            first_name: row.get("first_name"),
+            last_name: row.get("last_name"),
+        });
+        if let Some(customer) = &customer {
+            self.remember(user_id, customer.clone(), now);
+        }
+        Ok(customer)
+    }
+
+    fn recall(&self, user_id: &str, now: Instant) -> Option<Customer> {
+        let known = self.0.borrow();
+        let (since, customer) = known.get(user_id)?;
+        (now.duration_since(*since) < REMEMBERED).then(|| customer.clone())
+    }
+
+    fn remember(&self, user_id: &str, customer: Customer, now: Instant) {
+        let mut known = self.0.borrow_mut();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(user_id.to_owned(), (now, customer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ann() -> Customer {
+        Customer { email: "ann@example.org".into(), first_name: "Ann".into(), last_name: "Li".into() }
+    }
+
+    #[test]
+    fn a_customer_is_remembered_for_a_minute() {
+        let (customers, now) = (Customers::default(), Instant::now());
+        customers.remember("ann", ann(), now);
+        let recalled = |after| customers.recall("ann", now + Duration::from_secs(after)).is_some();
+        assert_eq!([recalled(0), recalled(59), recalled(60)], [true, true, false]);
+        assert!(customers.recall("bob", now).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (customers, now) = (Customers::default(), Instant::now());
+        for n in 0..=MOST {
+            customers.remember(&n.to_string(), ann(), now);
+        }
+        assert!(customers.0.borrow().len() <= MOST && customers.recall(&MOST.to_string(), now).is_some());
+    }
+}
