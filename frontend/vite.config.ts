@@ -22,7 +22,7 @@ export default defineConfig(({ isSsrBuild }) => ({
   ],
   server: { port: settings(process.env).port, strictPort: true },
   build: isSsrBuild
-    ? { target: 'node20', copyPublicDir: false }
+    ? { target: 'node22', copyPublicDir: false }
     : {
         outDir: 'dist/page',
         emptyOutDir: true,

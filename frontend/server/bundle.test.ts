@@ -11,12 +11,18 @@ test('the page is built', () => {
   expect(existsSync(page), 'run scripts/build-page first').toBe(true);
 });
 
-test('all scripts together are below 150 KiB, packed', () => {
-  const scripts = readdirSync(join(page, 'assets')).filter((name) => name.endsWith('.js'));
-  const sizes = scripts.map((name) => gzipSync(readFileSync(join(page, 'assets', name))).length);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  expect(total).toBeGreaterThan(50_000);
-  expect(total).toBeLessThan(150 * 1024);
+const packed = (names: string[]) =>
+  names.reduce((sum, name) => sum + gzipSync(readFileSync(join(page, 'assets', name))).length, 0);
+
+// What stands before the first sight of the start page is bounded tightly: a slow phone waits for it. The other pages
+// come one by one, after it.
+test('the scripts of the first page are below 128 KiB, packed, and all together below 180 KiB', () => {
+  const html = readFileSync(join(page, 'index.html'), 'utf8');
+  const first = [...html.matchAll(/assets\/([^"]+\.js)"/g)].map(([, name]) => name as string);
+  const all = readdirSync(join(page, 'assets')).filter((name) => name.endsWith('.js'));
+  expect(packed(first)).toBeGreaterThan(50_000);
+  expect(packed(first)).toBeLessThan(128 * 1024);
+  expect(packed(all)).toBeLessThan(180 * 1024);
 });
 
 test('the page has no script or style in it', () => {

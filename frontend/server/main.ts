@@ -4,13 +4,21 @@ import { fileURLToPath } from 'node:url';
 import { settings } from './settings';
 import { site } from './site';
 
+/** Bounds for those who connect and say little. */
+const LIMITS = { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 15_000, maxHeaderSize: 16_384 };
+const MOST_CONNECTIONS = 1_024;
+
 function start() {
   const { port, gateway } = settings(process.env);
-  const server = createServer(site(fileURLToPath(new URL('../page', import.meta.url)), gateway));
-  server.on('error', stop);
-  server.listen(port, '127.0.0.1', () =>
-    console.log(`serving the page on http://localhost:${port}, gateway ${gateway}`),
-  );
+  const server = createServer(LIMITS, site(fileURLToPath(new URL('../page', import.meta.url)), gateway));
+  server.maxConnections = MOST_CONNECTIONS;
+  server.once('error', stop);
+  server.listen(port, '127.0.0.1', () => {
+    server.off('error', stop);
+    // A connection that cannot be taken, for want of descriptors say, costs only itself.
+    server.on('error', (problem) => console.error(problem.message));
+    console.log(`serving the page on http://localhost:${port}, gateway ${gateway}`);
+  });
   // Both stop it; what is being answered is finished first.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -2,42 +2,69 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import sirv from 'sirv';
+import { type StoredFile, stored, storedFiles } from './files';
 import { cacheControl, securityHeaders } from './headers';
+import { pathOf } from './target';
 
 /** A request handler for the files in a directory; the page is told where the gateway is. */
 export function site(directory: string, gateway: string) {
-  const page = readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', gateway);
+  const page = stored(
+    Buffer.from(readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', () => gateway)),
+  );
+  const files = storedFiles(directory);
+  files.delete('/index.html');
   const headers = Object.entries(securityHeaders(gateway));
-  const files = sirv(directory, {
-    etag: true,
-    gzip: true,
-    brotli: true,
-    setHeaders: (response, path) => response.setHeader('Cache-Control', cacheControl(path)),
-  });
 
   return (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of headers) response.setHeader(name, value);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { Allow: 'GET, HEAD' }).end();
+      // The body is not waited for.
+      response.writeHead(405, { Allow: 'GET, HEAD', Connection: 'close' }).end();
       return;
     }
-    const path = new URL(request.url ?? '/', 'http://page').pathname;
-    if (isFile(path)) files(request, response, () => void response.writeHead(404).end());
-    else answer(request, response, page);
+    const path = pathOf(request.url ?? '');
+    if (path === null) {
+      response.writeHead(400).end();
+      return;
+    }
+    const file = files.get(path) ?? (isPage(path) ? page : undefined);
+    if (file) answer(request, response, path, file);
+    else response.writeHead(404).end();
   };
 }
 
-// Addresses of the page have no dot in their last part; files always have.
-function isFile(path: string): boolean {
-  return path !== '/index.html' && /\.[^/]*$/.test(path);
+// Addresses of the page have no dot in their last part, and no empty part before it; files always have a dot.
+function isPage(path: string): boolean {
+  return path === '/index.html' || !/\/\/|\.[^/]*$/.test(path);
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, page: string) {
+function answer(request: IncomingMessage, response: ServerResponse, path: string, file: StoredFile) {
+  const encoding = encodingFor(request.headers['accept-encoding'] ?? '', file);
+  const body = encoding ? (file[encoding] as Buffer) : file.raw;
+  const etag = `"${file.etag}${encoding ? `-${encoding}` : ''}"`;
+  response.setHeader('Cache-Control', cacheControl(path));
+  response.setHeader('ETag', etag);
+  if (file.br ?? file.gzip) response.setHeader('Vary', 'Accept-Encoding');
+  if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) {
+    response.writeHead(304).end();
+    return;
+  }
   response.writeHead(200, {
-    'Content-Type': 'text/html; charset=utf-8',
-    'Content-Length': Buffer.byteLength(page),
-    'Cache-Control': 'no-cache',
+    'Content-Type': file.type,
+    'Content-Length': body.length,
+    ...(encoding && { 'Content-Encoding': encoding }),
   });
-  response.end(request.method === 'HEAD' ? undefined : page);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** The packed copy to send: the smallest that the browser takes (RFC 9110 §12.5.3). */
+function encodingFor(accepted: string, file: StoredFile): 'br' | 'gzip' | undefined {
+  const weights = new Map(
+    accepted.split(',').map((one) => {
+      const [name = '', weight = ''] = one.split(';');
+      return [name.trim().toLowerCase(), Number(/^\s*q=([\d.]+)\s*$/i.exec(weight)?.[1] ?? 1)];
+    }),
+  );
+  const takes = (name: string) => (weights.get(name) ?? weights.get('*') ?? 0) > 0;
+  return (['br', 'gzip'] as const).find((name) => file[name] && takes(name));
 }
