@@ -92,6 +92,7 @@
                 src = files code;
                 cargoLock.lockFile = ./Cargo.lock;
                 doCheck = false; # the tests are checks of their own, below
+                env.BUILD_REVISION = self.shortRev or self.dirtyShortRev or ""; # there is no .git to ask
                 meta = {
                   description = "The gateway, and a program for every message pattern";
                   license = [

@@ -53,7 +53,7 @@ pub use limit_settings::LimitSettings;
 pub use limits::Limit;
 pub use problem::{Problem, level, status};
 pub use route::{Address, Ask, Own, Route, Source, Success, Work};
-pub use run::run;
+pub use run::{check, run};
 pub use server::{Answer, serve};
 pub use settings::{AuthMode, GatewaySettings};
 pub use system::System;

@@ -4,20 +4,28 @@ use std::process::ExitCode;
 
 use bus::{AmqpSettings, Broker};
 use gateway::GatewaySettings;
-use process::{SettingError, Settings, StartError};
+use process::{Program, SettingError, StartError};
 use tokio::runtime::{Builder, Runtime};
+
+const PROGRAM: Program<'_> = Program {
+    name: "gateway",
+    about: "The HTTP door: turns requests into messages for the workers, and answers into responses.",
+    settings: &["GATEWAY_", "AMQP_", "LOG_"],
+};
 
 fn main() -> ExitCode {
     process::exit_code(start())
 }
 
 fn start() -> Result<(), StartError> {
-    let mut settings = Settings::from_environment()?;
-    process::log::open(&settings.section()?)?;
+    let mut settings = PROGRAM.start()?;
     let gateway = GatewaySettings::read(&mut settings)?;
     let amqp: AmqpSettings = settings.section_named("amqp")?;
-    settings.warn_of_unknown();
     let broker = Broker::new(&amqp, "gateway").map_err(|problem| SettingError::of("amqp", "url", problem))?;
+    if settings.only_checked() {
+        gateway::check(&gateway)?;
+    }
+    settings.done()?;
     runtime(gateway.threads)?.block_on(gateway::run(gateway, broker))
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
+use crate::auth::Auth;
 use crate::connection::Terms;
 use crate::gateway::Gateway;
 use crate::routes::TABLE;
@@ -18,6 +19,11 @@ use crate::settings::GatewaySettings;
 
 /// Probes need no more connections than this.
 const ADMIN_CONNECTIONS: usize = 64;
+
+/// Reads the files that the settings name, as a start does, and opens nothing else.
+pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
+    Ok(Auth::open(settings).map(drop)?)
+}
 
 /// Serves until a signal asks to stop and all requests are answered.
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {

@@ -5,14 +5,29 @@ use std::num::NonZeroU32;
 use clap::{Parser, Subcommand};
 use contracts::{LISTENERS, Subscription};
 
-/// The operator's tool. Exit codes: 0 all is well, 1 it is not, 64 wrong usage or settings.
+const AFTER_HELP: &str = "\
+Where the broker and the databases are is read from AMQP_URL, USERS_DATABASE_URL
+and ORDERS_DATABASE_URL, the delays of retries from EVENTS_RETRY_MS:
+docs/configuration.md describes them.
+
+Examples:
+  bus dead list
+  bus dead show users.on_order_created --limit 5
+  bus dead redrive users.on_order_created --rate 50
+  bus topology check --json
+  bus why 0190b7a4-5a1c-7c00-8000-000000000000
+
+Exit codes:
+  0   all is well, or what was asked for is done
+  1   it is not: something is dead, missing, different, unknown, or not done
+  64  an argument or a setting is wrong
+  69  the broker or a database cannot be reached or used
+  74  what is to be shown cannot be written
+  77  the broker or a database does not let this account do it";
+
+/// The operator's tool: dead messages, the broker's topology, what happened to an order
 #[derive(Parser)]
-#[command(
-    name = "bus",
-    version,
-    after_help = "Where the broker and the databases are is read from AMQP_URL, \
-    USERS_DATABASE_URL and ORDERS_DATABASE_URL, the delays of retries from EVENTS_RETRY_MS."
-)]
+#[command(name = "bus", version = process::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
     /// Writes JSON
     #[arg(long, global = true)]

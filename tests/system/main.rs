@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod attacks;
+mod command_line;
 mod completeness;
 mod compose;
 mod contract;

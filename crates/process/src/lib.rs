@@ -2,10 +2,12 @@
 
 mod lines;
 pub mod log;
+mod program;
 mod settings;
 mod start;
 mod stop;
 
+pub use program::{Program, VERSION};
 pub use settings::{Section, SettingError, Settings};
 pub use start::{StartError, exit_code};
 pub use stop::Stop;

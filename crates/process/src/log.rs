@@ -36,12 +36,23 @@ impl Section for LogSettings {
     const NAME: &'static str = "log";
 }
 
+/// Checks the settings and opens nothing.
+pub(crate) fn check(settings: &LogSettings) -> Result<(), SettingError> {
+    filter(settings).map(drop)
+}
+
+fn filter(settings: &LogSettings) -> Result<EnvFilter, SettingError> {
+    let filter = EnvFilter::try_new(&settings.filter).map_err(|_| {
+        let problem = format!("is {:?}: it must be a level or directives, such as info,gateway=debug", settings.filter);
+        SettingError::new::<LogSettings>("filter", problem)
+    })?;
+    // lapin writes whole messages, and messages hold passwords. What breaks is logged by those who use it.
+    Ok(filter.add_directive("lapin=off".parse().expect("a constant directive")))
+}
+
 /// Opens the log of this process.
 pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
-    let filter = EnvFilter::try_new(&settings.filter)
-        .map_err(|error| SettingError::new::<LogSettings>("filter", format!("is not a log filter: {error}")))?
-        // lapin writes whole messages, and messages hold passwords. What breaks is logged by those who use it.
-        .add_directive("lapin=off".parse().expect("a constant directive"));
+    let filter = filter(settings)?;
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,

@@ -4,7 +4,10 @@
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
 //! struct say which settings exist, so a mistyped variable is found by comparing.
 
+mod complaint;
+
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
@@ -12,6 +15,9 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::StartError;
+use complaint::{Place, explain, is_secret, must_be, shown};
 
 /// One group of settings: a struct whose `Default` gives every key a value.
 pub trait Section: Serialize + DeserializeOwned + Default {
@@ -48,6 +54,10 @@ pub struct Settings {
     /// The prefix of each section that was read, and the variables that it knows.
     prefixes: Vec<String>,
     known: HashSet<String>,
+    /// The settings file, for complaints.
+    path: Option<PathBuf>,
+    /// They are only to be checked.
+    check: bool,
 }
 
 impl Settings {
@@ -62,20 +72,37 @@ impl Settings {
     pub fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingError> {
         let variables: Vec<_> = variables.collect();
         let path = variables.iter().find(|(name, _)| name == "CONFIG_FILE").map(|(_, path)| PathBuf::from(path));
-        let file = match path {
+        let file = match &path {
             None => Figment::new(),
-            Some(path) => read(&path).map_err(|problem| {
+            Some(path) => read(path).map_err(|problem| {
                 SettingError(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
             })?,
         };
-        Ok(Self { file, variables, prefixes: Vec::new(), known: HashSet::new() })
+        Ok(Self { file, variables, prefixes: Vec::new(), known: HashSet::new(), path, check: false })
     }
 
     /// Reads one section; the first value that does not fit is the error.
     pub fn section<S: Section>(&mut self) -> Result<S, SettingError> {
         let section: S = self.section_named(S::NAME)?;
-        section.check().map_err(|(key, problem)| SettingError::new::<S>(key, problem))?;
+        section.check().map_err(|(key, problem)| self.unfit(&section, key, &problem))?;
         Ok(section)
+    }
+
+    /// A value of the right type that cannot be used all the same.
+    fn unfit<S: Section>(&self, section: &S, key: &str, problem: &str) -> SettingError {
+        let place = Place { section: S::NAME, settings: self }.of(key);
+        let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
+        let is = match values.get(key) {
+            Some(Value::String(_, text)) if text.is_empty() => Some("is empty".into()),
+            Some(Value::String(_, text)) if !is_secret(key) => Some(format!("is {}", shown(text))),
+            Some(Value::Num(_, number)) => number.to_u128().map(|number| format!("is {number}")),
+            Some(Value::Bool(_, value)) => Some(format!("is {value}")),
+            _ => None,
+        };
+        match is.filter(|_| problem.starts_with("must ")) {
+            Some(is) => SettingError(format!("{place} {is}: it {problem}")),
+            None => SettingError(format!("{place} {problem}")),
+        }
     }
 
     /// Reads a section whose struct serves several names, or lives in a crate that knows nothing of processes.
@@ -90,14 +117,29 @@ impl Settings {
             .merge(self.file.focus(name))
             .merge(Environment::of(name, &known, &self.variables)?)
             .extract()
-            .map_err(|error| explain(name, &error, &known))
+            .map_err(|error| explain(&Place { section: name, settings: self }, &error, &known))
     }
 
-    /// Logs variables that look like ours and are no setting: most likely misspelt. Call it when all sections are read.
-    pub fn warn_of_unknown(&self) {
+    /// Whether they are only to be checked: nothing is to be connected to.
+    pub fn only_checked(&self) -> bool {
+        self.check
+    }
+
+    pub(crate) fn set_check(&mut self, check: bool) {
+        self.check = check;
+    }
+
+    /// All sections are read, and what they name is opened. Warns of variables that look like ours and are no setting:
+    /// most likely misspelt. If the settings were only to be checked, this is the end.
+    pub fn done(&self) -> Result<(), StartError> {
         for name in self.unknown() {
-            tracing::warn!(variable = name, "no setting has this name; it is ignored");
+            if self.check {
+                let _ = writeln!(std::io::stderr(), "warning: no setting is called {name}; it is ignored");
+            } else {
+                tracing::warn!(variable = name, "no setting has this name; it is ignored");
+            }
         }
+        if self.check { Err(StartError::Answered("the settings are fine".into())) } else { Ok(()) }
     }
 
     fn unknown(&self) -> impl Iterator<Item = &String> {
@@ -119,18 +161,6 @@ fn read(path: &Path) -> Result<Figment, String> {
 
 fn variable(section: &str, key: &str) -> String {
     format!("{section}_{key}").to_uppercase()
-}
-
-fn explain(section: &str, error: &figment::Error, known: &Dict) -> SettingError {
-    let key = error.path.first().map_or("", String::as_str);
-    let example = match known.get(key) {
-        Some(Value::String(_, text)) if !text.is_empty() && !text.contains("://") => format!("; for example {text}"),
-        Some(Value::Num(_, number)) => {
-            number.to_u128().map_or(String::new(), |number| format!("; for example {number}"))
-        }
-        _ => String::new(),
-    };
-    SettingError::of(section, key, format!("has a value that does not fit: {}{example}", error.kind))
 }
 
 /// The text of a setting: its variable's, or, for texts, that of the file which the variable with `_FILE` names, as
@@ -167,11 +197,16 @@ impl Environment {
         for (key, default) in known {
             let Some(text) = text_of(section, key, default, variables)? else { continue };
             let value = match default {
-                Value::Num(..) => text.trim().parse::<u64>().map(Value::from).map_err(|_| "must be a whole number"),
-                Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).map_err(|_| "must be true or false"),
-                _ => Ok(Value::from(text.as_str())),
+                Value::Num(..) => text.trim().parse::<u64>().map(Value::from).ok(),
+                Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).ok(),
+                _ => Some(Value::from(text.as_str())),
             };
-            values.insert(key.clone(), value.map_err(|problem| SettingError::of(section, key, problem))?);
+            let unfit = || {
+                let must = must_be("u64", Some(default));
+                let is = if text.trim().is_empty() { "is empty".into() } else { format!("is {}", shown(text.trim())) };
+                SettingError::of(section, key, format!("{is}: it must be {must}"))
+            };
+            values.insert(key.clone(), value.ok_or_else(unfit)?);
         }
         Ok(Self(values))
     }
@@ -243,6 +278,48 @@ mod tests {
             let error = read(&[(name, value)]).err().unwrap();
             assert!(error.starts_with(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_complaint_says_the_value_where_it_is_and_what_it_must_be() {
+        for (name, value, complaint) in [
+            ("DOOR_LIMIT", "many", "DOOR_LIMIT is \"many\": it must be a whole number of 0 or more; for example 7"),
+            ("DOOR_LIMIT", "", "DOOR_LIMIT is empty: it must be a whole number of 0 or more; for example 7"),
+            ("DOOR_LIMIT", "-1", "DOOR_LIMIT is \"-1\": it must be a whole number of 0 or more; for example 7"),
+            ("DOOR_LIMIT", "70000", "DOOR_LIMIT is 70000: it must be a whole number from 0 to 65535; for example 7"),
+            ("DOOR_LIMIT", "0", "DOOR_LIMIT is 0: it must be at least 1"),
+            ("DOOR_LISTEN", "nowhere", "an IP address and a port; for example 127.0.0.1:3003"),
+            ("DOOR_LISTEN", "\u{1b}[2J", "DOOR_LISTEN is \"\\u{1b}[2J\": it must be"),
+        ] {
+            let error = read(&[(name, value)]).err().unwrap();
+            assert!(error.contains(complaint), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_about_a_file_names_it_and_quotes_no_secret() {
+        let path = std::env::temp_dir().join(format!("complaints-{}.toml", std::process::id()));
+        let path = path.to_string_lossy().into_owned();
+        let complaint = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(&[("CONFIG_FILE", &path)]).err().unwrap()
+        };
+        let place = |key: &str| format!("{key} in [door] of {path} (DOOR_{})", key.to_uppercase());
+        let many = complaint("[door]\nlimit = \"many\"\n");
+        assert_eq!(
+            many,
+            format!("{} is \"many\": it must be a whole number from 0 to 65535; for example 7", place("limit"))
+        );
+        assert_eq!(complaint("[door]\nlimit = 0\n"), format!("{} is 0: it must be at least 1", place("limit")));
+        assert_eq!(complaint("[door]\nlimt = 1\n"), format!("{} is no setting; did you mean limit?", place("limt")));
+        assert!(complaint("[door]\nzzz = 1\n").ends_with("is no setting; there are: limit, listen, secret"));
+        for text in ["[door]\nsecret = 4711\n", "[door]\nsecret = [4711]\n", "[door]\nsecret = { a = 4711 }\n"] {
+            let error = complaint(text);
+            assert!(error.starts_with(&place("secret")) && !error.contains("4711"), "{error}");
+        }
+        let error = complaint("[door]\nsecret = \"4711\nlimit = 1");
+        assert!(error.starts_with("CONFIG_FILE") && error.contains("line 2") && !error.contains("4711"), "{error}");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! How a process ends: the exit code and, when it could not start or go on, one sentence on standard error.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::{SettingError, lines};
 
 /// EX_USAGE of sysexits(3): the settings are wrong, and starting again will not help.
 const EX_USAGE: u8 = 64;
+/// EX_UNAVAILABLE of sysexits(3): a server that is needed cannot be used.
+const EX_UNAVAILABLE: u8 = 69;
 
 /// Why a process could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,15 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// No failure: the command line asked for this text, and for nothing else.
+    #[error("{0}")]
+    Answered(String),
+    /// A server that a command needs cannot be used.
+    #[error("{0}")]
+    Unavailable(String),
     /// Something outside is not as it should be; a supervisor may try again.
     #[error("{0}")]
     Failed(String),
@@ -25,17 +37,22 @@ impl StartError {
     }
 }
 
-/// Writes out the log and turns the outcome of a process into its exit code: 0, 64 for a wrong setting, 1 for any other failure.
-#[expect(
-    clippy::print_stderr,
-    reason = "the log may not be open yet, and this sentence is for the person at the terminal"
-)]
+/// Writes out the log and turns the outcome of a process into its exit code: 0, 64 for a wrong argument or setting, 69
+/// for a server that a command cannot use, 1 for any other failure.
 pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
     lines::flush();
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    match error {
-        StartError::Setting(_) => ExitCode::from(EX_USAGE),
+    let code = match &error {
+        // Help that nobody reads is no failure.
+        StartError::Answered(text) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            return ExitCode::SUCCESS;
+        }
+        StartError::Setting(_) | StartError::Usage(_) => ExitCode::from(EX_USAGE),
+        StartError::Unavailable(_) => ExitCode::from(EX_UNAVAILABLE),
         StartError::Failed(_) => ExitCode::FAILURE,
-    }
+    };
+    // Nor does it matter here whether anybody is there to be told.
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+    code
 }

@@ -96,6 +96,7 @@ impl Db {
     fn connect(setup: &mut Setup<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
         // Reads wait for no locks, and pipelined on one line they cost a tenth less.
         let connections = if setup.safe { 1 } else { setup.worker.db_connections };
+        let connections = if setup.settings.only_checked() { 0 } else { connections };
         let limit = setup.worker.statement_timeout_ms;
         let target = bounded(setup);
         async move {

@@ -44,7 +44,9 @@ pub(crate) enum Outcome {
 pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBoxFuture<'_, Result<(), StartError>> {
     // Boxed by a plain function, so that its code is made here and not again in every listener.
     async move {
-        let mut start = Start::read(Pattern { name: subscription.name, safe: false })?;
+        let Subscription { name, event, .. } = subscription;
+        let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
+        let mut start = Start::read(Pattern { name, safe: false }, &about, &["EVENTS_"])?;
         let target = bounded(&mut start.setup())?;
         let settings: EventSettings = start.section()?;
         let (broker, stop) = start.run()?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use process::{Settings, StartError, exit_code, log};
+use process::{Program, StartError, exit_code};
 use refinery::Runner;
 use tokio_postgres::Client;
 
@@ -38,12 +38,15 @@ pub fn migrate(service: &'static str, migrations: Runner, grants: &'static str) 
 }
 
 async fn run(service: &'static str, migrations: &Runner, grants: &str) -> Result<(), StartError> {
-    let mut settings = Settings::from_environment()?;
-    log::open(&settings.section()?)?;
     let process = format!("{service}-migrate");
+    let database = format!("{}_DATABASE_", service.to_uppercase());
+    let about = "Brings a service's database to the schema of this release, grants its processes their rights there, \
+                 and ends.";
+    let mut settings = Program { name: &process, about, settings: &[&database, "WORKER_", "LOG_"] }.start()?;
     let worker: WorkerSettings = settings.section()?;
     let setup = &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker };
     let target = db::target(setup)?;
+    settings.done()?;
 
     let unreachable = |error| StartError::failed("cannot reach the database", chain(&error));
     let grants = (target.config.get_user() == Some(&process)).then_some(grants);

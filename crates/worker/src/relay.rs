@@ -40,7 +40,8 @@ pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
 }
 
 async fn run(name: &'static str) -> Result<(), StartError> {
-    let mut start = Start::read(Pattern { name, safe: false })?;
+    let about = "Publishes what a service has recorded for others to hear. One copy leads, the others stand by.";
+    let mut start = Start::read(Pattern { name, safe: false }, about, &["EVENTS_"])?;
     let service = start.setup().service;
     let mut target = bounded(&mut start.setup())?;
     target.add_option(&format!("idle_session_timeout={SILENCE_MS}"));

@@ -30,7 +30,8 @@ where
     D: Resources,
     H: AsyncFn(Call<R>, &D) -> Result<R::Reply, Failure>,
 {
-    let mut start = Start::read(Pattern { name: R::PATTERN, safe: R::SAFE })?;
+    let about = format!("Serves the requests of the pattern {}. Any number of copies share them.", R::PATTERN);
+    let mut start = Start::read(Pattern { name: R::PATTERN, safe: R::SAFE }, &about, &[])?;
     let resources = D::open(&mut start.setup()).await?;
     let handler = Typed { handler, resources, message: std::marker::PhantomData };
     start.server(&handler)?.run().await

@@ -8,7 +8,7 @@ use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use process::{Section, SettingError, Settings, StartError, Stop, log};
+use process::{Program, Section, SettingError, Settings, StartError, Stop};
 use serde_json::value::RawValue;
 
 use crate::Failure;
@@ -21,6 +21,13 @@ pub(crate) struct Pattern {
     pub(crate) name: &'static str,
     /// Handling it changes nothing.
     pub(crate) safe: bool,
+}
+
+impl Pattern {
+    /// What stands before the dot.
+    fn service(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(service, _)| service)
+    }
 }
 
 /// A handler without its types: a message's text in, the body of the reply out.
@@ -38,10 +45,12 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn read(pattern: Pattern) -> Result<Self, StartError> {
+    /// `about` is what the process says of itself in its help, `sections` which further settings it has.
+    pub(crate) fn read(pattern: Pattern, about: &str, sections: &[&str]) -> Result<Self, StartError> {
         let process = pattern.name.replace(['.', '_'], "-");
-        let mut settings = Settings::from_environment()?;
-        log::open(&settings.section()?)?;
+        let service = format!("{}_", pattern.service().to_uppercase());
+        let sections = [&[service.as_str(), "AMQP_", "WORKER_"], sections, &["LOG_"]].concat();
+        let mut settings = Program { name: &process, about, settings: &sections }.start()?;
         let worker = settings.section()?;
         let broker = Broker::new(&settings.section_named("amqp")?, &process)
             .map_err(|problem| SettingError::of("amqp", "url", problem))?;
@@ -50,8 +59,7 @@ impl Start {
 
     /// What the handler's resources are opened with.
     pub(crate) fn setup(&mut self) -> Setup<'_> {
-        let service = self.pattern.name.split_once('.').map_or(self.pattern.name, |(service, _)| service);
-        let safe = self.pattern.safe;
+        let (service, safe) = (self.pattern.service(), self.pattern.safe);
         Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker }
     }
 
@@ -60,9 +68,9 @@ impl Start {
         self.settings.section()
     }
 
-    /// Everything is read: from now on signals are heard.
+    /// Everything is read: from now on signals are heard. Where the settings are only to be checked it ends here.
     pub(crate) fn run(self) -> Result<(Broker, Stop), StartError> {
-        self.settings.warn_of_unknown();
+        self.settings.done()?;
         Ok((self.broker, Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?))
     }
 

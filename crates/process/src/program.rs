@@ -1,0 +1,148 @@
+//! The command line of every program that runs by itself: help, the version, a check of the settings. Anything else is
+//! refused, so that a mistyped argument never starts a server.
+
+use std::ffi::OsString;
+
+use crate::{Settings, StartError, log};
+
+/// The release and the revision that this program was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_REVISION"), ")");
+
+/// A program, as its help describes it.
+pub struct Program<'a> {
+    /// What it is started by.
+    pub name: &'a str,
+    /// What it does: the first sentence of its help.
+    pub about: &'a str,
+    /// The sections of settings that it reads, as their variables begin: `AMQP_`.
+    pub settings: &'a [&'a str],
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Run,
+    CheckConfig,
+    Help,
+    Version,
+}
+
+impl Program<'_> {
+    /// What every program does first: reads its command line and where its settings are, and opens its log.
+    pub fn start(&self) -> Result<Settings, StartError> {
+        let check = match self.asked(std::env::args_os().skip(1))? {
+            Asked::Run => false,
+            Asked::CheckConfig => true,
+            Asked::Help => return Err(StartError::Answered(self.help())),
+            Asked::Version => return Err(StartError::Answered(format!("{} {VERSION}", self.name))),
+        };
+        let mut settings = Settings::from_environment()?;
+        settings.set_check(check);
+        let section = settings.section()?;
+        if check {
+            log::check(&section)?;
+        } else {
+            log::open(&section)?;
+        }
+        Ok(settings)
+    }
+
+    fn asked(&self, mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, StartError> {
+        let Some(first) = arguments.next() else { return Ok(Asked::Run) };
+        let asked = match first.to_str() {
+            Some("-h" | "--help") => Asked::Help,
+            Some("-V" | "--version") => Asked::Version,
+            Some("--check-config") => Asked::CheckConfig,
+            _ => return Err(self.unexpected(&first)),
+        };
+        match arguments.next() {
+            None => Ok(asked),
+            Some(more) => Err(self.unexpected(&more)),
+        }
+    }
+
+    fn unexpected(&self, argument: &OsString) -> StartError {
+        let name = self.name;
+        // Escaped as in a literal: it may hold what commands a terminal.
+        let argument: String = argument.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
+        StartError::Usage(format!("unexpected argument '{argument}'; usage: {name} [--help|--version|--check-config]"))
+    }
+
+    fn help(&self) -> String {
+        let Self { name, about, settings } = self;
+        let about = wrapped(about);
+        let settings = settings.iter().map(|section| format!("{section}…")).collect::<Vec<_>>().join(" ");
+        format!(
+            "{about}
+
+Usage: {name} [OPTION]
+
+Options:
+      --check-config  Read and check all settings and the files they name, and
+                      connect to nothing
+  -h, --help          Print this help
+  -V, --version       Print the version
+
+Settings are environment variables, or keys of the TOML file that CONFIG_FILE
+names (GATEWAY_LISTEN is `listen` in the table `[gateway]`):
+  {settings}
+docs/configuration.md describes each, with its default.
+
+Examples:
+  {name} --check-config && echo fine
+  CONFIG_FILE=/etc/services.toml {name}
+
+Exit codes:
+  0   it ended in good order, or the settings are fine
+  64  an argument or a setting is wrong
+  1   anything else: starting it again may help"
+        )
+    }
+}
+
+/// A sentence in lines that fit a terminal.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 80;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= WIDTH {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: Program<'_> = Program { name: "door", about: "Opens.", settings: &["DOOR_"] };
+
+    fn asked(arguments: &[&str]) -> Result<Asked, String> {
+        PROGRAM.asked(arguments.iter().map(Into::into)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_what_is_known_is_taken() {
+        assert_eq!(asked(&[]), Ok(Asked::Run));
+        assert_eq!(asked(&["--check-config"]), Ok(Asked::CheckConfig));
+        assert_eq!([asked(&["-h"]), asked(&["--version"])], [Ok(Asked::Help), Ok(Asked::Version)]);
+        for unknown in [&["--port"][..], &[""], &["serve"], &["--version", "x"], &["--check-config=1"], &["-hV"]] {
+            let error = asked(unknown).unwrap_err();
+            assert!(error.contains("unexpected argument") && error.contains("--help"), "{unknown:?}: {error}");
+        }
+        assert!(!asked(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        let program = Program { about: &"a sentence ".repeat(30), ..PROGRAM };
+        assert!(program.help().lines().all(|line| line.chars().count() <= 80));
+    }
+}

@@ -1,0 +1,123 @@
+//! Says what is wrong with a setting, in our words and not the parser's: where it stands, what it is, what it must be.
+
+use figment::Error;
+use figment::error::{Actual, Kind};
+use figment::value::{Dict, Value};
+
+use super::{SettingError, Settings, variable};
+
+/// Where a value came from.
+pub(super) struct Place<'a> {
+    pub(super) section: &'a str,
+    pub(super) settings: &'a Settings,
+}
+
+impl Place<'_> {
+    /// "GATEWAY_THREADS", or "threads in [gateway] of /etc/services.toml (GATEWAY_THREADS)".
+    pub(super) fn of(&self, key: &str) -> String {
+        let variable = variable(self.section, key);
+        let given = |name: &String| self.settings.variables.iter().any(|(given, _)| given == name);
+        match &self.settings.path {
+            Some(path) if !given(&variable) && !given(&format!("{variable}_FILE")) => {
+                format!("{key} in [{}] of {} ({variable})", self.section, path.display())
+            }
+            _ => variable,
+        }
+    }
+}
+
+/// Whether a value must not be repeated: an address may hold a password.
+pub(super) fn is_secret(key: &str) -> bool {
+    ["url", "secret", "password", "passphrase", "credentials"]
+        .iter()
+        .any(|word| key.split('_').any(|part| part == *word))
+}
+
+/// A value, fit to be repeated: what commands a terminal is escaped, and a long one is cut.
+pub(super) fn shown(value: &str) -> String {
+    let text: String = value.chars().take(60).collect();
+    let cut = if text.len() < value.len() { "…" } else { "" };
+    format!("{text:?}{cut}")
+}
+
+/// The bounds of a whole number of some type.
+const BOUNDS: [(&str, &str); 5] = [
+    ("u8", "from 0 to 255"),
+    ("u16", "from 0 to 65535"),
+    ("u32", "from 0 to 4294967295"),
+    ("u64", "of 0 or more"),
+    ("usize", "of 0 or more"),
+];
+
+/// Says what is wrong with a value in our words: the value (unless it may be secret), what it must be, an example.
+pub(super) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> SettingError {
+    let path = &error.path;
+    let key = path.first().map_or("", String::as_str);
+    let unknown = |name: &str| {
+        let names: Vec<_> = known.keys().map(String::as_str).collect();
+        let near = nearest(name, &names)
+            .map_or_else(|| format!("there are: {}", names.join(", ")), |near| format!("did you mean {near}?"));
+        SettingError(format!("{} is no setting; {near}", place.of(name)))
+    };
+    let (value, must) = match &error.kind {
+        Kind::UnknownField(name, _) => return unknown(name),
+        Kind::MissingField(name) => return SettingError(format!("{} is missing", place.of(name))),
+        Kind::InvalidType(actual, wanted) | Kind::InvalidValue(actual, wanted) => {
+            (actual_text(actual), must_be(wanted, known.get(key)))
+        }
+        Kind::UnknownVariant(name, variants) => (Some(shown(name)), format!("one of {}", variants.join(", "))),
+        _ => (text_given(place, key), must_be("", known.get(key))),
+    };
+    let value = value.filter(|_| !is_secret(key)).map_or_else(
+        || "has a value that does not fit: it".into(),
+        |value| if value == "\"\"" { "is empty: it".into() } else { format!("is {value}: it") },
+    );
+    SettingError(format!("{} {value} must be {must}", place.of(key)))
+}
+
+fn text_given(place: &Place<'_>, key: &str) -> Option<String> {
+    let own = variable(place.section, key);
+    place.settings.variables.iter().find(|(name, _)| *name == own).map(|(_, text)| shown(text))
+}
+
+fn actual_text(actual: &Actual) -> Option<String> {
+    match actual {
+        Actual::Bool(value) => Some(value.to_string()),
+        Actual::Unsigned(value) => Some(value.to_string()),
+        Actual::Signed(value) => Some(value.to_string()),
+        Actual::Float(value) => Some(value.to_string()),
+        Actual::Char(value) => Some(shown(&value.to_string())),
+        Actual::Str(value) => Some(shown(value)),
+        Actual::Map => Some("a table".into()),
+        Actual::Seq => Some("a list".into()),
+        _ => None,
+    }
+}
+
+/// What a setting must be, from the type that was wanted or else from the default.
+pub(super) fn must_be(wanted: &str, default: Option<&Value>) -> String {
+    let bounds = BOUNDS.iter().find(|(name, _)| *name == wanted).map(|(_, bounds)| *bounds);
+    match default {
+        Some(Value::Num(_, number)) => {
+            let bounds = bounds.map_or_else(String::new, |bounds| format!(" {bounds}"));
+            let example = number.to_u128().map_or_else(String::new, |number| format!("; for example {number}"));
+            format!("a whole number{bounds}{example}")
+        }
+        Some(Value::Bool(..)) => "true or false".into(),
+        Some(Value::String(_, text)) if text.parse::<std::net::SocketAddr>().is_ok() => {
+            format!("an IP address and a port; for example {text}")
+        }
+        Some(Value::String(_, text)) if !text.is_empty() && !text.contains("://") => {
+            format!("a text; for example {text}")
+        }
+        _ => "a text".into(),
+    }
+}
+
+/// The name that differs least, if it does not differ much.
+fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
+    const LIKE: f64 = 0.85;
+    let likeness = |other: &str| strsim::jaro_winkler(name, other);
+    let nearest = names.iter().map(|other| (likeness(other), *other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (nearest.0 >= LIKE).then_some(nearest.1)
+}
