@@ -25,7 +25,7 @@ impl Route {
     pub fn codes(&self) -> Vec<Code> {
         let mut codes = ANY.to_vec();
         codes.push(Code::Overloaded);
-        if self.guarded {
+        if self.guarded || self.is_public_by_setting() {
             codes.extend(GUARDED);
         }
         if let Work::Ask(_) = self.work {

@@ -23,6 +23,7 @@ use crate::incoming::{Bounds, RequestBody};
 use crate::journal::Entry;
 use crate::limits::Limits;
 use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
+use crate::own::Known;
 use crate::problem::Refusal;
 use crate::rate::Rate;
 use crate::route::{Ask, Route, Source, Success, Work};
@@ -41,6 +42,9 @@ pub struct Gateway {
     limits: Limits,
     proxies: Proxies,
     bounds: Bounds,
+    public_system: bool,
+    /// After how long events are tried again: these are parts of queues' names.
+    retry_delays_ms: Vec<u32>,
     /// From a request's last byte to its answer.
     patience: Duration,
 }
@@ -82,6 +86,8 @@ impl Gateway {
             limits: Limits::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
+            public_system: settings.public_system,
+            retry_delays_ms: settings.retry_delays_ms.clone(),
             patience: settings.request_timeout(),
         })
     }
@@ -110,12 +116,19 @@ impl Gateway {
         let row = place.row(head.method.as_str())?;
         seen.route = Some(row.route);
         self.count(row.route, call.client, seen)?;
-        let caller = if row.route.guarded { Some(self.auth.caller(&head.headers)?) } else { None };
+        let guarded = row.route.guarded || (row.route.is_public_by_setting() && !self.public_system);
+        let caller = if guarded { Some(self.auth.caller(&head.headers)?) } else { None };
         match row.route.work {
             Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body).await,
             Work::Own(own) => {
                 let _in_flight = row.enter()?;
-                Ok(own::show(own, &self.asker, &self.router, &self.auth).await)
+                let known = Known {
+                    asker: &self.asker,
+                    router: &self.router,
+                    auth: &self.auth,
+                    retry_delays_ms: &self.retry_delays_ms,
+                };
+                Ok(own::show(own, &known).await)
             }
         }
     }

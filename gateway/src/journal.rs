@@ -35,11 +35,19 @@ impl Entry<'_> {
                 tracing::$level!(method, route, pattern, status, duration_ms, request_id, code, "request")
             };
         }
-        match self.code.map_or(Level::INFO, level) {
+        match self.code.map_or(self.everyday(), level) {
+            Level::DEBUG => line!(debug),
             Level::ERROR => line!(error),
             Level::WARN => line!(warn),
             _ => line!(info),
         }
+    }
+}
+
+impl Entry<'_> {
+    /// The level of a success. Pages look at the board every second: that is worth a line only to those who debug.
+    fn everyday(&self) -> Level {
+        if self.route.is_some_and(Route::is_public_by_setting) { Level::DEBUG } else { Level::INFO }
     }
 }
 

@@ -17,6 +17,7 @@ mod fetch;
 mod files;
 mod gateway;
 mod harden;
+mod history;
 mod incoming;
 mod input;
 mod journal;

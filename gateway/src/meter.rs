@@ -1,24 +1,33 @@
 //! Measures what passes through one pattern: how many requests a second, and how long they took, over the last seconds.
 //!
 //! Durations are counted in buckets, eight to a doubling, so that a reading is within 6 % of the truth and a pattern
-//! takes 6 KiB however much passes.
+//! takes 8 KiB however much passes.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::history::{History, SLOT, Slot};
 
 /// How many whole seconds a reading looks back; beside them the second that is under way.
-const WINDOW: u64 = 10;
+pub(crate) const WINDOW: u64 = 10;
 const SLOTS: usize = 11;
 /// The finest difference told, in microseconds.
 const UNIT: u64 = 16;
 /// Longer ones, of 16.8 seconds and more, count as this many units.
 const MOST: u64 = (1 << 20) - 1;
-const BUCKETS: usize = 144;
+pub(crate) const BUCKETS: usize = 144;
 
 /// Counts the requests of one pattern.
 pub(crate) struct Meter {
     began: Instant,
-    seconds: Mutex<Box<[Second; SLOTS]>>,
+    /// Since 1970.
+    began_at: Duration,
+    counted: Mutex<Counted>,
+}
+
+struct Counted {
+    seconds: Box<[Second; SLOTS]>,
+    history: History,
 }
 
 /// The requests that were answered in one second.
@@ -42,7 +51,10 @@ impl Meter {
     /// One that has seen nothing.
     pub(crate) fn new() -> Self {
         let nothing = Second { number: 0, counts: [0; BUCKETS] };
-        Self { began: Instant::now(), seconds: Mutex::new(Box::new([nothing; SLOTS])) }
+        let began_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let history = History::new(began_at.as_secs() / SLOT);
+        let counted = Mutex::new(Counted { seconds: Box::new([nothing; SLOTS]), history });
+        Self { began: Instant::now(), began_at, counted }
     }
 
     /// Counts a request that took this long and was answered now.
@@ -55,21 +67,36 @@ impl Meter {
         self.read_at(self.began.elapsed())
     }
 
+    /// What passed in the last five minutes, but for the slot that is under way.
+    pub(crate) fn history(&self) -> Vec<Slot> {
+        self.lock().history.read(self.slot(self.began.elapsed()))
+    }
+
+    fn slot(&self, now: Duration) -> u64 {
+        (self.began_at + now).as_secs() / SLOT
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count_at(&self, now: Duration, took: Duration) {
         let number = now.as_secs();
         let slot = usize::try_from(number % SLOTS as u64).unwrap_or_default();
-        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = &mut seconds[slot];
+        let bucket = bucket(took);
+        let mut counted = self.lock();
+        counted.history.count(self.slot(now), bucket);
+        let second = &mut counted.seconds[slot];
         if second.number != number {
             *second = Second { number, counts: [0; BUCKETS] };
         }
-        second.counts[bucket(took)] += 1;
+        second.counts[bucket] += 1;
     }
 
     fn read_at(&self, now: Duration) -> Reading {
         let oldest = now.as_secs().saturating_sub(WINDOW);
         let mut counts = [0_u64; BUCKETS];
-        for second in self.seconds.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for second in self.lock().seconds.iter() {
             if second.number >= oldest {
                 counts.iter_mut().zip(second.counts).for_each(|(sum, count)| *sum += u64::from(count));
             }
@@ -78,8 +105,7 @@ impl Meter {
         let span = now.saturating_sub(Duration::from_secs(oldest)).as_secs_f64().max(1.0);
         #[expect(clippy::cast_precision_loss, reason = "a count stays far below 2^53")]
         let rate = total as f64 / span;
-        let p50_p99 = (total > 0).then(|| (percentile(&counts, total, 50), percentile(&counts, total, 99)));
-        Reading { rate, p50_p99 }
+        Reading { rate, p50_p99: percentiles(&counts) }
     }
 }
 
@@ -101,6 +127,12 @@ fn middle(bucket: usize) -> Duration {
         _ => ((8 + step) << (doubling - 1), 1 << (doubling - 1)),
     };
     Duration::from_micros(lowest * UNIT + width * UNIT / 2)
+}
+
+/// Median and 99th percentile of what was counted; `None` when that is nothing.
+pub(crate) fn percentiles(counts: &[u64; BUCKETS]) -> Option<(Duration, Duration)> {
+    let total: u64 = counts.iter().sum();
+    (total > 0).then(|| (percentile(counts, total, 50), percentile(counts, total, 99)))
 }
 
 fn percentile(counts: &[u64; BUCKETS], total: u64, percent: u64) -> Duration {

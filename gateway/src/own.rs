@@ -23,7 +23,7 @@ impl Own {
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::System => {
-                "Shows every pattern and listener with its workers and its queue, and how much passes how fast."
+                "Shows every pattern, listener, relay and database as it is now, and how much passed how fast in the last minutes."
             }
             Self::Keys => "Shows the public keys that verify access tokens, as a JWKS document.",
             Self::File(file) | Self::Part(file) => file.purpose,
@@ -51,11 +51,19 @@ impl Own {
     }
 }
 
+/// Who knows what is shown.
+pub(crate) struct Known<'a> {
+    pub(crate) asker: &'a Asker,
+    pub(crate) router: &'a Router,
+    pub(crate) auth: &'a Auth,
+    pub(crate) retry_delays_ms: &'a [u32],
+}
+
 /// The answer to a request for what the gateway knows.
-pub(crate) async fn show(own: Own, asker: &Asker, router: &Router, auth: &Auth) -> Response<Body> {
+pub(crate) async fn show(own: Own, known: &Known<'_>) -> Response<Body> {
     match own {
-        Own::System => system::show(asker, router).await,
-        Own::Keys => keys(auth),
+        Own::System => system::show(known).await,
+        Own::Keys => keys(known.auth),
         Own::File(file) | Own::Part(file) => file.response(),
     }
 }

@@ -113,6 +113,11 @@ impl Route {
         }
     }
 
+    /// Whether `GATEWAY_PUBLIC_SYSTEM` decides if it needs an access token.
+    pub const fn is_public_by_setting(&self) -> bool {
+        matches!(self.work, Work::Own(Own::System))
+    }
+
     /// Needs no access token.
     #[must_use]
     pub const fn open(self) -> Self {

@@ -25,7 +25,7 @@ pub static TABLE: [Route; 22] = [
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
     Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
-    Route::get("/system").shows(Own::System),
+    Route::get("/system").shows(Own::System).open(),
     Route::get("/.well-known/jwks.json").shows(Own::Keys).open(),
     Route::get("/openapi.json").shows(Own::File(&files::OPENAPI)).open(),
     Route::get("/asyncapi.json").shows(Own::File(&files::ASYNCAPI)).open(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bus::topology::{RETRY_MS, delays_ms};
 use hyper::header::HeaderValue;
 use process::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
@@ -56,12 +57,32 @@ pub struct GatewaySettings {
     pub threads: usize,
     /// Addresses and networks of proxies whose `X-Forwarded-For` is believed, comma separated. None by default.
     pub trusted_proxies: String,
+    /// Whether anybody may see `GET /system`, which names no hosts and no users; otherwise only who has a token.
+    pub public_system: bool,
+    /// The delays between two attempts of a listener, in milliseconds; from the section `EVENTS_…`.
+    #[serde(skip)]
+    pub retry_delays_ms: Vec<u32>,
     /// How often somebody may knock; a section of its own.
     #[serde(skip)]
     pub limits: LimitSettings,
     /// Another issuer whose tokens are believed; a section of its own.
     #[serde(skip)]
     pub trusted: TrustedSettings,
+}
+
+/// What the gateway must know of the listeners' settings. The other keys are theirs, and no mistake where all processes
+/// have the same environment.
+#[derive(Serialize, Deserialize)]
+struct Events {
+    retry_ms: String,
+    outbox_h: u32,
+    inbox_h: u32,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { retry_ms: RETRY_MS.into(), outbox_h: 1, inbox_h: 1 }
+    }
 }
 
 /// Who a caller is taken to be.
@@ -95,6 +116,8 @@ impl Default for GatewaySettings {
             drain_ms: 10_000,
             threads: 1,
             trusted_proxies: String::new(),
+            public_system: true,
+            retry_delays_ms: Vec::new(),
             limits: LimitSettings::default(),
             trusted: TrustedSettings::default(),
         }
@@ -129,7 +152,12 @@ const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port
 impl GatewaySettings {
     /// Reads them, with the sections that belong to them.
     pub fn read(settings: &mut Settings) -> Result<Self, SettingError> {
-        Ok(Self { trusted: settings.section()?, limits: settings.section()?, ..settings.section()? })
+        let events: Events = settings.section_named("events")?;
+        let retry_delays_ms = delays_ms(&events.retry_ms).ok_or_else(|| {
+            let problem = "must be at most eight numbers of milliseconds, such as 1000,5000,30000";
+            SettingError::of("events", "retry_ms", problem)
+        })?;
+        Ok(Self { retry_delays_ms, trusted: settings.section()?, limits: settings.section()?, ..settings.section()? })
     }
 
     fn numbers(&self) -> [(&'static str, u64); 9] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bus::topology::{Item, State, request, retries, subscription};
+use bus::topology::{CONTROL_EXCHANGE, Item, State, request, retries, subscription};
 use contracts::{LISTENERS, PATTERNS};
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ fn declared(delays_ms: &[u32]) -> Vec<Item> {
         items
     });
     let mut all: Vec<Item> = Vec::new();
-    for item in requests.chain(listening) {
+    for item in requests.chain(listening).chain([Item::Exchange(CONTROL_EXCHANGE)]) {
         if !all.contains(&item) {
             all.push(item);
         }

@@ -23,5 +23,5 @@ GRANT SELECT, INSERT, UPDATE (email, first_name, last_name) ON customers TO "ord
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-registered";
 
 -- The relay publishes what was recorded, marks it, and removes it in the end.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, published_at), UPDATE (published_at), DELETE
-    ON outbox TO "orders-relay";
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at),
+    UPDATE (published_at), DELETE ON outbox TO "orders-relay";

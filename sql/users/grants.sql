@@ -38,5 +38,5 @@ GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
 
 -- The relay publishes what was recorded, marks it, and removes it in the end.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, published_at), UPDATE (published_at), DELETE
-    ON outbox TO "users-relay";
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at),
+    UPDATE (published_at), DELETE ON outbox TO "users-relay";

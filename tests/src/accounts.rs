@@ -81,7 +81,7 @@ pub fn with_account(url: &str, name: &str, password: &str) -> String {
 
 /// What `bus accounts --json` says, with the exchanges, which processes find and do not make.
 pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
-    let exchanges = ["patterns", "events"].map(|name| {
+    let exchanges = ["patterns", "events", "control"].map(|name| {
         json!({ "name": name, "vhost": vhost, "type": "topic", "durable": true, "auto_delete": false, "internal": false,
             "arguments": {} })
     });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
 use serde_json::Value;
@@ -78,6 +78,29 @@ impl Wire {
             let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             self.channel.queue_declare(name.into(), options, FieldTable::default()).await.unwrap();
         });
+    }
+
+    /// Asks on the exchange `control`, as any client may who has the right to, and returns the first answer.
+    #[track_caller]
+    pub fn ask_control(&self, key: &str) -> Value {
+        run("a question on the exchange control", async {
+            let channel = self.connection.create_channel().await.unwrap();
+            let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            let queue = channel.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap();
+            let (name, none) = (queue.name().clone(), FieldTable::default);
+            let (exchange, reply_to) = ("control", "replies.a-test");
+            let bound =
+                channel.queue_bind(name.clone(), exchange.into(), reply_to.into(), QueueBindOptions::default(), none());
+            bound.await.unwrap();
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            let mut answers = channel.basic_consume(name, "".into(), options, none()).await.unwrap();
+            let properties = BasicProperties::default().with_reply_to(reply_to.into());
+            let options = BasicPublishOptions::default();
+            channel.basic_publish(exchange.into(), key.into(), options, b"{}", properties).await.unwrap();
+            let answer = tokio::time::timeout(Duration::from_secs(5), answers.next()).await;
+            let answer = answer.expect("an answer comes within 5 s").unwrap().unwrap();
+            serde_json::from_slice(&answer.data).unwrap()
+        })
     }
 
     /// How many processes serve a pattern.

@@ -5,7 +5,7 @@ use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 
 use crate::components::Components;
-use crate::{VERSION, events, packets};
+use crate::{VERSION, control, events, packets};
 
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\
@@ -29,6 +29,7 @@ pub fn asyncapi() -> Value {
     channels.insert(names::PATTERNS_EXCHANGE.to_owned(), topic_exchange());
     for (kind, part) in [("channels", &mut channels), ("operations", &mut operations), ("messages", &mut messages)] {
         part.extend(events::parts(kind, &mut components));
+        part.extend(control::parts(kind, &mut components));
     }
     let mut document = json!({
         "asyncapi": "3.0.0",

@@ -5,6 +5,7 @@
 mod asyncapi;
 mod breaking;
 mod components;
+mod control;
 mod events;
 mod narrower;
 mod openapi;

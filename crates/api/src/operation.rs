@@ -29,6 +29,9 @@ pub(crate) fn operation(route: &Route, components: &mut Components) -> Value {
         }
         Work::Own(own) => operation["summary"] = own.purpose().into(),
     }
+    if route.is_public_by_setting() {
+        operation["security"] = json!([{}, { "bearer": [] }]);
+    }
     if route.guarded {
         operation["security"] = json!([{ "bearer": [] }]);
     }

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::inquiry::{Census as Told, Inquiry};
 use crate::packet::{RequestPacket, decode_reply};
 use crate::{Backoff, Depth, Meta, topology};
 
@@ -118,6 +119,16 @@ impl Asker {
         self.session()?.queue(pattern).await
     }
 
+    /// How the processes of these names fare, such as relays, as of at most a second ago.
+    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<Told>, AskError> {
+        let session = self.session()?;
+        let asking = session.inquiry.stats(&session.line, self.broker.process(), names);
+        asking.await.map_err(|error| {
+            tracing::debug!(error = %error, "processes could not be asked how they fare");
+            AskError::NotConnected
+        })
+    }
+
     /// Whether there is a connection to the broker that it does not block.
     pub fn is_connected(&self) -> bool {
         self.session().is_ok()
@@ -140,6 +151,7 @@ struct Session {
     line: Line,
     channel: Channel,
     census: Census,
+    inquiry: Inquiry,
     /// Who waits for which correlation id; `None` once the connection is gone.
     waiting: Mutex<Option<Waiting>>,
     next_id: AtomicU64,
@@ -158,6 +170,7 @@ impl Session {
             line,
             channel,
             census: Census::default(),
+            inquiry: Inquiry::default(),
             waiting: Mutex::new(Some(HashMap::new())),
             next_id: AtomicU64::new(0),
             blocked: AtomicBool::new(false),

@@ -102,6 +102,11 @@ impl Broker {
         &self.uri.vhost
     }
 
+    /// The name of this process.
+    pub(crate) fn process(&self) -> &str {
+        &self.process
+    }
+
     /// Connects; `role` tells this connection from the process's others in the management UI.
     pub(crate) async fn connect(&self, role: &str) -> Result<Line, Error> {
         let name = format!("{} {role}", self.process);

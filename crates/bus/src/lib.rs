@@ -5,18 +5,20 @@
 //! supervises it, an [`Asker`] or a worker's loop over its [`Deliveries`]: any error ends the session, and after a pause a
 //! new one is made.
 //!
-//! Requests: [`Asker`] → [`Deliveries`]. Events: [`Publisher`] → [`Hearing`], and [`Feed`] for those who only watch. What
-//! must exist for all of them: [`topology`].
+//! Requests: [`Asker`] → [`Deliveries`]. Events: [`Publisher`] → [`Hearing`], and [`Feed`] for those who only watch. How
+//! processes fare: [`Control`]. What must exist for all of them: [`topology`].
 
 pub mod ask;
 mod backoff;
 mod connection;
+pub mod control;
 mod deadline;
 pub mod deliveries;
 mod event_meta;
 pub mod feed;
 mod grave;
 pub mod hearing;
+pub mod inquiry;
 mod meta;
 pub mod operator;
 mod packet;
@@ -28,18 +30,20 @@ pub mod topology;
 pub mod names {
     pub use crate::event_meta::OWNER;
     pub use crate::meta::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT};
-    pub use crate::topology::{EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
+    pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
 pub use ask::{AskError, Asker};
 pub use backoff::Backoff;
 pub use connection::{AmqpSettings, Broker, Error};
+pub use control::Control;
 pub use deadline::Deadline;
 pub use deliveries::{Deliveries, Delivery};
 pub use event_meta::EventMeta;
 pub use feed::{Feed, Shown};
 pub use grave::Epitaph;
 pub use hearing::{Fate, Heard, Hearing};
+pub use inquiry::{Census, Told};
 pub use meta::Meta;
 pub use operator::{Found, Graveyard, Look, Operator};
 pub use packet::{EventPacket, RequestPacket, encode_fault, encode_response};

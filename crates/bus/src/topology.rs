@@ -12,9 +12,11 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{Error, Line, in_time};
 
-pub use events::{EVENTS_EXCHANGE, dead_queue, retries, retry_queue, subscription, told_by};
+pub use events::{EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, retries, retry_queue, subscription, told_by};
 pub use requests::{PATTERNS_EXCHANGE, request};
 
+/// Processes are asked here how they fare. Frozen.
+pub const CONTROL_EXCHANGE: &str = "control";
 /// Reply codes of AMQP 0-9-1, section 1.2.
 const DONE: u16 = 200;
 const NOT_FOUND: u16 = 404;
@@ -146,6 +148,8 @@ async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
 /// What a passive declaration tells of a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
+    /// Whether there is such a queue.
+    pub exists: bool,
     /// Messages that no consumer has.
     pub waiting: u32,
     /// Consumers.
@@ -157,7 +161,9 @@ pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth
     let declaring =
         channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
     match in_time(declaring).await {
-        Ok(queue) => Ok(Some(Depth { waiting: queue.message_count(), consumers: queue.consumer_count() })),
+        Ok(queue) => {
+            Ok(Some(Depth { exists: true, waiting: queue.message_count(), consumers: queue.consumer_count() }))
+        }
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }

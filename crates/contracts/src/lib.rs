@@ -4,6 +4,7 @@
 //! `CreateOrder::PATTERN`.
 
 pub mod contract;
+pub mod control;
 pub mod events;
 mod fault;
 mod input;

@@ -19,6 +19,7 @@
 //! drains on SIGTERM.
 
 mod call;
+mod control;
 pub mod db;
 mod failure;
 mod listener;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
 use crate::EventSettings;
+use crate::control::Teller;
 use crate::db::own::Own;
 use crate::db::{Target, bounded};
 use crate::failure::chain;
@@ -44,27 +45,36 @@ async fn run(name: &'static str) -> Result<(), StartError> {
     let mut start = Start::read(Pattern { name, safe: false }, about, &["EVENTS_"])?;
     let service = start.setup().service;
     let mut target = bounded(&mut start.setup())?;
+    let plain = target.clone();
     target.add_option(&format!("idle_session_timeout={SILENCE_MS}"));
     let settings: EventSettings = start.section()?;
     let (broker, stop) = start.run()?;
     let prune = Prune::outbox(settings.outbox_hours());
-    Relay { service, target, broker, stop, prune }.shifts().await
+    let teller = Teller::new(name, broker.clone(), plain);
+    let mut relay = Relay { service, target, broker, stop, prune, teller: &teller };
+    tokio::select! {
+        ended = relay.shifts() => ended,
+        () = teller.tell() => Ok(()),
+    }
 }
 
-struct Relay {
+struct Relay<'t> {
     service: &'static str,
     target: Target,
     broker: Broker,
     stop: Stop,
     prune: Prune,
+    /// Is told who leads.
+    teller: &'t Teller,
 }
 
-impl Relay {
+impl Relay<'_> {
     /// One after another: whatever breaks ends a shift, and nothing is counted against the events.
     async fn shifts(&mut self) -> Result<(), StartError> {
         let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
         loop {
             let ended = self.shift(&mut backoff).await;
+            self.teller.leads(false);
             if stop.is_asked() {
                 return Ok(());
             }
@@ -103,6 +113,7 @@ impl Relay {
         loop {
             if !leads {
                 leads = client.query_one(LEAD, &[&LEADERSHIP]).await?.get(0);
+                self.teller.leads(leads);
                 if leads {
                     tracing::info!(service = self.service, "leading");
                 }

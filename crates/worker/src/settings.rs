@@ -56,16 +56,14 @@ pub struct EventSettings {
 
 impl Default for EventSettings {
     fn default() -> Self {
-        Self { retry_ms: "1000,5000,30000,120000".into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
+        Self { retry_ms: bus::topology::RETRY_MS.into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
     }
 }
 
 impl EventSettings {
     /// The delays of [`Self::retry_ms`]; `None` when they are none.
     pub fn delays_ms(&self) -> Option<Vec<u32>> {
-        let delays = self.retry_ms.split(',').map(str::trim).filter(|delay| !delay.is_empty());
-        let delays: Option<Vec<u32>> = delays.map(|delay| delay.parse().ok().filter(|delay| *delay > 0)).collect();
-        delays.filter(|delays| delays.len() <= 8)
+        bus::topology::delays_ms(&self.retry_ms)
     }
 
     pub(crate) fn outbox_hours(&self) -> f64 {

@@ -45,6 +45,16 @@ pub fn retries(name: &str, delays_ms: &[u32]) -> Vec<Item> {
     delays_ms.iter().map(queue).collect()
 }
 
+/// The delays between two attempts of a listener, unless `EVENTS_RETRY_MS` says otherwise.
+pub const RETRY_MS: &str = "1000,5000,30000,120000";
+
+/// Reads such delays; `None` when they are none, or too many.
+pub fn delays_ms(text: &str) -> Option<Vec<u32>> {
+    let delays = text.split(',').map(str::trim).filter(|delay| !delay.is_empty());
+    let delays: Option<Vec<u32>> = delays.map(|delay| delay.parse().ok().filter(|delay| *delay > 0)).collect();
+    delays.filter(|delays| delays.len() <= 8)
+}
+
 /// Where a listener's dead messages are.
 pub fn dead_queue(name: &str) -> String {
     format!("{name}.dead")

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
 use contracts::{EVENTS, LISTENERS, PATTERNS, Subscription};
 
-use super::{EVENTS_EXCHANGE, Item, request, retries, subscription, told_by};
-use crate::feed;
+use super::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, Item, request, retries, subscription, told_by};
+use crate::{control, feed};
 
 /// What the broker calls the exchange without a name, by which any queue can be reached.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -93,8 +94,8 @@ impl Rights {
         rights
     }
 
-    /// A relay: publishes its service's events, and binds the queues of those who listen to them.
-    fn of_relay(service: &str) -> Self {
+    /// A relay: publishes its service's events, binds the queues of those who listen to them, tells how it fares.
+    fn of_relay(name: &str, service: &str) -> Self {
         let mut rights = Self::default();
         for item in told_by(service) {
             rights.bind(&item);
@@ -104,22 +105,52 @@ impl Rights {
         for event in EVENTS.iter().filter(|event| event.service == service) {
             keys.write.add(event.name);
         }
+        rights.tell(name);
         rights
     }
 
-    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events by queues that it makes.
+    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events, and how processes fare, by
+    /// queues that it makes.
     fn of_gateway() -> Self {
         let mut rights = Self::default();
         rights.write.add(DEFAULT_EXCHANGE);
         rights.read.add(EVENTS_EXCHANGE);
-        for names in [&mut rights.configure, &mut rights.write, &mut rights.read] {
-            names.add_all_that_begin_with(feed::QUEUES);
-        }
+        rights.keep_queues(feed::QUEUES);
         let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
         for event in FOLLOWED {
             keys.read.add(event);
         }
+        rights.ask_how_others_fare();
         rights
+    }
+
+    /// Hears what is asked on the exchange `control`, and answers there: to nobody's queue.
+    fn tell(&mut self, name: &str) {
+        self.keep_queues(&control::queues_of(&process(name)));
+        self.read.add(CONTROL_EXCHANGE);
+        self.write.add(CONTROL_EXCHANGE);
+        let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
+        keys.write.add_all_that_begin_with(control::REPLIES);
+        keys.read.add(control::STATS);
+        keys.read.add(&control::stats_of(name));
+    }
+
+    fn ask_how_others_fare(&mut self) {
+        self.keep_queues(&control::queues_of("gateway"));
+        self.read.add(CONTROL_EXCHANGE);
+        self.write.add(CONTROL_EXCHANGE);
+        let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
+        for name in RELAYS {
+            keys.write.add(&control::stats_of(name));
+        }
+        keys.read.add_all_that_begin_with(control::REPLIES);
+    }
+
+    /// Makes queues of its own whose names begin like this.
+    fn keep_queues(&mut self, start: &str) {
+        for names in [&mut self.configure, &mut self.write, &mut self.read] {
+            names.add_all_that_begin_with(start);
+        }
     }
 
     fn owning(items: &[Item]) -> Self {
@@ -151,8 +182,10 @@ impl Rights {
 pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Rights)> {
     let workers = PATTERNS.iter().map(|pattern| (process(pattern), Rights::of_worker(pattern)));
     let listeners = LISTENERS.iter().map(|it| (process(it.name), Rights::of_listener(it, delays_ms)));
-    let services: BTreeSet<&str> = EVENTS.iter().map(|event| event.service).collect();
-    let relays = services.into_iter().map(|service| (format!("{service}-relay"), Rights::of_relay(service)));
+    let relays = RELAYS.into_iter().map(|name| {
+        let service = name.split_once('.').map_or(name, |(service, _)| service);
+        (process(name), Rights::of_relay(name, service))
+    });
     let gateway = std::iter::once(("gateway".to_owned(), Rights::of_gateway()));
     workers.chain(listeners).chain(relays).chain(gateway).collect()
 }
@@ -206,14 +239,24 @@ mod tests {
 
     #[test]
     fn a_relay_publishes_the_events_of_its_service_and_takes_from_no_queue() {
-        let rights = ["^$", r"^(events|users\.on_order_created)$", "^events$"];
-        assert_rights("orders-relay", rights, &[("events", r"^order\.created$", r"^order\.created$")]);
+        let rights = [
+            r"^control\.orders-relay\..*$",
+            r"^(control|control\.orders-relay\..*|events|users\.on_order_created)$",
+            r"^(control|control\.orders-relay\..*|events)$",
+        ];
+        let control = ("control", r"^replies\..*$", r"^(stats|stats\.orders\.relay)$");
+        assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$")]);
     }
 
     #[test]
     fn the_gateway_has_no_queue_but_its_feeds() {
-        let rights = [r"^feed\..*$", r"^(amq\.default|feed\..*)$", r"^(events|feed\..*)$"];
-        assert_rights("gateway", rights, &[("events", "^$", r"^order\.created$")]);
+        let rights = [
+            r"^(control\.gateway\..*|feed\..*)$",
+            r"^(amq\.default|control|control\.gateway\..*|feed\..*)$",
+            r"^(control|control\.gateway\..*|events|feed\..*)$",
+        ];
+        let control = ("control", r"^(stats\.orders\.relay|stats\.users\.relay)$", r"^replies\..*$");
+        assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }
 
     #[test]

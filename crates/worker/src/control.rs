@@ -1,0 +1,147 @@
+//! Tells, when it is asked on the exchange `control`, how a relay fares: whether it leads, whether its database answers, and
+//! what waits in the outbox.
+//!
+//! By connections of its own, so that it can be asked while the relay itself is held up.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use bus::{Backoff, Broker, Control, Error};
+use contracts::control::{OutboxStats, Stats};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::db::Target;
+use crate::db::own::Own;
+
+/// Who asks waits a quarter of a second; by then the answer must have travelled.
+const PATIENCE: Duration = Duration::from_millis(180);
+/// A database that says nothing for this long does not answer.
+const SILENCE: Duration = Duration::from_millis(800);
+/// A measurement this young is told as it is.
+const FRESH: Duration = Duration::from_millis(500);
+/// An older one than this is told to nobody.
+const STALE: Duration = Duration::from_secs(2);
+
+/// By the index of what is unpublished; counted up to a bound, so that a backlog does not make the question dear.
+const MEASURE: &str = "SELECT
+    (SELECT count(*) FROM (SELECT FROM outbox WHERE published_at IS NULL LIMIT 100000) AS waiting) AS unpublished,
+    (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox
+     WHERE published_at IS NULL ORDER BY seq LIMIT 1) AS oldest_s";
+
+/// Answers for one relay.
+pub(crate) struct Teller {
+    name: &'static str,
+    instance: Uuid,
+    broker: Broker,
+    target: Target,
+    leads: Cell<bool>,
+    database: RefCell<Option<Own>>,
+    wanted: Notify,
+    measured: watch::Sender<Option<(Instant, Measured)>>,
+}
+
+/// What the database said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Measured {
+    reachable: bool,
+    unpublished: Option<u64>,
+    oldest_s: Option<f64>,
+}
+
+impl Teller {
+    pub(crate) fn new(name: &'static str, broker: Broker, target: Target) -> Self {
+        Self {
+            name,
+            instance: Uuid::now_v7(),
+            broker,
+            target,
+            leads: Cell::new(false),
+            database: RefCell::new(None),
+            wanted: Notify::new(),
+            measured: watch::Sender::new(None),
+        }
+    }
+
+    /// Whether the relay publishes at this moment.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leads.set(leads);
+    }
+
+    /// Tells for ever. That it cannot be asked harms nobody, so it is tried again as long as the process runs.
+    pub(crate) async fn tell(&self) {
+        tokio::join!(self.answer(), self.measure());
+    }
+
+    async fn answer(&self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let Err(error) = self.session(&mut backoff).await;
+            tracing::debug!(error = %error, "nobody can ask how this process fares");
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    }
+
+    async fn session(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
+        let mut control = Control::open(&self.broker, self.name).await?;
+        backoff.reset();
+        loop {
+            let question = control.next().await?;
+            let stats = self.stats().await;
+            control.answer(question, &stats).await?;
+        }
+    }
+
+    async fn stats(&self) -> Stats {
+        let measured = self.measured().await;
+        Stats {
+            name: self.name.into(),
+            instance: self.instance,
+            database: measured.map(|it| it.reachable),
+            outbox: Some(OutboxStats {
+                leader: self.leads.get(),
+                unpublished: measured.and_then(|it| it.unpublished),
+                oldest_unpublished_s: measured.and_then(|it| it.oldest_s),
+            }),
+        }
+    }
+
+    /// The latest measurement; waits a moment for a new one.
+    async fn measured(&self) -> Option<Measured> {
+        let mut measured = self.measured.subscribe();
+        let latest = |within: Duration, it: &Option<(Instant, Measured)>| it.filter(|(at, _)| at.elapsed() < within);
+        let known = *measured.borrow_and_update();
+        if latest(FRESH, &known).is_none() {
+            self.wanted.notify_one();
+            let _ = timeout(PATIENCE, measured.changed()).await;
+        }
+        let known = *measured.borrow();
+        latest(STALE, &known).map(|(_, measured)| measured)
+    }
+
+    /// Measures whenever that is wanted.
+    async fn measure(&self) {
+        loop {
+            self.wanted.notified().await;
+            let measured = timeout(SILENCE, self.ask_database()).await.unwrap_or_default();
+            self.measured.send_replace(Some((Instant::now(), measured)));
+        }
+    }
+
+    async fn ask_database(&self) -> Measured {
+        // Taken, so that a connection which fails, or is silent, is not used again.
+        let kept = self.database.borrow_mut().take().filter(|database| !database.client.is_closed());
+        let database = match kept {
+            Some(database) => database,
+            None => match Own::connect(&self.target).await {
+                Ok(database) => database,
+                Err(_) => return Measured::default(),
+            },
+        };
+        let Ok(row) = database.client.query_one(MEASURE, &[]).await else { return Measured::default() };
+        self.database.replace(Some(database));
+        let unpublished = u64::try_from(row.get::<_, i64>("unpublished")).ok();
+        Measured { reachable: true, unpublished, oldest_s: row.get("oldest_s") }
+    }
+}
