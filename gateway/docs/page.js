@@ -4,11 +4,17 @@ const colour = () => document.documentElement.classList.toggle('dark-mode', dark
 dark.addEventListener('change', colour);
 colour();
 
-SwaggerUIBundle({
+const ui = SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#api',
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
   validatorUrl: null, // nobody else is asked
+  // Who has registered or signed in here is signed in for what they try next.
+  responseInterceptor: (response) => {
+    const token = response.ok && response.body?.tokens?.access_token;
+    if (token) ui.preauthorizeApiKey('bearer', token);
+    return response;
+  },
 });

@@ -30,6 +30,13 @@ pub(crate) static OPENAPI: File = File {
     bytes: include_bytes!("../../docs/api/openapi.json"),
     gzip: false,
 };
+/// The contract of the routes, for generators that do not read 3.1.
+pub(crate) static OPENAPI_3_0: File = File {
+    purpose: "The same document in OpenAPI 3.0, for generators that do not read 3.1.",
+    media_type: "application/json",
+    bytes: include_bytes!("../../docs/api/openapi-3.0.json"),
+    gzip: false,
+};
 /// The contract of the messages.
 pub(crate) static ASYNCAPI: File = File {
     purpose: "The AsyncAPI 3.0 document of the messages.",

@@ -15,6 +15,7 @@ use crate::{Body, System, system};
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Keys {
     /// Each with its `kid`, which tokens name in their header.
+    #[schemars(length(max = 64), with = "Vec<serde_json::Map<String, serde_json::Value>>")]
     keys: Vec<serde_json::Value>,
 }
 

@@ -11,7 +11,7 @@ use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 22] = [
+pub static TABLE: [Route; 23] = [
     Route::post("/users/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().limited(Limit::Logins).secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
@@ -28,6 +28,7 @@ pub static TABLE: [Route; 22] = [
     Route::get("/system").shows(Own::System).open(),
     Route::get("/.well-known/jwks.json").shows(Own::Keys).open(),
     Route::get("/openapi.json").shows(Own::File(&files::OPENAPI)).open(),
+    Route::get("/openapi-3.0.json").shows(Own::File(&files::OPENAPI_3_0)).open(),
     Route::get("/asyncapi.json").shows(Own::File(&files::ASYNCAPI)).open(),
     Route::get("/docs").shows(Own::File(&files::PAGE)).open(),
     Route::get("/docs/page.js").shows(Own::Part(&files::PAGE_SCRIPT)).open(),

@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The live topology, as this gateway knows it. What cannot be known at this moment is `null`.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SystemState")] // a generated `System` would hide Java's own
 pub struct System {
     /// When this was so.
     as_of: Instant,
@@ -33,12 +34,16 @@ pub struct System {
     /// Over how many seconds rates and latencies are taken.
     window_s: u64,
     /// Every request pattern.
+    #[schemars(length(max = 256))]
     patterns: Vec<PatternState>,
     /// Everybody who hears an event.
+    #[schemars(length(max = 256))]
     listeners: Vec<ListenerState>,
     /// Every service's relay, which publishes what the service has recorded.
+    #[schemars(length(max = 256))]
     relays: Vec<RelayState>,
     /// Every service's database.
+    #[schemars(length(max = 256))]
     databases: Vec<DatabaseState>,
 }
 
@@ -58,6 +63,7 @@ struct PatternState {
     latency_ms: Option<Latency>,
     /// What passed in the last five minutes, in slots of ten seconds, the oldest first; only what this gateway has seen
     /// the whole of.
+    #[schemars(length(max = 30))]
     history: Vec<Moment>,
 }
 

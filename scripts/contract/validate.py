@@ -15,12 +15,13 @@ def read(path):
 
 
 def main():
-    openapi_spec_validator.validate(read(API / "openapi.json"))
+    for name in ("openapi.json", "openapi-3.0.json"):
+        openapi_spec_validator.validate(read(API / name))
     jsonschema.Draft7Validator(read(ASYNCAPI)).validate(read(API / "asyncapi.json"))
     schemas = sorted((API / "schemas").glob("*.json"))
     for path in schemas:
         jsonschema.Draft202012Validator.check_schema(read(path))
-    print(f"openapi.json, asyncapi.json and {len(schemas)} schemas are valid")
+    print(f"openapi.json, openapi-3.0.json, asyncapi.json and {len(schemas)} schemas are valid")
 
 
 main()

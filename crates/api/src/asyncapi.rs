@@ -5,13 +5,15 @@ use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 
 use crate::components::Components;
-use crate::{VERSION, control, events, packets};
+use crate::{LICENSE, LICENSE_URL, VERSION, control, events, packets};
 
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\
 Bodies are the packets of NestJS's RabbitMQ transport. A request goes to the queue named like its pattern, or to the topic \
 exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`. Events are published to the topic \
 exchange `events` under their names, at least once: listeners tell copies by `message_id`.";
+
+const TAGS: [(&str, &str); 2] = [("users", "Accounts and sessions."), ("orders", "Orders, and who placed them.")];
 
 /// The document.
 pub fn asyncapi() -> Value {
@@ -32,12 +34,15 @@ pub fn asyncapi() -> Value {
         part.extend(control::parts(kind, &mut components));
     }
     let mut document = json!({
+        // Not 3.1 yet: Modelina 5.10 makes nothing of it.
         "asyncapi": "3.0.0",
         "info": {
             "title": "Users and orders",
             "version": VERSION,
             "description": DESCRIPTION,
-            "license": { "name": "MIT OR Apache-2.0" },
+            "contact": { "name": "The maintainers" },
+            "license": { "name": LICENSE, "url": LICENSE_URL },
+            "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         },
         "defaultContentType": "application/json",
         "servers": { "broker": {
@@ -51,10 +56,36 @@ pub fn asyncapi() -> Value {
         "operations": operations,
         "components": { "messages": messages },
     });
-    let schemas = components.finish(&document);
-    document["components"]["schemas"] = schemas.into();
+    for (name, message) in document["components"]["messages"].as_object_mut().into_iter().flatten() {
+        entitle(name, message);
+    }
+    let mut schemas: Value = components.finish(&document).into();
+    bare_references(&mut schemas);
+    bare_references(&mut document["components"]["messages"]);
+    document["components"]["schemas"] = schemas;
     document["components"]["securitySchemes"] = json!({ "account": { "type": "userPassword" } });
     document
+}
+
+/// Names what a message holds: generated code would call it anonymous.
+fn entitle(name: &str, message: &mut Value) {
+    for (part, suffix) in [("payload", ""), ("headers", "Headers")] {
+        if message[part]["title"].is_null() {
+            message[part]["title"] = packets::title(name, suffix).into();
+        }
+    }
+}
+
+/// Leaves references alone: AsyncAPI's schemas are of draft 7, where nothing beside a reference counts.
+fn bare_references(value: &mut Value) {
+    match value {
+        Value::Object(object) if object.get("$ref").is_some_and(Value::is_string) => {
+            object.retain(|key, _| key == "$ref");
+        }
+        Value::Object(object) => object.values_mut().for_each(bare_references),
+        Value::Array(parts) => parts.iter_mut().for_each(bare_references),
+        _ => {}
+    }
 }
 
 /// The messages of a pattern: what is asked, and the two ways in which it is answered.
@@ -122,7 +153,7 @@ fn queue(contract: &Contract) -> Value {
 /// Where a caller hears its answer is known only when it asks.
 fn replies(contract: &Contract) -> Value {
     let message = |role: &str| json!({ "$ref": format!("#/components/messages/{}.{role}", contract.pattern) });
-    json!({ "address": null, "messages": { "response": message("response"), "fault": message("fault") } })
+    json!({ "messages": { "response": message("response"), "fault": message("fault") } })
 }
 
 /// Every request queue once more, for clients that publish to a topic exchange.
@@ -146,12 +177,17 @@ fn topic_exchange() -> Value {
 /// What the workers of a pattern do.
 fn operation(contract: &Contract, purpose: &str) -> Value {
     const TRANSIENT: u8 = 1;
-    let channel = format!("#/channels/{}", contract.pattern);
+    let pattern = contract.pattern;
+    let channel = format!("#/channels/{pattern}");
     let message = |of: &str, role: &str| json!({ "$ref": format!("{of}/messages/{role}") });
     let reply = format!("{channel}.reply");
     json!({
         "action": "receive",
         "summary": purpose,
+        "description": format!(
+            "Its effect is keyed by the request's identity, so a repetition of it has none. {}",
+            if contract.safe { "It changes nothing." } else { "It changes something, once." },
+        ),
         "channel": { "$ref": channel },
         "messages": [message(&channel, "request")],
         "bindings": { "amqp": { "deliveryMode": TRANSIENT, "ack": true, "bindingVersion": BINDING_VERSION } },

@@ -108,13 +108,30 @@ impl Components {
             let named: Vec<String> =
                 all.keys().filter(|name| text.contains(&format!("\"#/components/schemas/{name}\""))).cloned().collect();
             for name in named {
-                let schema = all.remove(&name).expect("its key was just found");
+                let schema = enumerated(all.remove(&name).expect("its key was just found"));
                 open.push(schema.to_string());
                 kept.insert(name, schema);
             }
         }
         kept
     }
+}
+
+/// The values of a closed set of names, each with its sentence, as schemars writes them.
+pub(crate) fn alternatives(schema: &Value) -> Option<Vec<(&str, &str)>> {
+    let all = schema["oneOf"].as_array()?;
+    all.iter().map(|one| Some((one["const"].as_str()?, one["description"].as_str()?))).collect()
+}
+
+/// A closed set of names as an `enum`, with the sentences in its description: many a generator takes `oneOf` for types that
+/// differ, and makes of `const` nothing at all.
+fn enumerated(mut schema: Value) -> Value {
+    let Some(all) = alternatives(&schema) else { return schema };
+    let lines: Vec<String> = all.iter().map(|(name, sentence)| format!("- `{name}`: {sentence}")).collect();
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let words = format!("{}\n\n{}", schema["description"].as_str().unwrap_or_default(), lines.join("\n"));
+    schema = json!({ "type": "string", "enum": names, "description": words });
+    schema
 }
 
 /// A schema by itself, with all that it refers to.

@@ -76,7 +76,6 @@ fn questions() -> Value {
 /// Where an asker hears is known only when it asks.
 fn answers() -> Value {
     json!({
-        "address": null,
         "messages": { "response": { "$ref": "#/components/messages/control.stats.response" } },
         "bindings": exchange(),
     })
@@ -87,6 +86,7 @@ fn operation() -> Value {
     json!({
         "action": "receive",
         "summary": "Tells how it fares.",
+        "description": "Each process of the name answers for itself.",
         "channel": { "$ref": format!("#/channels/{QUESTION}") },
         "messages": [{ "$ref": format!("#/channels/{QUESTION}/messages/request") }],
         "bindings": { "amqp": { "deliveryMode": TRANSIENT, "ack": false, "bindingVersion": BINDING_VERSION } },

@@ -88,6 +88,11 @@ fn operation(action: &str, channel: &str, event: &str) -> Value {
     json!({
         "action": action,
         "summary": format!("{} {event}.", if action == "send" { "Tells of" } else { "Hears of" }),
+        "description": if action == "send" {
+            "Published once its fact is committed, and again until the broker has confirmed it."
+        } else {
+            "Takes effect once for each event; what cannot be handled is tried again, and in the end buried."
+        },
         "channel": { "$ref": format!("#/channels/{channel}") },
         "messages": [{ "$ref": format!("#/channels/{channel}/messages/event") }],
         "bindings": { "amqp": { "deliveryMode": PERSISTENT, "ack": true, "bindingVersion": BINDING_VERSION } },

@@ -8,25 +8,33 @@ mod components;
 mod control;
 mod events;
 mod narrower;
+mod older;
 mod openapi;
 mod operation;
+mod ordered;
 mod packets;
 mod responses;
 
 pub use asyncapi::asyncapi;
 pub use breaking::{broken_messages, broken_routes};
+pub use older::openapi_3_0;
 pub use openapi::openapi;
 
 use contracts::{CONTRACTS, EVENTS};
 use serde_json::Value;
 
+use crate::ordered::Ordered;
+
 /// The version of the documents: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+const LICENSE: &str = "MIT OR Apache-2.0";
+/// The first of the two: there is no address of a choice.
+const LICENSE_URL: &str = "https://spdx.org/licenses/MIT.html";
+
 /// File name → text, for every document: both descriptions, and a JSON Schema for every message.
 pub fn documents() -> Vec<(String, String)> {
-    let mut documents: Vec<(String, Value)> =
-        vec![("openapi.json".into(), openapi()), ("asyncapi.json".into(), asyncapi())];
+    let mut documents: Vec<(String, Value)> = vec![("asyncapi.json".into(), asyncapi())];
     for contract in &CONTRACTS {
         let pattern = contract.pattern;
         let request = components::standalone(pattern, |components| components.message(contract));
@@ -38,5 +46,10 @@ pub fn documents() -> Vec<(String, String)> {
         let schema = components::standalone(event.name, |components| components.event(event));
         documents.push((format!("schemas/{}.event.json", event.name), schema));
     }
-    documents.into_iter().map(|(name, document)| (name, format!("{document:#}\n"))).collect()
+    let ordered = |(name, document): (&str, Value)| {
+        let text = serde_json::to_string_pretty(&Ordered(&document)).expect("a JSON value always serialises");
+        (name.to_owned(), format!("{text}\n"))
+    };
+    let routes = [("openapi.json", openapi()), ("openapi-3.0.json", openapi_3_0())].map(ordered);
+    routes.into_iter().chain(documents.into_iter().map(|(name, document)| (name, format!("{document:#}\n")))).collect()
 }

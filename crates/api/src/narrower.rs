@@ -51,6 +51,15 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The types that are allowed; where only some texts are, they say it too.
+    fn types(self) -> BTreeSet<&'a str> {
+        let named = self.names("type");
+        if named.is_empty() && self.values().is_some_and(|all| all.iter().all(|value| value.starts_with('"'))) {
+            return BTreeSet::from(["string"]);
+        }
+        named
+    }
+
     /// The values that are allowed, if only some are.
     fn values(self) -> Option<BTreeSet<String>> {
         if let Some(value) = self.schema.get("const") {
@@ -91,7 +100,7 @@ pub(crate) fn breaks(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: 
 }
 
 fn types(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: &mut Vec<String>) {
-    let (before, now) = (old.names("type"), new.names("type"));
+    let (before, now) = (old.types(), new.types());
     let (few, many) = if way == Way::In { (&before, &now) } else { (&now, &before) };
     let known = |name: &&&str| many.contains(**name) || (**name == "integer" && many.contains("number"));
     if !many.is_empty() && (few.is_empty() || few.iter().filter(|name| !known(name)).count() > 0) {

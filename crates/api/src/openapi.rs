@@ -4,21 +4,29 @@ use gateway::routes::TABLE;
 use gateway::{Own, Work};
 use serde_json::{Map, Value, json};
 
-use crate::VERSION;
 use crate::components::Components;
 use crate::operation::operation;
+use crate::{LICENSE, VERSION};
 
 const DESCRIPTION: &str = "\
 Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means nobody \
-knows.** Prices are JSON numbers with at most two decimals; times are RFC 3339, UTC, milliseconds.";
+knows.** Prices are JSON numbers with at most two decimals; times are RFC 3339, UTC, milliseconds. Routes that are limited by \
+address say so: beyond the limit they answer 429 with `Retry-After`.
+
+Routes with a lock want an access token: `tokens.access_token` in the answer of `POST /users/register` or `POST /users/login`, \
+as `Authorization: Bearer …`. When it has expired, `POST /users/refresh` gives a new one for the refresh token that came with it.";
 
 /// The chapters, in the order in which they are read.
-const TAGS: [(&str, &str); 4] = [
-    ("users", "Accounts and sessions. `/auth/…` are other names for the same."),
+const TAGS: [(&str, &str); 5] = [
+    ("users", "Accounts and sessions."),
     ("orders", "Everybody sees and places their own."),
     ("system", "What runs, and the keys that verify access tokens."),
     ("contract", "These documents."),
+    (ALIASES, "Other names for routes above, for clients that know them by these."),
 ];
+
+/// The chapter of those routes that another one above them equals.
+pub(crate) const ALIASES: &str = "aliases";
 
 /// The document.
 pub fn openapi() -> Value {
@@ -34,7 +42,8 @@ pub fn openapi() -> Value {
             "title": "Users and orders",
             "version": VERSION,
             "description": DESCRIPTION,
-            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+            "contact": { "name": "The maintainers" },
+            "license": { "name": LICENSE, "identifier": LICENSE },
         },
         "servers": [{ "url": "/" }],
         "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
@@ -50,7 +59,10 @@ pub fn openapi() -> Value {
                 "schema": { "type": "string" },
             },
         },
-        "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+        "securitySchemes": { "bearer": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "`tokens.access_token` in the answer of `POST /users/register` or `POST /users/login`.",
+        } },
     });
     document
 }

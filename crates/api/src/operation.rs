@@ -1,9 +1,11 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
+use gateway::routes::TABLE;
 use gateway::{Own, Route, Source, Success, Work};
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
+use crate::openapi::ALIASES;
 use crate::responses::responses;
 
 /// 1 to 255 visible ASCII characters, in quotation marks (RFC 9651) or without.
@@ -32,6 +34,7 @@ pub(crate) fn operation(route: &Route, components: &mut Components) -> Value {
     if route.is_public_by_setting() {
         operation["security"] = json!([{}, { "bearer": [] }]);
     }
+    operation["description"] = description(route).into();
     if route.guarded {
         operation["security"] = json!([{ "bearer": [] }]);
     }
@@ -48,8 +51,43 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
+/// What its summary does not say.
+fn description(route: &Route) -> String {
+    let mut words = Vec::new();
+    if let Some(other) = alias_of(route) {
+        words.push(format!("Another name for `{} {}`.", other.method, other.path));
+    }
+    match route.work {
+        Work::Ask(ask) => {
+            words.push(format!("Asked of the workers of `{}`.", ask.pattern));
+            if ask.safe {
+                words.push("It changes nothing, and may be repeated at will.".into());
+            }
+        }
+        Work::Own(_) => words.push("The gateway answers it by itself.".into()),
+    }
+    let more = [
+        (route.guarded, "Needs an access token."),
+        (route.keyed, "With an `Idempotency-Key` it is done once, however often it is sent."),
+        (route.limit.is_some(), "Limited by address: too many answer 429 with `Retry-After`."),
+        (route.success == Success::Page, "The next page is where `Link: rel=\"next\"` leads."),
+    ];
+    words.extend(more.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()));
+    words.join(" ")
+}
+
+/// The route above this one that does the same.
+fn alias_of(route: &Route) -> Option<&'static Route> {
+    let same = |other: &&Route| other.pattern() == route.pattern() && other.source == Source::Body;
+    let first = TABLE.iter().find(|other| route.source == Source::Body && same(other))?;
+    (first.path != route.path).then_some(first)
+}
+
 /// The chapter: the service that answers, or what the gateway itself shows.
 fn tag(route: &Route) -> &'static str {
+    if alias_of(route).is_some() {
+        return ALIASES;
+    }
     match route.work {
         Work::Ask(ask) => ask.pattern.split('.').next().unwrap_or_default(),
         Work::Own(Own::File(_) | Own::Part(_)) => "contract",
@@ -67,10 +105,14 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
             let place = if in_path { "path" } else { "query" };
             let words = schema["description"].take();
             schema.as_object_mut().map(|schema| schema.remove("description"));
-            parameters.push(json!({
-                "name": name, "in": place, "required": in_path || required,
-                "description": words, "schema": schema, "example": example[name],
-            }));
+            let required = in_path || required;
+            let mut parameter =
+                json!({ "name": name, "in": place, "required": required, "description": words, "schema": schema });
+            // An example of what may be left out would be sent by whoever tries the route, and find nothing.
+            if required {
+                parameter["example"] = example[name].clone();
+            }
+            parameters.push(parameter);
         }
     }
     if route.success == Success::Feed {

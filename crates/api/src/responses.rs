@@ -6,12 +6,18 @@ use contracts::{Code, EVENTS};
 use gateway::{Problem, Route, Success, Work, status};
 use serde_json::{Map, Value, json};
 
-use crate::components::{Components, contract};
+use crate::components::{Components, alternatives, contract};
 
 /// The `responses` of an operation.
 pub(crate) fn responses(route: &Route, components: &mut Components) -> Value {
     let mut responses = Map::new();
-    let (status, success) = success(route, components);
+    let (status, mut success) = success(route, components);
+    if route.limit.is_some() {
+        let value =
+            |example: &str| format!("Structured as in draft-ietf-httpapi-ratelimit-headers, such as `{example}`.");
+        success["headers"]["RateLimit-Policy"] = header(&value("\"logins\";q=60;w=60"), false);
+        success["headers"]["RateLimit"] = header(&value("\"logins\";r=59;t=60"), false);
+    }
     responses.insert(status.to_owned(), success);
     let problem = components.of::<Problem<'_>>();
     let words = words(components);
@@ -56,12 +62,13 @@ fn feed_event(components: &mut Components) -> Value {
         .filter(|event| event.service == "orders")
         .map(|event| (event.name, components.event(event)))
         .unzip();
+    let content = if let [only] = &contents[..] { only.clone() } else { json!({ "anyOf": contents }) };
     json!({
         "type": "object",
         "properties": {
             "id": { "type": "string", "format": "uuid", "description": "For Last-Event-ID." },
             "event": { "type": "string", "enum": names },
-            "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": { "anyOf": contents } },
+            "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": content },
         },
         "required": ["id", "event", "data"],
     })
@@ -73,6 +80,15 @@ fn problems(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     let faults = route.pattern().map_or(&[][..], |pattern| contract(pattern).faults);
     for code in route.codes().into_iter().chain(faults.iter().copied()) {
         problems.entry(status(code).as_u16()).or_default().push(code);
+    }
+    for codes in problems.values_mut() {
+        let mut named = Vec::new();
+        codes.retain(|code| {
+            !named.contains(code) && {
+                named.push(*code);
+                true
+            }
+        });
     }
     problems
 }
@@ -90,7 +106,8 @@ fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String
         }
         _ => {}
     }
-    let schema = json!({ "allOf": [problem, { "type": "object", "properties": { "code": { "enum": names } } }] });
+    let code = json!({ "type": "string", "enum": names });
+    let schema = json!({ "allOf": [problem, { "type": "object", "properties": { "code": code } }] });
     let content = json!({ "application/problem+json": { "schema": schema } });
     json!({ "description": lines.join("\n"), "headers": headers, "content": content })
 }
@@ -98,9 +115,8 @@ fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String
 /// Code → its sentence.
 fn words(components: &mut Components) -> BTreeMap<String, String> {
     let code = components.of::<Code>();
-    let all = components.resolve(&code)["oneOf"].as_array().expect("a code is one of several");
-    let text = |value: &Value| value.as_str().expect("every code has a name and a sentence").to_owned();
-    all.iter().map(|one| (text(&one["const"]), text(&one["description"]))).collect()
+    let all = alternatives(components.resolve(&code)).expect("a code is one of several");
+    all.into_iter().map(|(name, sentence)| (name.to_owned(), sentence.to_owned())).collect()
 }
 
 fn header(description: &str, required: bool) -> Value {

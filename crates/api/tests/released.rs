@@ -13,10 +13,31 @@ fn released(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// Where the released documents were wrong, or said what is right in a way at which generators and validators fail. What the
+/// system takes and gives is the same as before. A release empties this list.
+const CORRECTIONS: [&str; 7] = [
+    // 0.07 is no multiple of 0.01 to a validator that divides floats; `double` says how precise a number has to be.
+    ".price: its multipleOf is another",
+    ".price: its format is another",
+    ".totalSpent: its multipleOf is another",
+    ".totalSpent: its format is another",
+    // In an address everything is text, and the id of every account is a UUID. Whole numbers are taken as before.
+    "users.profile (request).data.id: its ",
+    "GET /users/profile \"id\": its ",
+    "GET /users/{id} \"id\": its ",
+];
+
 #[test]
 fn nothing_breaks_those_who_use_the_released_contract() {
     let mut broken = broken_messages(&released("asyncapi.json"), &asyncapi());
     broken.extend(broken_routes(&released("openapi.json"), &openapi()));
+    let mut unused = CORRECTIONS.to_vec();
+    broken.retain(|finding| {
+        let corrects = |correction: &&str| finding.contains(correction);
+        unused.retain(|correction| !corrects(correction));
+        !CORRECTIONS.iter().any(corrects)
+    });
+    assert!(unused.is_empty(), "these corrections are in the released contract: take them off the list: {unused:?}");
     assert!(
         broken.is_empty(),
         "this breaks those who use the released contract:\n  {}\nRaise VERSION of the message (and serve the old one as \
@@ -80,7 +101,7 @@ fn what_is_given_may_not_become_less_or_another() {
     assert!(absent.contains("response.title: the field may be absent now"), "{absent}");
     let nullable = said(&format!("{ORDER}/properties/title"), set("type", json!(["string", "null"])));
     assert!(nullable.contains("response.title: its type was"), "{nullable}");
-    let code = said("/components/schemas/Code/oneOf", |codes| drop(codes.as_array_mut().unwrap().remove(0)));
+    let code = said("/components/schemas/Code/enum", |codes| drop(codes.as_array_mut().unwrap().remove(0)));
     assert!(code.contains("err.code: the value \"bad_request\" is gone"), "{code}");
 }
 

@@ -103,6 +103,7 @@ impl Request for ListEvents {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventPage {
     /// At most a few hundred.
+    #[schemars(length(max = 200))]
     pub items: Vec<RecordedEvent>,
     /// Whether there are more after these.
     pub more: bool,
@@ -159,9 +160,9 @@ pub struct Order {
     pub title: String,
     /// What is ordered, in full.
     pub description: String,
-    /// What it costs.
+    /// What it costs, with at most two decimals.
     pub price: Price,
-    /// Whose order it is.
+    /// Whose order it is: the id of an account, or what another issuer of tokens calls its user.
     pub user_id: String,
     /// The customer's own reference.
     pub order_reference: Option<String>,
@@ -175,6 +176,7 @@ pub struct Order {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OrderPage {
     /// The orders, newest first.
+    #[schemars(length(max = 100))]
     pub items: Vec<Order>,
     /// Where the next page begins; `null` on the last.
     pub next: Option<Cursor>,

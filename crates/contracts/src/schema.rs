@@ -33,16 +33,17 @@ schema!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "Text", {
     "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": NO_NUL
 });
 schema!([const MIN: usize] Password<MIN>, "Password", {
-    "type": "string", "format": "password", "minLength": MIN, "maxLength": 128, "pattern": NO_NUL, "writeOnly": true
+    "type": "string", "format": "password", "minLength": MIN, "maxLength": 128, "pattern": NO_NUL
 });
 schema!([] Email, "Email", {
     "type": "string", "format": "email", "maxLength": 100
 });
 schema!([] RefreshToken, "RefreshToken", {
-    "type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL, "writeOnly": true
+    "type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL
 });
 schema!([] UserId, "UserId", {
-    "type": ["string", "integer"], "minLength": 1, "maxLength": 128, "minimum": 0
+    // More is taken: a whole number from an address, and what another issuer calls its users. But every account's id is one.
+    "type": "string", "format": "uuid"
 });
 schema!([] PersonName, "PersonName", {
     // As a pattern it would need Unicode's properties, which many a validator does not know.
@@ -50,10 +51,11 @@ schema!([] PersonName, "PersonName", {
     "description": "Letters of any script, spaces, apostrophes, hyphens and full stops, with a letter among them."
 });
 schema!([] Price, "Price", {
-    "type": "number", "minimum": 0.01, "maximum": 1_000_000, "multipleOf": 0.01
+    // No `multipleOf`: validators divide floats, so 0.07 would be none. `double`, for `float` cannot hold 999999.99.
+    "type": "number", "format": "double", "minimum": 0.01, "maximum": 1_000_000, "description": "With at most two decimals."
 });
 schema!([] Total, "Total", {
-    "type": "number", "minimum": 0, "multipleOf": 0.01
+    "type": "number", "format": "double", "minimum": 0, "description": "With at most two decimals."
 });
 schema!([] PageSize, "PageSize", {
     "type": "integer", "minimum": 1, "maximum": 100, "default": 50

@@ -193,6 +193,6 @@ pub struct Profile {
     pub created_at: Instant,
     /// How many orders its owner has placed; a new order counts within moments, not at once.
     pub order_count: i64,
-    /// For how much in all.
+    /// For how much in all, with at most two decimals.
     pub total_spent: Total,
 }

@@ -19,7 +19,7 @@ export interface ListenerState {
   dead: number | null;
 }
 /** Not every gateway tells of listeners. */
-export type SystemState = Schemas['System'] & { listeners?: ListenerState[] };
+export type SystemState = Schemas['SystemState'] & { listeners?: ListenerState[] };
 export type PatternState = Schemas['PatternState'];
 
 export type Profile = Schemas['Profile'];
