@@ -12,6 +12,7 @@ use hyper::header::AUTHORIZATION;
 use jsonwebtoken::{Header, dangerous, decode, decode_header};
 use process::SettingError;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::keyring::{Keyring, Trusted};
 use crate::marks::only;
@@ -62,6 +63,7 @@ impl Auth {
             Self::Tokens(keyring) => verified(keyring, token, now())?,
             Self::Mock => Caller {
                 id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| invalid())?.sub,
+                session: None,
                 expires: None,
             },
         };
@@ -81,6 +83,8 @@ const LONGEST_CALLER: usize = 128;
 pub(crate) struct Caller {
     /// The user's id: the token's `sub`.
     pub(crate) id: String,
+    /// The session that the token was given out for: its `sid`, where that is one of ours.
+    pub(crate) session: Option<Uuid>,
     /// When the token ends, in seconds since 1970; `None` where nobody checks.
     pub(crate) expires: Option<u64>,
 }
@@ -89,8 +93,8 @@ pub(crate) struct Caller {
 fn verified(keyring: &Keyring, token: &str, now: u64) -> Result<Caller, Refusal> {
     let mut trusted = keyring.trusted();
     let fingerprint = Fingerprint::of(token);
-    if let Some((id, expires)) = trusted.verified().find(&fingerprint) {
-        return if now < expires { Ok(Caller { id, expires: Some(expires) }) } else { Err(expired()) };
+    if let Some(caller) = trusted.verified().find(&fingerprint) {
+        return if caller.expires.is_none_or(|expires| now < expires) { Ok(caller) } else { Err(expired()) };
     }
     let header = decode_header(token).map_err(|_| invalid())?;
     if trusted.keys(&header).next().is_none() {
@@ -100,8 +104,10 @@ fn verified(keyring: &Keyring, token: &str, now: u64) -> Result<Caller, Refusal>
     if now >= claims.exp {
         return Err(expired());
     }
-    trusted.verified().remember(fingerprint, &claims.sub, claims.exp);
-    Ok(Caller { id: claims.sub, expires: Some(claims.exp) })
+    let session = claims.sid.and_then(|sid| Uuid::try_parse(sid.as_str()?).ok());
+    let caller = Caller { id: claims.sub, session, expires: Some(claims.exp) };
+    trusted.verified().remember(fingerprint, caller.clone());
+    Ok(caller)
 }
 
 fn claims(trusted: &Arc<Trusted>, header: &Header, token: &str) -> Option<Claims> {
@@ -112,6 +118,8 @@ fn claims(trusted: &Arc<Trusted>, header: &Header, token: &str) -> Option<Claims
 struct Claims {
     sub: String,
     exp: u64,
+    /// Another issuer may write anything here.
+    sid: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]

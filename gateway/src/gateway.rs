@@ -168,11 +168,12 @@ impl Gateway {
         };
         (ask.check)(data)?;
         let _in_flight = row.enter()?;
-        let attempt = self.limits.attempt(route.limit, call.client, data)?;
+        let attempt = self.limits.attempt(route.limit, call.client, data, caller.as_ref())?;
         let meta = Meta {
             message_id: call.message_id,
             request_id: call.request_id.as_str().to_owned(),
             caller: caller.as_ref().map(|caller| caller.id.clone()),
+            session: caller.as_ref().and_then(|caller| caller.session),
             idempotency_key,
             traceparent: traceparent(headers),
             deadline: Deadline::after(self.patience),

@@ -68,7 +68,7 @@ impl LimitSettings {
     pub(crate) fn rate(&self, limit: Limit) -> Quota {
         let limit = match limit {
             Limit::Registrations => self.registrations_per_minute,
-            Limit::Logins => self.logins_per_minute,
+            Limit::Logins | Limit::Passwords => self.logins_per_minute,
         };
         Quota { limit, seconds: 60 }
     }

@@ -15,9 +15,10 @@ use std::time::Instant;
 use bus::AskError;
 use bus::ask::Answer;
 use contracts::users::{Login, Register};
-use contracts::{Code, Request};
+use contracts::{Code, Fault, Request};
 use serde_json::value::RawValue;
 
+use crate::auth::Caller;
 use crate::client::place;
 use crate::limit_settings::LimitSettings;
 use crate::problem::Refusal;
@@ -35,6 +36,8 @@ pub enum Limit {
     Registrations,
     /// Signing in with a password.
     Logins,
+    /// Replacing a password, which asks for the present one.
+    Passwords,
 }
 
 /// Counts who knocks how often.
@@ -94,16 +97,19 @@ impl Limits {
         limit: Option<Limit>,
         client: IpAddr,
         data: &RawValue,
+        caller: Option<&Caller>,
     ) -> Result<Option<Attempt<'_>>, Refusal> {
-        let email = match limit {
+        let account = match limit {
             None => None,
-            Some(Limit::Logins) => Login::decode(data).ok().map(|login| login.email),
-            Some(Limit::Registrations) => Register::decode(data).ok().map(|form| form.email),
+            Some(Limit::Logins) => Login::decode(data).ok().map(|login| login.email.key()),
+            Some(Limit::Registrations) => Register::decode(data).ok().map(|form| form.email.key()),
+            // No address looks like this.
+            Some(Limit::Passwords) => caller.map(|caller| format!("user {}", caller.id)),
         };
-        let Some(email) = email else { return Ok(None) };
-        let (account, place) = (email.key(), place(client));
+        let Some(account) = account else { return Ok(None) };
+        let place = place(client);
         let keys = [self.key((&account, place)), self.key(place), self.key(&account)];
-        let counted = limit == Some(Limit::Logins);
+        let counted = limit != Some(Limit::Registrations);
         if counted && let Err(wait) = self.count(keys) {
             return Err(Refusal::too_many("Too many sign-ins failed. Wait a little.", wait));
         }
@@ -139,7 +145,7 @@ impl Limits {
 impl Attempt<'_> {
     /// Notes how it went. Only a wrong password is a failure; when nobody could tell, it is none.
     pub(crate) fn settle(self, answer: &Result<Answer, AskError>) {
-        let failed = matches!(answer, Ok(Err(fault)) if fault.code == Code::InvalidCredentials);
+        let failed = matches!(answer, Ok(Err(fault)) if is_wrong_password(fault));
         let succeeded = matches!(answer, Ok(Ok(_)));
         let mut counts = self.limits.lock();
         if self.counted && !failed {
@@ -151,6 +157,11 @@ impl Attempt<'_> {
             counts.known.insert(self.keys[0], ());
         }
     }
+}
+
+/// Whether a password was compared, and is another one.
+fn is_wrong_password(fault: &Fault) -> bool {
+    fault.code == Code::InvalidCredentials || fault.errors.fields().any(|field| field == "currentPassword")
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ pub fn status(code: Code) -> StatusCode {
         | Code::SessionEnded
         | Code::InvalidCredentials => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::RouteNotFound | Code::UserNotFound | Code::OrderNotFound => StatusCode::NOT_FOUND,
+        Code::RouteNotFound | Code::UserNotFound | Code::SessionNotFound | Code::OrderNotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Code::EmailTaken | Code::IdempotencyKeyInUse => StatusCode::CONFLICT,
@@ -178,6 +178,7 @@ pub fn level(code: Code) -> Level {
         | Code::InvalidCredentials
         | Code::PermissionDenied
         | Code::UserNotFound
+        | Code::SessionNotFound
         | Code::OrderNotFound
         | Code::EmailTaken
         | Code::IdempotencyKeyReused

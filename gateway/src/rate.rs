@@ -24,6 +24,7 @@ impl Rate {
         let name = match limit {
             Limit::Registrations => "registrations",
             Limit::Logins => "logins",
+            Limit::Passwords => "passwords",
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to the limit")]
         let remaining = (f64::from(quota.limit) - used).max(0.0) as u32;

@@ -21,6 +21,7 @@ const FIELDS: usize = 12;
 pub(crate) fn success(route: &Route, address: &Uri, reply: Box<RawValue>) -> Result<Response<Body>, Refusal> {
     let mut response = match route.success {
         Success::Ok => with_body(StatusCode::OK, reply),
+        Success::NoContent => no_content(),
         Success::Created => with_body(StatusCode::CREATED, reply),
         Success::CreatedAt(path) => created_at(path, reply),
         Success::Page => page(address, &reply)?,
@@ -31,6 +32,12 @@ pub(crate) fn success(route: &Route, address: &Uri, reply: Box<RawValue>) -> Res
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn with_body(status: StatusCode, json: Box<RawValue>) -> Response<Body> {

@@ -9,7 +9,7 @@ use crate::limits::Limit;
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// `GET` or `POST`. A `GET` also serves `HEAD`.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. A `GET` also serves `HEAD`.
     pub method: &'static str,
     /// The path; `{name}` stands for one segment.
     pub path: &'static str,
@@ -78,6 +78,8 @@ pub enum Success {
     Ok,
     /// 201 and the reply.
     Created,
+    /// 204; what the reply says is of no interest to an HTTP client.
+    NoContent,
     /// 201, the reply, and a `Location`: this path followed by the reply's `id`.
     CreatedAt(&'static str),
     /// 200, the reply's `items` as a bare array, and its `next` as a `Link` (RFC 8288).
@@ -103,6 +105,21 @@ impl Route {
     /// Does something; the input is the body.
     pub const fn post(path: &'static str) -> Address {
         Address { method: "POST", path, source: Source::Body }
+    }
+
+    /// Sets something; the input is the body.
+    pub const fn put(path: &'static str) -> Address {
+        Address { method: "PUT", path, source: Source::Body }
+    }
+
+    /// Changes a part of something; the input is the body.
+    pub const fn patch(path: &'static str) -> Address {
+        Address { method: "PATCH", path, source: Source::Body }
+    }
+
+    /// Ends something; the input is in the path and the query.
+    pub const fn delete(path: &'static str) -> Address {
+        Address { method: "DELETE", path, source: Source::Address }
     }
 
     /// The pattern it asks, if it asks one.

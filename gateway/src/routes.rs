@@ -3,7 +3,9 @@
 //! A new route is a new row; nothing else in the gateway names a path or a pattern.
 
 use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders};
-use contracts::users::{Login, Logout, Refresh, Register, ShowProfile};
+use contracts::users::{
+    ChangePassword, EndSessions, ListSessions, Login, Logout, Refresh, Register, ShowProfile, UpdateProfile,
+};
 
 use crate::files;
 use crate::limits::Limit;
@@ -11,12 +13,17 @@ use crate::route::{Own, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 23] = [
+pub static TABLE: [Route; 28] = [
     Route::post("/users/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().limited(Limit::Logins).secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
     Route::post("/users/logout").asks::<Logout>().open(),
     Route::get("/users/profile").asks::<ShowProfile>(),
+    Route::patch("/users/profile").asks::<UpdateProfile>(),
+    Route::put("/users/password").asks::<ChangePassword>().limited(Limit::Passwords).answers(Success::NoContent),
+    Route::get("/users/sessions").asks::<ListSessions>(),
+    Route::delete("/users/sessions").asks::<EndSessions>().answers(Success::NoContent),
+    Route::delete("/users/sessions/{id}").asks::<EndSessions>().answers(Success::NoContent),
     Route::get("/users/{id}").asks::<ShowProfile>(),
     Route::post("/auth/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
     Route::post("/auth/login").asks::<Login>().open().limited(Limit::Logins).secret(),

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::auth::Caller;
 use crate::recent::Recent;
 
 /// Twice this many tokens are remembered at most, in half a megabyte.
@@ -21,13 +22,8 @@ impl Fingerprint {
     }
 }
 
-/// Verified tokens.
-pub(crate) struct Verified(Recent<Fingerprint, Subject>);
-
-struct Subject {
-    caller: Box<str>,
-    expires: u64,
-}
+/// Verified tokens, and whose they are.
+pub(crate) struct Verified(Recent<Fingerprint, Caller>);
 
 impl Default for Verified {
     fn default() -> Self {
@@ -36,14 +32,14 @@ impl Default for Verified {
 }
 
 impl Verified {
-    /// Whose token this is and when it expires, if it was seen before.
-    pub(crate) fn find(&mut self, token: &Fingerprint) -> Option<(String, u64)> {
-        self.0.get(token).map(|subject| (subject.caller.to_string(), subject.expires))
+    /// Whose token this is, if it was seen before.
+    pub(crate) fn find(&mut self, token: &Fingerprint) -> Option<Caller> {
+        self.0.get(token).map(|caller| caller.clone())
     }
 
     /// Notes a token that was verified just now.
-    pub(crate) fn remember(&mut self, token: Fingerprint, caller: &str, expires: u64) {
-        self.0.insert(token, Subject { caller: caller.into(), expires });
+    pub(crate) fn remember(&mut self, token: Fingerprint, caller: Caller) {
+        self.0.insert(token, caller);
     }
 }
 
@@ -54,8 +50,9 @@ mod tests {
     #[test]
     fn a_token_that_differs_in_one_letter_is_another_token() {
         let mut verified = Verified::default();
-        verified.remember(Fingerprint::of("a.b.c"), "u", 7);
-        assert_eq!(verified.find(&Fingerprint::of("a.b.c")), Some(("u".into(), 7)));
+        let caller = Caller { id: "u".into(), session: None, expires: Some(7) };
+        verified.remember(Fingerprint::of("a.b.c"), caller.clone());
+        assert_eq!(verified.find(&Fingerprint::of("a.b.c")), Some(caller));
         assert_eq!(verified.find(&Fingerprint::of("a.b.d")), None);
     }
 }

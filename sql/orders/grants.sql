@@ -19,8 +19,12 @@ GRANT SELECT (seq, id, name, owner, data, created_at, published_at) ON outbox TO
 
 -- orders.on_user_registered keeps customers, and remembers what it has applied for as long as it may come again. It locks
 -- what it forgets, which takes UPDATE.
-GRANT SELECT, INSERT, UPDATE (email, first_name, last_name) ON customers TO "orders-on-user-registered";
+GRANT SELECT (user_id), INSERT (user_id, email, first_name, last_name) ON customers TO "orders-on-user-registered";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-registered";
+
+-- orders.on_user_updated likewise.
+GRANT SELECT, INSERT, UPDATE (email, first_name, last_name, version) ON customers TO "orders-on-user-updated";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-updated";
 
 -- The relay publishes what was recorded, marks it, and removes it in the end.
 GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at),

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
+use tests::http::Pending;
 use tests::problem::problem;
 use tests::wait::seconds;
 use tests::{Answer, Person, Stack, wait_until};
@@ -154,6 +155,27 @@ fn an_unknown_account_takes_as_long_as_a_wrong_password() {
     // The middle halves of the two distributions overlap: a time tells nothing.
     assert!(low <= other_high && other_low <= high, "{known:?} and {unknown:?}");
     assert!(middle.abs_diff(other_middle) * 4 <= middle, "{middle} and {other_middle} µs");
+}
+
+#[test]
+fn more_sign_ins_than_can_be_served_in_time_are_refused_at_once_and_the_others_succeed() {
+    let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "2000").alone().start();
+    let person = stack.register();
+    let credentials = json!({ "email": person.email, "password": person.password });
+    let many: Vec<_> =
+        (0..220).map(|_| stack.http.post("/users/login").json(&credentials).send_in_background()).collect();
+    let answers: Vec<Answer> = many.into_iter().map(Pending::wait).collect();
+    let with = |status| answers.iter().filter(move |answer| answer.status == status);
+    let (served, refused) = (with(200).count(), with(503).count());
+    with(200).for_each(|answer| stack.keep_secrets_of(&answer.json()));
+    for answer in with(503) {
+        problem(answer, 503, "overloaded");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    // Hardly a hash was for nothing, however busy the machine is with other things.
+    let late = answers.len() - served - refused;
+    assert!(served > 0 && refused > 10 && late * 5 <= served, "{served} served, {refused} refused, {late} late");
+    stack.sign_in(&person);
 }
 
 #[test]

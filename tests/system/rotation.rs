@@ -37,16 +37,27 @@ fn tabs_that_refresh_at_once_get_the_same_new_token() {
 }
 
 #[test]
-fn the_grace_period_ends() {
+fn an_answer_that_was_lost_is_given_again_until_somebody_has_used_it() {
     let stack = Stack::plan().set("USERS_TOKEN_REFRESH_GRACE_S", "1").start();
     let person = stack.register();
-    let newest = stack.refresh(&person.refresh_token).expect(200).json()["refresh_token"].clone();
-    stack.refresh(&person.refresh_token).expect(200);
-    // Asked of the database, for a refresh would end the session.
-    let over = "SELECT replaced_at < now() - interval '1 second' FROM refresh_tokens WHERE replaced_at IS NOT NULL";
-    wait_until("the grace period was over", seconds(5), || stack.users_db().value(over, &[]));
-    stack.refresh(&person.refresh_token).expect(401);
-    stack.refresh(newest.as_str().unwrap()).expect(401);
+    let refresh = |token: &Value| stack.refresh(token.as_str().unwrap());
+    let old = json!(person.refresh_token);
+    let newest = refresh(&old).expect(200).json()["refresh_token"].clone();
+    // Asked of the database, for a refresh might end the session.
+    let over =
+        "SELECT bool_and(replaced_at < now() - interval '1 second') FROM refresh_tokens WHERE replaced_at IS NOT NULL";
+    let grace_is_over = || wait_until("the grace period was over", seconds(5), || stack.users_db().value(over, &[]));
+    grace_is_over();
+    for _ in 0..2 {
+        assert_eq!(refresh(&old).expect(200).json()["refresh_token"], newest);
+    }
+    // Its use, however, tells that the answer arrived.
+    let next = refresh(&newest).expect(200).json()["refresh_token"].clone();
+    grace_is_over();
+    assert_eq!(refresh(&newest).expect(200).json()["refresh_token"], next, "that answer may be lost in its turn");
+    refresh(&old).expect(401);
+    refresh(&next).expect(401);
+    assert_eq!(stack.users_db().count("sessions"), 0);
 }
 
 #[test]

@@ -96,6 +96,74 @@ fn a_request_that_is_delivered_again_is_no_second_use() {
 }
 
 #[test]
+fn no_message_that_comes_again_is_a_sign_in_without_the_password() {
+    use tests::Message;
+    let stack = Stack::start();
+    let person = stack.register();
+    let register = |id: &str, email: &str, password: &str| {
+        stack.keep_secret(password);
+        let form = json!({ "email": email, "password": password, "firstName": "Ann", "lastName": "Li" });
+        stack.wire().ask(&Message::request("users.register", &form).message_id(id))
+    };
+    // Who somebody is and where he lives is known to many.
+    let wrong = "whatever it may be";
+    for email in [person.email.clone(), person.email.to_uppercase()] {
+        assert_eq!(register(&person.id, &email, wrong).code(), "email_taken");
+    }
+    assert_eq!(register("0190a000-0000-7000-8000-000000000009", &person.email, wrong).code(), "email_taken");
+    let session: String = stack.users_db().value("SELECT id::text FROM sessions", &[]);
+    let login = json!({ "email": person.email, "password": wrong });
+    let answer = stack.wire().ask(&Message::request("users.login", &login).message_id(&session));
+    assert_eq!(answer.code(), "invalid_credentials");
+    let tokens = stack.users_db().count("refresh_tokens");
+    assert_eq!((stack.users_db().count("sessions"), tokens), (1, 1));
+
+    // The same request once more, with all it knows, gets its answer; it opens no second session.
+    let (id, email) = ("0190a000-0000-7000-8000-000000000010", "again@example.org");
+    let answers = [0, 1].map(|_| register(id, email, "the same each time").body["response"].clone());
+    for answer in &answers {
+        stack.keep_secrets_of(answer);
+    }
+    assert_eq!(answers[0]["user"], answers[1]["user"]);
+    assert_eq!(register(id, email, wrong).code(), "email_taken");
+    assert_eq!(stack.users_db().count("sessions"), 2);
+    stack.users_db().execute("UPDATE users SET is_active = false");
+    assert_eq!(register(id, email, "the same each time").code(), "email_taken", "a closed account stays closed");
+}
+
+#[test]
+fn a_password_that_was_kept_in_an_older_way_is_kept_anew_when_it_is_used() {
+    // Of "correct horse battery", with less memory and one pass; of "hélène in Paris" with its accents apart.
+    const LESS: &str =
+        "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$HhdGxmsoo8pSkWu74EOdjWuyMCjKM2aof0XQCAMO4jU";
+    const RAW: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$9nt0K+Z7giUEtWuAPQ+9Lf5CjT4CllFoRTUQVJtDcjo";
+    let stack = Stack::start();
+    let person = stack.register();
+    let kept = || stack.users_db().value::<String>("SELECT password_hash FROM users", &[]);
+    let login = |password: &str| {
+        stack.keep_secret(password);
+        let credentials = json!({ "email": person.email, "password": password });
+        stack.http.post("/users/login").json(&credentials).send()
+    };
+    let apart = "he\u{301}le\u{300}ne in Paris";
+    for (hash, password, same) in
+        [(LESS, "correct horse battery", "correct horse battery"), (RAW, apart, "h\u{e9}l\u{e8}ne in Paris")]
+    {
+        stack.users_db().execute(&format!("UPDATE users SET password_hash = '{hash}'"));
+        login("a wrong password").expect(401);
+        assert_eq!(kept(), hash);
+        stack.keep_secrets_of(&login(password).expect(200).json());
+        let anew = kept();
+        assert!(anew != hash && anew.contains("m=19456,t=2"), "{anew}");
+        for password in [password, same] {
+            stack.keep_secrets_of(&login(password).expect(200).json());
+        }
+        assert_eq!(kept(), anew, "once is enough");
+    }
+}
+
+#[test]
 fn signing_out_ends_the_session_whichever_of_its_tokens_is_sent() {
     let stack = Stack::start();
     let person = stack.register();

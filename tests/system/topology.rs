@@ -61,6 +61,7 @@ fn listeners_are_shown_with_what_waits_and_what_is_dead() {
     let served = json!([
         { "listener": "users.on_order_created", "event": "order.created", "workers": 1, "waiting": 0, "retrying": 0, "dead": 0 },
         { "listener": "orders.on_user_registered", "event": "user.registered", "workers": 1, "waiting": 0, "retrying": 0, "dead": 0 },
+        { "listener": "orders.on_user_updated", "event": "user.updated", "workers": 1, "waiting": 0, "retrying": 0, "dead": 0 },
     ]);
     wait_until("both listeners were seen", seconds(5), || listeners() == served);
     let count_orders = stack.process("users-on-order-created");

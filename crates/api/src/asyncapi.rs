@@ -123,6 +123,7 @@ fn request_headers() -> Value {
             "message_id": text("Property: the request's identity, a UUID; its effect is keyed by it."),
             "expiration": text("Property: milliseconds until the deadline; then the broker drops the request."),
             names::CALLER: text("The verified user on whose behalf it is."),
+            names::SESSION: text("The session in which he asks, a UUID, where his access token names one."),
             names::DEADLINE: { "type": "integer", "format": "int64",
                 "description": "When the caller stops waiting: Unix milliseconds. Unsaid, 30 seconds from now." },
             names::REQUEST_ID: text("What logs call this request."),

@@ -36,6 +36,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
     let (status, description) = match route.success {
         Success::Ok => ("200", "Done."),
         Success::Created => ("201", "Created."),
+        Success::NoContent => return ("204", json!({ "description": "Done.", "headers": headers })),
         Success::CreatedAt(path) => {
             headers["Location"] = header(&format!("Where it is: {path} and its id."), true);
             ("201", "Created.")
@@ -79,7 +80,10 @@ fn problems(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     let faults = route.pattern().map_or(&[][..], |pattern| contract(pattern).faults);
     for code in route.codes().into_iter().chain(faults.iter().copied()) {
-        problems.entry(status(code).as_u16()).or_default().push(code);
+        let codes = problems.entry(status(code).as_u16()).or_default();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
     }
     for codes in problems.values_mut() {
         let mut named = Vec::new();

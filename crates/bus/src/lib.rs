@@ -29,7 +29,7 @@ pub mod topology;
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
     pub use crate::event_meta::OWNER;
-    pub use crate::meta::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT};
+    pub use crate::meta::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT};
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 }
 

@@ -11,6 +11,8 @@ use crate::Deadline;
 // Header names. Frozen: other systems read and write them.
 /// Names the verified user.
 pub const CALLER: &str = "caller";
+/// Names the session in which the verified user asks.
+pub const SESSION: &str = "session";
 /// Says when the caller stops waiting, in Unix milliseconds.
 pub const DEADLINE: &str = "deadline";
 /// Names the request in logs.
@@ -32,6 +34,8 @@ pub struct Meta {
     pub request_id: String,
     /// The verified user on whose behalf it is; set by the gateway alone.
     pub caller: Option<String>,
+    /// The session in which he asks, where his token names one; set by the gateway alone.
+    pub session: Option<Uuid>,
     /// The client's key that makes several requests one.
     pub idempotency_key: Option<String>,
     /// W3C trace context, passed on as it came.
@@ -63,6 +67,9 @@ impl Meta {
                 text(name, value);
             }
         }
+        if let Some(session) = self.session {
+            text(SESSION, &session.to_string());
+        }
         let deadline = i64::try_from(self.deadline.unix_millis()).unwrap_or(i64::MAX);
         headers.insert(DEADLINE.into(), AMQPValue::LongLongInt(deadline));
         BasicProperties::default()
@@ -86,6 +93,7 @@ impl Meta {
             message_id,
             request_id: text(REQUEST_ID).unwrap_or_else(|| message_id.to_string()),
             caller: text(CALLER),
+            session: text(SESSION).and_then(|id| Uuid::try_parse(&id).ok()),
             idempotency_key: text(IDEMPOTENCY_KEY),
             traceparent: text(TRACEPARENT),
             deadline: deadline.map_or_else(|| Deadline::after(UNSAID_PATIENCE), Deadline::from_unix_millis),
@@ -129,6 +137,7 @@ mod tests {
             message_id: Uuid::now_v7(),
             request_id: "r-1".into(),
             caller: Some("u-1".into()),
+            session: Some(Uuid::now_v7()),
             idempotency_key: Some("k".into()),
             traceparent: None,
             deadline: Deadline::after(Duration::from_secs(5)),

@@ -74,6 +74,36 @@ impl Event for UserRegistered {
     }
 }
 
+/// `user.updated` — somebody changed his name.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct UserUpdated(pub ChangedUser);
+
+/// An account after a change.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedUser {
+    /// The account as it is now.
+    #[serde(flatten)]
+    pub user: User,
+    /// Counts the account's changes: of two events the one with the higher number is the later, whichever arrives first.
+    pub version: i64,
+}
+
+impl Event for UserUpdated {
+    const NAME: &'static str = "user.updated";
+    const SERVICE: &'static str = "users";
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000002", "email": "ada@example.org", "firstName": "Ada", "lastName": "King", "version": 1}"#;
+
+    fn aggregate(&self) -> String {
+        self.0.user.id.to_string()
+    }
+
+    fn owner(&self) -> String {
+        self.0.user.id.to_string()
+    }
+}
+
 /// `users.on_order_created` — keeps how many orders each user has placed, and for how much.
 pub enum CountOrders {}
 
@@ -88,6 +118,14 @@ pub enum KnowCustomers {}
 impl Listener for KnowCustomers {
     const NAME: &'static str = "orders.on_user_registered";
     type Event = UserRegistered;
+}
+
+/// `orders.on_user_updated` — follows the customers' names.
+pub enum FollowCustomers {}
+
+impl Listener for FollowCustomers {
+    const NAME: &'static str = "orders.on_user_updated";
+    type Event = UserUpdated;
 }
 
 /// A listener, as data.
@@ -132,13 +170,15 @@ impl EventContract {
 }
 
 /// Every event of the system.
-pub const EVENTS: [EventContract; 2] = [EventContract::of::<OrderCreated>(), EventContract::of::<UserRegistered>()];
+pub const EVENTS: [EventContract; 3] =
+    [EventContract::of::<OrderCreated>(), EventContract::of::<UserRegistered>(), EventContract::of::<UserUpdated>()];
 
 /// The events that their owners can follow live, at the gateway.
 pub const FOLLOWED: [&str; 1] = [OrderCreated::NAME];
 
 /// Every listener of the system.
-pub const LISTENERS: [Subscription; 2] = [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>()];
+pub const LISTENERS: [Subscription; 3] =
+    [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>(), Subscription::of::<FollowCustomers>()];
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +202,7 @@ mod tests {
     fn an_event_reads_back_as_it_was_written() {
         reads_back::<OrderCreated>();
         reads_back::<UserRegistered>();
+        reads_back::<UserUpdated>();
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Code {
     SessionExpired,
     /// The refresh token is unknown, or was used before, or its session has ended.
     SessionEnded,
+    /// The caller has no such session, or it has ended.
+    SessionNotFound,
     /// E-mail address and password do not belong together.
     InvalidCredentials,
     /// The caller may not do this.
@@ -87,6 +89,7 @@ impl Code {
             Self::InvalidToken => "invalid_token",
             Self::SessionExpired => "session_expired",
             Self::SessionEnded => "session_ended",
+            Self::SessionNotFound => "session_not_found",
             Self::InvalidCredentials => "invalid_credentials",
             Self::PermissionDenied => "permission_denied",
             Self::UserNotFound => "user_not_found",

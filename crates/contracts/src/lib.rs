@@ -23,7 +23,7 @@ pub use input::{Field, Fields, Input};
 pub use instant::Instant;
 pub use page::{Cursor, PageSize};
 pub use price::{Price, Total};
-pub use text::{Email, Password, PersonName, RefreshToken, Text, UserId};
+pub use text::{Email, Keep, Password, PersonName, RefreshToken, Text, UserId};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,12 +56,16 @@ pub trait Request: JsonSchema + Sized {
 }
 
 /// Every request of the system.
-pub const CONTRACTS: [Contract; 9] = [
+pub const CONTRACTS: [Contract; 13] = [
     Contract::of::<users::Register>(),
     Contract::of::<users::Login>(),
     Contract::of::<users::Refresh>(),
     Contract::of::<users::Logout>(),
     Contract::of::<users::ShowProfile>(),
+    Contract::of::<users::UpdateProfile>(),
+    Contract::of::<users::ChangePassword>(),
+    Contract::of::<users::ListSessions>(),
+    Contract::of::<users::EndSessions>(),
     Contract::of::<orders::CreateOrder>(),
     Contract::of::<orders::ListOrders>(),
     Contract::of::<orders::GetOrder>(),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::{Cursor, Email, Instant, PageSize, Password, PersonName, Price, RefreshToken, Text, Total, UserId};
+use crate::{Cursor, Email, Instant, Keep, PageSize, Password, PersonName, Price, RefreshToken, Text, Total, UserId};
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -40,6 +40,9 @@ schema!([] Email, "Email", {
 });
 schema!([] RefreshToken, "RefreshToken", {
     "type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL
+});
+schema!([] Keep, "Keep", {
+    "type": "string", "enum": ["current"]
 });
 schema!([] UserId, "UserId", {
     // More is taken: a whole number from an address, and what another issuer calls its users. But every account's id is one.

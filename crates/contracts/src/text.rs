@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::Field;
@@ -71,9 +72,14 @@ fn is_address(text: &str) -> bool {
 pub struct Password<const MIN: usize>(String);
 
 impl<const MIN: usize> Password<MIN> {
-    /// The password itself: for the hash, never for a log.
+    /// The password itself, as it was sent: never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// The password as it is hashed: the same however a keyboard composes its accents (NFKC, as NIST SP 800-63B says).
+    pub fn normalized(&self) -> String {
+        self.0.nfkc().collect()
     }
 }
 
@@ -101,6 +107,19 @@ impl Field for RefreshToken {
         let text = string(value)?;
         length(&text, 1, 256)?;
         Ok(Self(text))
+    }
+}
+
+/// What goes on when sessions end: `current`, the one that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The session that asks.
+    Current,
+}
+
+impl Field for Keep {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        if value.get() == r#""current""# { Ok(Self::Current) } else { Err("must be \"current\" or left out".into()) }
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Code, Email, Fields, Instant, Password, PersonName, RefreshToken, Request, Total, UserId};
+use crate::{Code, Email, Fields, Instant, Keep, Password, PersonName, RefreshToken, Request, Total, UserId};
 
 /// `users.register` — opens an account and signs its owner in.
 #[derive(Debug, JsonSchema)]
@@ -24,7 +24,7 @@ impl Request for Register {
     const PATTERN: &'static str = "users.register";
     const SAFE: bool = false;
     const EXAMPLE: &'static str = r#"{"email": "ada@example.org", "password": "correct horse battery", "firstName": "Ada", "lastName": "Lovelace"}"#;
-    const FAULTS: &'static [Code] = &[Code::EmailTaken];
+    const FAULTS: &'static [Code] = &[Code::EmailTaken, Code::Overloaded];
     type Reply = SignedIn;
 
     fn read(input: &mut impl Fields) -> Option<Self> {
@@ -49,7 +49,7 @@ impl Request for Login {
     const PATTERN: &'static str = "users.login";
     const SAFE: bool = false;
     const EXAMPLE: &'static str = r#"{"email": "ada@example.org", "password": "correct horse battery"}"#;
-    const FAULTS: &'static [Code] = &[Code::InvalidCredentials];
+    const FAULTS: &'static [Code] = &[Code::InvalidCredentials, Code::Overloaded];
     type Reply = SignedIn;
 
     fn read(input: &mut impl Fields) -> Option<Self> {
@@ -120,6 +120,117 @@ impl Request for ShowProfile {
     fn read(input: &mut impl Fields) -> Option<Self> {
         Some(Self { id: input.optional("id")? })
     }
+}
+
+/// `users.update_profile` — changes the caller's names.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct UpdateProfile {
+    /// The new given name; without it the old one stays.
+    pub first_name: Option<PersonName>,
+    /// The new family name; without it the old one stays.
+    pub last_name: Option<PersonName>,
+}
+
+impl Request for UpdateProfile {
+    const PATTERN: &'static str = "users.update_profile";
+    const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"firstName": "Ada", "lastName": "King"}"#;
+    const FAULTS: &'static [Code] = &[Code::UserNotFound, Code::Overloaded];
+    type Reply = Profile;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        let first_name = input.optional("firstName");
+        let last_name = input.optional("lastName");
+        Some(Self { first_name: first_name?, last_name: last_name? })
+    }
+}
+
+/// `users.change_password` — replaces the caller's password; every session but the one that asks ends.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct ChangePassword {
+    /// The password until now.
+    pub current_password: Password<1>,
+    /// The password from now on; the service may ask for more than these 8 characters.
+    pub new_password: Password<8>,
+}
+
+impl Request for ChangePassword {
+    const PATTERN: &'static str = "users.change_password";
+    const SAFE: bool = false;
+    const EXAMPLE: &'static str =
+        r#"{"currentPassword": "correct horse battery", "newPassword": "staple the correct horse"}"#;
+    const FAULTS: &'static [Code] = &[Code::UserNotFound, Code::Overloaded];
+    type Reply = SessionsEnded;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        let current_password = input.required("currentPassword");
+        let new_password = input.required("newPassword");
+        Some(Self { current_password: current_password?, new_password: new_password? })
+    }
+}
+
+/// `users.sessions` — shows where the caller is signed in, the newest sign-in first: at most 100, those used last.
+#[derive(Debug, JsonSchema)]
+pub struct ListSessions {}
+
+impl Request for ListSessions {
+    const PATTERN: &'static str = "users.sessions";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = "{}";
+    const FAULTS: &'static [Code] = &[Code::UserNotFound];
+    type Reply = Vec<Session>;
+
+    fn read(_: &mut impl Fields) -> Option<Self> {
+        Some(Self {})
+    }
+}
+
+/// `users.end_sessions` — signs the caller out: of one session, of all, or of all but the one that asks.
+#[derive(Debug, JsonSchema)]
+pub struct EndSessions {
+    /// The session to end; all when left out.
+    pub id: Option<Uuid>,
+    /// With `current` the session that asks goes on.
+    pub keep: Option<Keep>,
+}
+
+impl Request for EndSessions {
+    const PATTERN: &'static str = "users.end_sessions";
+    const SAFE: bool = false;
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000004", "keep": "current"}"#;
+    const FAULTS: &'static [Code] = &[Code::UserNotFound, Code::SessionNotFound];
+    type Reply = SessionsEnded;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        let id = input.optional("id");
+        let keep = input.optional("keep");
+        Some(Self { id: id?, keep: keep? })
+    }
+}
+
+/// A sign-in that is still good.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The session's id.
+    pub id: Uuid,
+    /// When its owner signed in.
+    pub started_at: Instant,
+    /// When it was last refreshed.
+    pub last_used_at: Instant,
+    /// When it ends unless it is used before.
+    pub expires_at: Instant,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// The answer where sessions end.
+#[derive(Serialize, JsonSchema)]
+pub struct SessionsEnded {
+    /// How many.
+    pub ended: i64,
 }
 
 /// The answer to register and login.

@@ -1,6 +1,8 @@
 //! One request as its handler sees it: decoded, valid, and with the caller known.
 
-use bus::Meta;
+use std::time::Instant;
+
+use bus::{Deadline, Meta};
 use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 
@@ -14,15 +16,18 @@ pub struct Call<R: Request> {
     pub id: Uuid,
     /// The client's own key that makes several requests one.
     pub idempotency_key: Option<String>,
+    /// The session in which the caller asks, where his token names one.
+    pub session: Option<Uuid>,
     caller: Option<String>,
     request_id: String,
     traceparent: Option<String>,
+    deadline: Deadline,
 }
 
 impl<R: Request> Call<R> {
     pub(crate) fn new(data: R, meta: Meta) -> Self {
-        let Meta { message_id: id, request_id, caller, idempotency_key, traceparent, .. } = meta;
-        Self { data, id, idempotency_key, caller, request_id, traceparent }
+        let Meta { message_id: id, request_id, caller, session, idempotency_key, traceparent, deadline } = meta;
+        Self { data, id, idempotency_key, session, caller, request_id, traceparent, deadline }
     }
 
     /// The fact that this request brings about, to be recorded in the statement that does it: see [`record!`].
@@ -30,6 +35,11 @@ impl<R: Request> Call<R> {
     /// [`record!`]: crate::record
     pub fn fact<E: Event>(&self, event: &E) -> Result<Fact, Failure> {
         Fact::new(event, &self.request_id, self.traceparent.as_deref())
+    }
+
+    /// When the caller stops waiting: look at it before you begin what takes long.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline.remaining()
     }
 
     /// The user on whose behalf this is; refuses the request when it has none.

@@ -34,7 +34,7 @@ where
     let mut start = Start::read(Pattern { name: R::PATTERN, safe: R::SAFE }, &about, &[])?;
     let resources = D::open(&mut start.setup()).await?;
     let handler = Typed { handler, resources, message: std::marker::PhantomData };
-    start.server(&handler)?.run().await
+    start.server(&handler, D::LOOKAHEAD)?.run().await
 }
 
 /// A handler with its resources, seen as one that takes text and gives text.

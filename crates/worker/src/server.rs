@@ -74,8 +74,8 @@ impl Start {
         Ok((self.broker, Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?))
     }
 
-    pub(crate) fn server(self, handler: &dyn Handle) -> Result<Server<'_>, StartError> {
-        let (pattern, prefetch) = (self.pattern, self.worker.prefetch);
+    pub(crate) fn server(self, handler: &dyn Handle, lookahead: u16) -> Result<Server<'_>, StartError> {
+        let (pattern, prefetch) = (self.pattern, self.worker.prefetch.saturating_mul(lookahead));
         let (broker, stop) = self.run()?;
         Ok(Server { pattern, handler, broker, prefetch, stop })
     }

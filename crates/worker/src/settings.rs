@@ -107,6 +107,10 @@ pub struct Setup<'a> {
 
 /// Everything a handler works with, made once at start.
 pub trait Resources: Sized {
+    /// By how much the setting of the prefetch is multiplied. More than 1 where each request computes for long: only a
+    /// process that sees who waits can refuse at once whom it cannot serve in time.
+    const LOOKAHEAD: u16 = 1;
+
     /// Opens it. Must not wait for what may come later, such as a database that is still down.
     fn open(setup: &mut Setup<'_>) -> impl Future<Output = Result<Self, StartError>>;
 }

@@ -1,7 +1,5 @@
 //! Guessers are held up, owners are not.
 
-use contracts::Fault;
-
 use super::*;
 
 const HERE: &str = "192.0.2.1";
@@ -26,7 +24,8 @@ fn right() -> Box<RawValue> {
 
 fn begin<'a>(limits: &'a Limits, from: &str, account: &str) -> Result<Attempt<'a>, Code> {
     let login = serde_json::json!({ "email": account, "password": "x" }).to_string();
-    let attempt = limits.attempt(Some(Limit::Logins), from.parse().unwrap(), &RawValue::from_string(login).unwrap());
+    let attempt =
+        limits.attempt(Some(Limit::Logins), from.parse().unwrap(), &RawValue::from_string(login).unwrap(), None);
     attempt.map(Option::unwrap).map_err(|refusal| refusal.code())
 }
 

@@ -1,8 +1,9 @@
 //! What register and login work with.
 
-use process::StartError;
+use process::{SettingError, StartError};
 use worker::{Resources, Setup};
 
+use crate::password::PasswordSettings;
 use crate::{Passwords, Sessions};
 
 /// Password hashes, and sessions with their database.
@@ -14,8 +15,11 @@ pub struct Accounts {
 }
 
 impl Resources for Accounts {
+    const LOOKAHEAD: u16 = 4;
+
     async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
-        let passwords = Passwords::new(&setup.settings.section()?);
+        let passwords = Passwords::new(&setup.settings.section()?)
+            .map_err(|(key, problem)| SettingError::new::<PasswordSettings>(key, problem))?;
         Ok(Self { passwords, sessions: Sessions::open(setup).await? })
     }
 }

@@ -3,14 +3,16 @@
 //! A hash takes a core for some 20 ms, so it runs off the event loop, and no more of them at a time than there are
 //! cores. Its 19 MiB go back to the system at once: an idle worker stays small.
 
-use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use contracts::Password;
 use process::Section;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use worker::Failure;
+
+use crate::admission::Admission;
 
 /// In lower case: the thousand commonest of at least eight characters in zxcvbn's list (Dropbox, MIT licence), which it
 /// took from passwords that became public, and some that people set until they think of a better one.
@@ -24,11 +26,16 @@ pub struct PasswordSettings {
     min_length: usize,
     /// How many hashes may be computed at a time in this process; 0 means one per core.
     concurrency: usize,
+    /// How much memory a hash takes, in KiB. A password that was hashed with less is hashed anew when it is next used.
+    memory_kib: u32,
+    /// How often a hash passes over its memory; likewise.
+    iterations: u32,
 }
 
 impl Default for PasswordSettings {
     fn default() -> Self {
-        Self { min_length: 8, concurrency: 0 }
+        let (memory_kib, iterations) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST);
+        Self { min_length: 8, concurrency: 0, memory_kib, iterations }
     }
 }
 
@@ -36,27 +43,55 @@ impl Section for PasswordSettings {
     const NAME: &'static str = "users_password";
 
     fn check(&self) -> Result<(), (&'static str, String)> {
-        let fits = (8..=128).contains(&self.min_length);
-        if fits { Ok(()) } else { Err(("min_length", "must be from 8 to 128".into())) }
+        if !(8..=128).contains(&self.min_length) {
+            return Err(("min_length", "must be from 8 to 128".into()));
+        }
+        // The least and the most that make sense: OWASP's leanest choice, and a gibibyte.
+        if !(7_168..=1_048_576).contains(&self.memory_kib) {
+            return Err(("memory_kib", "must be from 7168 to 1048576, such as 19456".into()));
+        }
+        if !(1..=100).contains(&self.iterations) {
+            return Err(("iterations", "must be from 1 to 100, such as 2".into()));
+        }
+        Ok(())
     }
 }
 
 /// Hashes and checks passwords.
 pub struct Passwords {
     min_length: usize,
-    cores: Arc<Semaphore>,
+    params: Params,
+    admission: Admission,
+}
+
+/// How a password compares with what was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is another one.
+    Wrong,
+    /// It is the one that was kept.
+    Right,
+    /// It is, and it was kept in a way of before: keep a new hash.
+    Outdated,
 }
 
 impl Passwords {
     /// Makes one from settings.
-    pub fn new(settings: &PasswordSettings) -> Self {
+    pub fn new(settings: &PasswordSettings) -> Result<Self, (&'static str, String)> {
         let cores = || std::thread::available_parallelism().map_or(1, Into::into);
         let concurrency = if settings.concurrency == 0 { cores() } else { settings.concurrency };
-        Self { min_length: settings.min_length, cores: Arc::new(Semaphore::new(concurrency)) }
+        let params = Params::new(settings.memory_kib, settings.iterations, Params::DEFAULT_P_COST, None)
+            .map_err(|error| ("memory_kib", error.to_string()))?;
+        // One is hashed to begin with: what it costs decides who is let in.
+        let begun = Instant::now();
+        digest("how long does this take?", params.clone(), &[0; 16]).map_err(|problem| ("memory_kib", problem))?;
+        let admission = Admission::new(concurrency, begun.elapsed());
+        Ok(Self { min_length: settings.min_length, params, admission })
     }
 
     /// Whether a new password may be used; the error is a sentence part.
-    pub fn accept(&self, password: &str) -> Result<(), String> {
+    pub fn accept<const MIN: usize>(&self, password: &Password<MIN>) -> Result<(), String> {
+        let password = password.normalized();
         if password.chars().count() < self.min_length {
             return Err(format!("must be {} to 128 characters long", self.min_length));
         }
@@ -68,14 +103,14 @@ impl Passwords {
     }
 
     /// The PHC string to keep for a new password.
-    pub async fn hash(&self, password: &str) -> Result<String, Failure> {
+    pub async fn hash<const MIN: usize>(&self, password: &Password<MIN>, deadline: Instant) -> Result<String, Failure> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| Failure::broken(error.to_string()))?;
-        let hash = self.compute(password, Params::DEFAULT, salt.to_vec()).await?;
+        let hash = self.compute(password.normalized(), &self.params, &salt, deadline).await?;
         let phc = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::default().into()),
-            params: ParamsString::try_from(&Params::DEFAULT).map_err(|error| Failure::broken(error.to_string()))?,
+            params: ParamsString::try_from(&self.params).map_err(|error| Failure::broken(error.to_string()))?,
             salt: Some(Salt::new(&salt).map_err(|error| Failure::broken(error.to_string()))?),
             hash: Some(hash),
         };
@@ -83,36 +118,75 @@ impl Passwords {
     }
 
     /// Whether the password is the one that was kept. With nothing kept it takes as long, and is not.
-    pub async fn check(&self, password: &str, kept: Option<&str>) -> Result<bool, Failure> {
-        let Some(kept) = kept else {
-            self.compute(password, Params::DEFAULT, vec![0; 16]).await?;
-            return Ok(false);
+    pub async fn check<const MIN: usize>(
+        &self,
+        password: &Password<MIN>,
+        kept: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Verdict, Failure> {
+        let broken = |problem: String| Failure::broken(format!("a kept password hash is malformed: {problem}"));
+        let phc = kept.map(PasswordHash::new).transpose().map_err(|error| broken(error.to_string()))?;
+        let (params, salt) = match &phc {
+            Some(phc) => {
+                let params = Params::try_from(phc).map_err(|error| broken(error.to_string()))?;
+                (params, phc.salt.ok_or_else(|| broken("no salt".into()))?.to_vec())
+            }
+            None => (self.params.clone(), vec![0; 16]),
         };
-        let broken = |problem| Failure::broken(format!("a kept password hash is malformed: {problem}"));
-        let phc = PasswordHash::new(kept).map_err(|error| broken(error.to_string()))?;
-        let params = Params::try_from(&phc).map_err(|error| broken(error.to_string()))?;
-        let salt = phc.salt.ok_or_else(|| broken("no salt".into()))?;
-        let hash = self.compute(password, params, salt.to_vec()).await?;
-        // `Output` compares in constant time.
-        Ok(phc.hash == Some(hash))
+        let same = async |password: String| {
+            let hash = self.compute(password, &params, &salt, deadline).await?;
+            // `Output` compares in constant time.
+            Ok::<_, Failure>(phc.as_ref().is_some_and(|phc| phc.hash == Some(hash)))
+        };
+        let normalized = password.normalized();
+        if same(normalized.clone()).await? {
+            return Ok(if self.is_outdated(&params) { Verdict::Outdated } else { Verdict::Right });
+        }
+        // Before passwords were normalised they were hashed as they came.
+        let as_it_came = password.reveal();
+        let found = as_it_came != normalized && same(as_it_came.to_owned()).await?;
+        Ok(if found { Verdict::Outdated } else { Verdict::Wrong })
     }
 
-    async fn compute(&self, password: &str, params: Params, salt: Vec<u8>) -> Result<Output, Failure> {
-        let turn = Arc::clone(&self.cores).acquire_owned().await.map_err(Failure::broken)?;
-        let password = password.to_owned();
-        let computing = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-            let mut memory = memory(params.block_count());
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params);
-            let mut output = vec![0; length];
-            argon2
-                .hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, &mut memory)
-                .map_err(|error| error.to_string())?;
-            Output::new(&output).map_err(|error| error.to_string())
-        });
-        computing.await.map_err(Failure::broken)?.map_err(Failure::broken)
+    /// Whether a hash was made with less than one is made with now.
+    fn is_outdated(&self, params: &Params) -> bool {
+        params.m_cost() < self.params.m_cost() || params.t_cost() < self.params.t_cost()
     }
+
+    async fn compute(
+        &self,
+        password: String,
+        params: &Params,
+        salt: &[u8],
+        deadline: Instant,
+    ) -> Result<Output, Failure> {
+        let (params, salt) = (params.clone(), salt.to_vec());
+        let work = async move |core| {
+            let computing = tokio::task::spawn_blocking(move || {
+                let _core = core;
+                digest(&password, params, &salt)
+            });
+            computing.await.map_err(Failure::broken)?.map_err(Failure::broken)
+        };
+        self.admission.run(deadline, work).await
+    }
+}
+
+impl Verdict {
+    /// Whether it is the one that was kept.
+    pub fn is_right(self) -> bool {
+        self != Self::Wrong
+    }
+}
+
+fn digest(password: &str, params: Params, salt: &[u8]) -> Result<Output, String> {
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let mut memory = memory(params.block_count());
+    let mut output = vec![0; length];
+    Argon2::new(Algorithm::Argon2id, Version::default(), params)
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut memory)
+        .map_err(|error| error.to_string())?;
+    Output::new(&output).map_err(|error| error.to_string())
 }
 
 /// The working memory of one hash. glibc keeps freed memory of up to 32 MiB for later and would sit on 19 MiB per
@@ -126,33 +200,71 @@ fn memory(blocks: usize) -> Vec<Block> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use contracts::Field;
+
     use super::*;
 
     fn passwords() -> Passwords {
-        Passwords::new(&PasswordSettings::default())
+        Passwords::new(&PasswordSettings::default()).unwrap()
+    }
+
+    fn password(text: &str) -> Password<1> {
+        Password::read(&serde_json::value::to_raw_value(text).unwrap()).unwrap()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
+
+    async fn check(text: &str, kept: Option<&str>) -> Verdict {
+        passwords().check(&password(text), kept, soon()).await.unwrap()
+    }
+
+    /// A hash of before: of the password as it came, with these parameters.
+    fn kept(text: &str, params: Params) -> String {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params);
+        let salt = b"somesaltsomesalt";
+        argon2::PasswordHasher::hash_password_with_salt(&argon2, text.as_bytes(), salt).unwrap().to_string()
     }
 
     #[tokio::test]
     async fn a_kept_password_is_known_again_and_another_is_not() {
-        let kept = passwords().hash("correct horse").await.unwrap();
+        let kept = passwords().hash(&password("correct horse"), soon()).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
-        assert!(passwords().check("correct horse", Some(&kept)).await.unwrap());
-        assert!(!passwords().check("correct horsf", Some(&kept)).await.unwrap());
-        assert!(!passwords().check("correct horse", None).await.unwrap());
+        assert_eq!(check("correct horse", Some(&kept)).await, Verdict::Right);
+        assert_eq!(check("correct horsf", Some(&kept)).await, Verdict::Wrong);
+        assert_eq!(check("correct horse", None).await, Verdict::Wrong);
     }
 
     #[tokio::test]
-    async fn a_hash_with_other_parameters_is_still_understood() {
-        let other = Argon2::new(Algorithm::Argon2id, Version::default(), Params::new(4096, 3, 1, None).unwrap());
-        let kept = argon2::PasswordHasher::hash_password_with_salt(&other, b"password", b"somesaltsomesalt").unwrap();
-        assert!(passwords().check("password", Some(&kept.to_string())).await.unwrap());
+    async fn a_hash_with_less_is_understood_and_outdated_and_one_with_more_is_not() {
+        let with = |memory, iterations| kept("password", Params::new(memory, iterations, 1, None).unwrap());
+        assert_eq!(check("password", Some(&with(4_096, 3))).await, Verdict::Outdated);
+        assert_eq!(check("password", Some(&with(19_456, 1))).await, Verdict::Outdated);
+        assert_eq!(check("password", Some(&with(19_456, 3))).await, Verdict::Right);
+        assert_eq!(check("passwort", Some(&with(4_096, 3))).await, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_its_characters_are_composed() {
+        let (composed, decomposed) = ("h\u{e9}l\u{e8}ne \u{a0}1", "he\u{301}le\u{300}ne  1");
+        let new = passwords().hash(&password(decomposed), soon()).await.unwrap();
+        assert_eq!(check(composed, Some(&new)).await, Verdict::Right);
+        assert_eq!(check("helene  1", Some(&new)).await, Verdict::Wrong);
+        let old = kept(decomposed, Params::DEFAULT);
+        assert_eq!(check(decomposed, Some(&old)).await, Verdict::Outdated, "kept as it came, before");
     }
 
     #[test]
     fn short_and_common_passwords_are_refused() {
-        assert!(passwords().accept("1234567").is_err());
-        assert!(passwords().accept("Password123").is_err());
-        assert!(passwords().accept("passwort mit ä").is_ok());
-        assert!(passwords().accept("ääääääää").is_ok());
+        let accept = |text: &str| passwords().accept(&password(text));
+        assert!(accept("1234567").is_err());
+        assert!(accept("Password123").is_err());
+        assert!(accept("passwort mit ä").is_ok());
+        assert!(accept("ääääääää").is_ok());
+        assert!(accept("a\u{308}a\u{308}a\u{308}a\u{308}").is_err(), "four characters, however they are composed");
+        assert!(accept("ｐａｓｓｗｏｒｄ").is_err(), "in letters of another width");
     }
 }

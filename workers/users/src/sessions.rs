@@ -1,5 +1,6 @@
 //! Sessions: what register, login and refresh share in giving out tokens.
 
+use contracts::Code;
 use contracts::users::{self, SignedIn, User};
 use process::StartError;
 use uuid::Uuid;
@@ -36,13 +37,16 @@ macro_rules! prune_sessions {
     };
 }
 
-/// Opens a session, or finds the one that this request opened before, and gives it one more token.
+/// Opens a session, or finds the one that this request opened before, and gives it one more token; nothing when the
+/// password was changed after it was compared. The user is locked for that: see `users.change_password`.
 const OPEN: &str = concat!(
     "WITH ",
     prune_sessions!(),
     ", opened AS (
         INSERT INTO sessions (id, user_id, expires_at)
-        VALUES ($1, $2, now() + $4::bigint * interval '1 second')
+        SELECT $1, users.id, now() + $4::bigint * interval '1 second' FROM users
+        WHERE users.id = $2 AND is_active AND password_set_by IS NOT DISTINCT FROM $5
+        FOR SHARE OF users
         ON CONFLICT (id) DO UPDATE SET user_id = $2 WHERE sessions.user_id = $2
         RETURNING id
      )
@@ -51,18 +55,23 @@ const OPEN: &str = concat!(
 );
 
 impl Sessions {
-    /// Signs a known user in: an access token, and a refresh token of which only the hash is kept. The session is known
-    /// by the request that opened it, so that a redelivery opens no second one.
-    pub async fn open_for(&self, user: User, request: Uuid) -> Result<SignedIn, Failure> {
-        let secret = Secret::random()?;
-        let opened = self.db.row(OPEN, &[&request, &user.id, &secret.hash(), &self.tokens.idle_seconds()]).await?;
-        opened.ok_or_else(|| Failure::broken("the request's id belongs to another user's session"))?;
-        self.signed_in(user, secret)
+    /// Signs in whose password was right: an access token, and a refresh token of which only the hash is kept. The session
+    /// is known by the request that opened it, so that a redelivery opens no second one. `row` is the user's, with
+    /// `password_set_by`.
+    pub async fn open_for(&self, row: &Row, request: Uuid) -> Result<SignedIn, Failure> {
+        let (user, secret) = (user(row), Secret::random()?);
+        let set_by: Option<Uuid> = row.get("password_set_by");
+        let idle = self.tokens.idle_seconds();
+        let opened = self.db.row(OPEN, &[&request, &user.id, &secret.hash(), &idle, &set_by]).await?;
+        opened.ok_or_else(|| {
+            Failure::answer(Code::InvalidCredentials, "The password was changed just now. Sign in again.")
+        })?;
+        self.signed_in(user, request, secret)
     }
 
-    /// What a user gets with a refresh token that was kept.
-    pub fn signed_in(&self, user: User, secret: Secret) -> Result<SignedIn, Failure> {
-        let access_token = self.tokens.access_token(user.id, &user.email)?;
+    /// What a user gets with a refresh token that was kept for a session.
+    pub fn signed_in(&self, user: User, session: Uuid, secret: Secret) -> Result<SignedIn, Failure> {
+        let access_token = self.tokens.access_token(user.id, &user.email, session)?;
         Ok(SignedIn { tokens: users::Tokens { access_token, refresh_token: secret.reveal() }, user })
     }
 }

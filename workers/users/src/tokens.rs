@@ -79,6 +79,7 @@ struct Claims<'a> {
     aud: &'a str,
     sub: Uuid,
     email: &'a str,
+    sid: Uuid,
     iat: u64,
     exp: u64,
     jti: Uuid,
@@ -100,14 +101,15 @@ impl Tokens {
         Ok(Self { key, header, settings })
     }
 
-    /// A new access token for a user.
-    pub fn access_token(&self, user: Uuid, email: &str) -> Result<String, Failure> {
+    /// A new access token for a user, in a session of his.
+    pub fn access_token(&self, user: Uuid, email: &str, session: Uuid) -> Result<String, Failure> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::broken)?.as_secs();
         let claims = Claims {
             iss: &self.settings.issuer,
             aud: &self.settings.audience,
             sub: user,
             email,
+            sid: session,
             iat,
             exp: iat + self.settings.ttl_s,
             jti: Uuid::now_v7(),

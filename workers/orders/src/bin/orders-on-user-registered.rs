@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use contracts::events::{KnowCustomers, UserRegistered};
 use worker::{Failure, Transaction};
 
+/// What changed since is known already, if it was heard first.
 const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (user_id) DO UPDATE
-    SET email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name";
+    ON CONFLICT (user_id) DO NOTHING";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

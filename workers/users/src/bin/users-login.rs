@@ -1,14 +1,20 @@
 //! `users.login` — checks a password and signs the person in. An unknown address takes as long as a wrong password.
+//!
+//! A password that was kept in a way of before, say with less memory, is hashed anew when it is used.
 
 use std::process::ExitCode;
 
 use contracts::Code;
 use contracts::users::{Login, SignedIn};
-use users::{Accounts, user};
+use users::{Accounts, Verdict};
+use uuid::Uuid;
+use worker::db::Row;
 use worker::{Call, Failure};
 
-const FIND: &str =
-    "SELECT id, email, first_name, last_name, password_hash FROM users WHERE email_key = $1 AND is_active";
+const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users WHERE email_key = $1 AND is_active";
+
+/// Nothing, when the password was changed meanwhile.
+const KEEP_ANEW: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -18,9 +24,22 @@ async fn main() -> ExitCode {
 async fn login(call: Call<Login>, accounts: &Accounts) -> Result<SignedIn, Failure> {
     let row = accounts.sessions.db.row(FIND, &[&call.data.email.key()]).await?;
     let kept: Option<&str> = row.as_ref().map(|row| row.get("password_hash"));
-    let right = accounts.passwords.check(call.data.password.reveal(), kept).await?;
-    match row {
-        Some(row) if right => accounts.sessions.open_for(user(&row), call.id).await,
-        _ => Err(Failure::answer(Code::InvalidCredentials, "E-mail address and password do not match.")),
+    let verdict = accounts.passwords.check(&call.data.password, kept, call.deadline()).await?;
+    let row = row.filter(|_| verdict.is_right());
+    let row =
+        row.ok_or_else(|| Failure::answer(Code::InvalidCredentials, "E-mail address and password do not match."))?;
+    if verdict == Verdict::Outdated
+        && let Err(why) = keep_anew(&call, &row, accounts).await
+    {
+        // There is a next time.
+        tracing::warn!(error = ?why, "a password could not be hashed anew");
     }
+    accounts.sessions.open_for(&row, call.id).await
+}
+
+async fn keep_anew(call: &Call<Login>, row: &Row, accounts: &Accounts) -> Result<(), Failure> {
+    let anew = accounts.passwords.hash(&call.data.password, call.deadline()).await?;
+    let (id, before): (Uuid, &str) = (row.get("id"), row.get("password_hash"));
+    accounts.sessions.db.row(KEEP_ANEW, &[&id, &before, &anew]).await?;
+    Ok(())
 }

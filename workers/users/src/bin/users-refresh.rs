@@ -1,8 +1,9 @@
 //! `users.refresh` — exchanges a refresh token for new tokens. Each is good once; one that comes again ends its session.
 //!
-//! Two tabs that refresh at once send the same token, and so does a client whose answer was lost: for a few seconds a
-//! token that was used leads to the same newest token as its first use did. The family never branches, so a thief and the
-//! owner cannot both go on: the later of them comes with an old token, and the session ends for both.
+//! A client whose answer was lost sends the token once more, and gets the same successor for as long as nobody has used
+//! that: nothing tells a lost answer from one that has not arrived yet. Once the successor was used, the old token in
+//! anybody's hands ends the session; only for a few seconds it leads on to the newest, for two tabs that refresh at once.
+//! The family never branches, so a thief and the owner hold the same token, and whoever lags behind by one ends it.
 
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ const ROTATE: &str = concat!(
      ), kept AS (
         INSERT INTO refresh_tokens (token_hash, session_id) SELECT $5, session_id FROM used
      ), prolonged AS (
-        UPDATE sessions SET expires_at = least(
+        UPDATE sessions SET last_used_at = now(), expires_at = least(
             now() + $6::bigint * interval '1 second', used.started_at + $7::bigint * interval '1 second')
         FROM used WHERE sessions.id = used.session_id
      ), forgotten AS (
@@ -52,7 +53,7 @@ const ROTATE: &str = concat!(
 
 /// What became of a token that cannot be replaced.
 const FOLLOW: &str = "SELECT session_id, salt, users.id, email, first_name, last_name,
-        replaced_by = $3 OR replaced_at > now() - $4::bigint * interval '1 second' AS again_at_once
+        replaced_by = $3 AS by_this_request, replaced_at > now() - $4::bigint * interval '1 second' AS just_now
      FROM refresh_tokens
      JOIN sessions ON sessions.id = session_id AND expires_at > now()
      JOIN users ON users.id = user_id AND is_active
@@ -79,12 +80,13 @@ async fn refresh(call: Call<Refresh>, sessions: &Sessions) -> Result<Refreshed, 
         .row(ROTATE, &[&token.hash(), &user_id, &call.id, &salt, &next.hash(), &idle, &longest, &grace])
         .await?;
     match used {
-        Some(row) => Ok(sessions.signed_in(user(&row), next)?.into()),
+        Some(row) => Ok(sessions.signed_in(user(&row), row.get("session_id"), next)?.into()),
         None => follow(token, user_id, call.id, sessions).await,
     }
 }
 
-/// Follows a used token to the newest of its family, as far as each was used only just now.
+/// Follows a used token to the newest of its family: to its successor while that is unused, and further as far as each was
+/// used only just now.
 async fn follow(
     token: Secret,
     user_id: Option<Uuid>,
@@ -92,14 +94,21 @@ async fn follow(
     sessions: &Sessions,
 ) -> Result<Refreshed, Failure> {
     let grace = sessions.tokens.grace_seconds();
-    let mut token = token;
+    // Of the first it is known that it was used; that its successor was used as well is only excused for a moment.
+    let (mut token, mut excused, mut repeated) = (token, true, false);
     for _ in 0..LONGEST_CHAIN {
         let row = sessions.db.row(FOLLOW, &[&token.hash(), &user_id, &request, &grace]).await?.ok_or_else(ended)?;
-        match (row.get::<_, Option<Vec<u8>>>("salt"), row.get::<_, Option<bool>>("again_at_once")) {
-            (None, _) => return Ok(sessions.signed_in(user(&row), token)?.into()),
-            (Some(salt), Some(true)) => token = token.next(&salt),
-            (Some(_), _) => return Err(end(&row, sessions).await?),
+        let Some(salt) = row.get::<_, Option<Vec<u8>>>("salt") else {
+            return Ok(sessions.signed_in(user(&row), row.get("session_id"), token)?.into());
+        };
+        repeated |= row.get::<_, bool>("by_this_request");
+        // The salt of a token whose successor was used is emptied after a while.
+        if !excused || salt.is_empty() {
+            // The broker delivers a request again whose answer has long arrived: that is nobody's second use.
+            return Err(if repeated { ended() } else { end(&row, sessions).await? });
         }
+        excused = row.get("just_now");
+        token = token.next(&salt);
     }
     Err(Failure::answer(Code::Overloaded, "This session is being refreshed too often. Nothing was done."))
 }

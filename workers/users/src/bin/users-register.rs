@@ -29,7 +29,8 @@ const OPEN: &str = concat!(
 );
 
 /// The account this very request opened when it was delivered before.
-const FIND_OWN: &str = "SELECT id, email, first_name, last_name FROM users WHERE id = $1 AND email_key = $2";
+const FIND_OWN: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by
+    FROM users WHERE id = $1 AND email_key = $2 AND is_active";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -39,8 +40,8 @@ async fn main() -> ExitCode {
 async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn, Failure> {
     let Accounts { passwords, sessions } = accounts;
     let Register { email, password, first_name, last_name } = &call.data;
-    passwords.accept(password.reveal()).map_err(|problem| Invalid::field("password", problem))?;
-    let (key, hash) = (email.key(), passwords.hash(password.reveal()).await?);
+    passwords.accept(password).map_err(|problem| Invalid::field("password", problem))?;
+    let (key, hash) = (email.key(), passwords.hash(password, call.deadline()).await?);
     let (secret, seconds) = (Secret::random()?, sessions.tokens.idle_seconds());
     let (email, first_name, last_name) = (email.as_str(), first_name.as_str(), last_name.as_str());
     let wanted = User { id: call.id, email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
@@ -53,10 +54,12 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
         )
         .await?;
     if let Some(row) = opened {
-        return sessions.signed_in(user(&row), secret);
+        return sessions.signed_in(user(&row), call.id, secret);
     }
+    // Whoever repeats a request knows its password; an id and an address anybody may know.
     let own = sessions.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
-    sessions.open_for(user(&own), call.id).await
+    let verdict = passwords.check(password, Some(own.get("password_hash")), call.deadline()).await?;
+    if verdict.is_right() { sessions.open_for(&own, call.id).await } else { Err(taken()) }
 }
 
 fn taken() -> Failure {

@@ -1,0 +1,36 @@
+//! The caller's own account: whose it is, and how it is shown.
+
+use contracts::users::Profile;
+use contracts::{Code, Instant, Request, Total};
+use uuid::Uuid;
+use worker::db::Row;
+use worker::{Call, Failure};
+
+use crate::user;
+
+/// An account with what is counted of it, by the id of its user.
+pub const FIND_PROFILE: &str = "SELECT id, email, first_name, last_name, is_active, created_at,
+        coalesce(order_count, 0) AS order_count, (coalesce(total_spent, 0) * 100)::bigint AS spent_cents
+    FROM users LEFT JOIN order_statistics ON user_id = id WHERE id = $1";
+
+/// Reads it from a row of [`FIND_PROFILE`].
+pub fn profile(row: &Row) -> Profile {
+    Profile {
+        user: user(row),
+        is_active: row.get("is_active"),
+        created_at: Instant(row.get("created_at")),
+        order_count: row.get("order_count"),
+        total_spent: Total::from_cents(row.get("spent_cents")),
+    }
+}
+
+/// The id of the user who asks. A caller from another issuer may well have an id that is no UUID: then there is no such
+/// user here.
+pub fn caller_id<R: Request>(call: &Call<R>) -> Result<Uuid, Failure> {
+    Uuid::try_parse(call.caller()?).map_err(|_| unknown_user())
+}
+
+/// Nobody here has the id that the caller's token names.
+pub fn unknown_user() -> Failure {
+    Failure::answer(Code::UserNotFound, "There is no account for this token's user.")
+}
