@@ -12,11 +12,29 @@ const gateway: Plugin = {
   transformIndexHtml: (html) => html.replace('%GATEWAY_URL%', settings(process.env).gateway),
 };
 
+/** What the first sight of any page is written with is fetched at once, not only when the style sheet has been read. */
+const fonts: Plugin = {
+  name: 'fonts',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_, { bundle }) =>
+      Object.keys(bundle ?? {})
+        .filter((name) => /barlow-(latin-400|latin-600|condensed-latin-600)-normal.*\.woff2$/.test(name))
+        .map((name) => ({
+          tag: 'link',
+          attrs: { rel: 'preload', href: `/${name}`, as: 'font', type: 'font/woff2', crossorigin: '' },
+          injectTo: 'head' as const,
+        })),
+  },
+};
+
 export default defineConfig(({ isSsrBuild }) => ({
   plugins: [
     react(),
     tailwindcss(),
     gateway,
+    fonts,
     // sirv hands out the packed copies. The page itself is made anew at every start, so it stays unpacked.
     isSsrBuild ? [] : compression({ algorithms: ['gzip', 'brotliCompress'], include: /\.(js|css|svg)$/ }),
   ],

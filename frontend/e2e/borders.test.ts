@@ -17,14 +17,14 @@ test('another person’s order is not shown, and an order that is none is said t
   const { context, page, faults } = await openTab(browser, stack);
   await signIn(page, await register(stack));
   await page.goto(`/orders/${order.id}`);
-  await heading(page, 'This is somebody else’s order').waitFor();
+  await heading(page, 'This order belongs to someone else').waitFor();
   expect(await page.content()).not.toContain('Secret engine');
   for (const id of ['0190a000-0000-7000-8000-000000000000', 'nonsense']) {
     await page.goto(`/orders/${id}`);
-    await heading(page, 'There is no such order').waitFor();
+    await heading(page, 'Order not found').waitFor();
   }
   await page.goto('/no/such/page');
-  await heading(page, 'The line ends here').waitFor();
+  await heading(page, 'Page not found').waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -43,7 +43,7 @@ test('one comes back to the page one asked for, and the next person does not', a
   const next = await register(stack);
   await fillIn(page, { 'E-mail address': next.email, Password: next.password });
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('Nothing on the line yet').waitFor();
+  await page.getByText('No orders yet').waitFor();
   await context.close();
 });
 

@@ -18,18 +18,18 @@ test('from an account to an order, seen everywhere, and out again', { timeout: 6
   // An address for members leads to signing in, and from there to an account.
   await page.goto('/orders');
   await heading(page, 'Sign in').waitFor();
-  await page.getByRole('main').getByRole('link', { name: 'Open an account' }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Create an account' }).click();
   await fillIn(page, {
     'First name': person.firstName,
     'Last name': person.lastName,
     'E-mail address': person.email,
     Password: person.password,
   });
-  await page.getByRole('button', { name: 'Open account' }).click();
+  await page.getByRole('button', { name: 'Create account' }).click();
 
   // The list is empty, and says so.
   await heading(page, 'Your orders').waitFor();
-  await page.getByText('Nothing on the line yet').waitFor();
+  await page.getByText('No orders yet').waitFor();
 
   // The focus follows: a keyboard or a screen reader goes on where the page does.
   await page.getByRole('link', { name: 'New order' }).click();

@@ -1,11 +1,13 @@
-// Every page at two widths and in both themes: nothing for axe to find, nothing wider than the screen; screenshots.
+// Every page at every width and in both themes, with whatever people write: it fits, and axe finds nothing; screenshots.
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { layoutFlaws } from './layout';
 import {
   type Account,
-  expectNoSideways,
+  fillIn,
   flaws,
+  HOSTILE,
   heading,
   ORDERS,
   OUTPUT,
@@ -30,41 +32,99 @@ afterAll(() => browser.close());
 
 const OPEN: [name: string, path: string, title: string][] = [
   ['home', '/', 'Every request here becomes a message.'],
-  ['register', '/register', 'Open an account'],
+  ['register', '/register', 'Create an account'],
   ['login', '/login', 'Sign in'],
-  ['not-found', '/no/such/page', 'The line ends here'],
+  ['not-found', '/no/such/page', 'Page not found'],
 ];
 const GUARDED: typeof OPEN = [
   ['orders', '/orders', 'Your orders'],
   ['new-order', '/orders/new', 'New order'],
   ['order', '/orders/:id', 'Analytical engine'],
-  ['no-order', '/orders/nonsense', 'There is no such order'],
+  ['no-order', '/orders/nonsense', 'Order not found'],
   ['profile', '/profile', 'Ada Lovelace'],
-  ['system', '/system', 'The system, now'],
+  ['system', '/system', 'System'],
 ];
 
-describe.each([
-  ['wide', { width: 1280, height: 800 }],
-  ['narrow', { width: 360, height: 740 }],
-] as const)('%s', (size, viewport) => {
-  test.each(['light', 'dark'] as const)('and %s', { timeout: 60_000 }, async (colorScheme) => {
-    const { context, page, faults } = await openTab(browser, stack, { viewport, colorScheme, reducedMotion: 'reduce' });
-    const look = async ([name, path, title]: (typeof OPEN)[number]) => {
-      await page.goto(path.replace(':id', orderId));
-      await heading(page, title).waitFor();
-      await settled(page);
-      await page.screenshot({ path: join(OUTPUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
-      expect(await flaws(page), name).toEqual([]);
-      await expectNoSideways(page);
-    };
-    for (const one of OPEN) await look(one);
-    await signIn(page, account);
-    // Its tokens may have been replaced by the round before: what the page has now is what goes on.
-    for (const one of GUARDED) await look(one);
-    account.tokens = await tokens(page);
-    expect(faults).toEqual([]);
-    await context.close();
+const WIDTHS = [320, 360, 768, 1280, 1920];
+/** Where axe looks, and the screenshots are taken. */
+const CLOSELY = [360, 1280];
+
+/** Looks at the page that is open, at every width and in both themes; says what is wrong. */
+async function look(page: Page, name: string, closely = CLOSELY): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: width < 500 ? 740 : 900 });
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      const say = (flaw: string) => wrong.push(`${name} at ${width} px, ${colorScheme}: ${flaw}`);
+      for (const flaw of await layoutFlaws(page)) say(flaw);
+      if (!closely.includes(width)) continue;
+      await page.screenshot({ path: join(OUTPUT, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+      for (const flaw of await flaws(page)) say(flaw);
+    }
+  }
+  return wrong;
+}
+
+async function visit(page: Page, [name, path, title]: (typeof OPEN)[number]) {
+  await page.goto(path.replace(':id', orderId));
+  await heading(page, title).waitFor();
+  await settled(page);
+  return look(page, name);
+}
+
+test('every page fits every width, in both themes, and axe finds nothing', { timeout: 120_000 }, async () => {
+  const { context, page, faults } = await openTab(browser, stack);
+  const wrong: string[] = [];
+  for (const one of OPEN) wrong.push(...(await visit(page, one)));
+  await signIn(page, account);
+  for (const one of GUARDED) wrong.push(...(await visit(page, one)));
+  account.tokens = await tokens(page);
+  await context.close();
+  expect(wrong).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+test('whatever people write fits, too: long words, other scripts, the largest amounts', {
+  timeout: 120_000,
+}, async () => {
+  const person = { firstName: 'W'.repeat(50), lastName: 'محمد'.repeat(12) };
+  const writer = await register(stack, person);
+  const ids: string[] = [];
+  const wrong: string[] = [];
+  for (const order of HOSTILE) ids.push((await place(stack, writer.tokens.access_token, order)).id);
+  const { context, page, faults } = await openTab(browser, stack);
+  await signIn(page, writer);
+  await page.goto('/orders');
+  await page
+    .getByRole('main')
+    .getByRole('listitem')
+    .nth(HOSTILE.length - 1)
+    .waitFor();
+  await settled(page);
+  wrong.push(...(await look(page, 'hostile-orders')));
+  for (const [index, id] of ids.entries()) {
+    await page.goto(`/orders/${id}`);
+    await heading(page, HOSTILE[index]?.title ?? '').waitFor();
+    await settled(page);
+    wrong.push(...(await look(page, `hostile-order-${index + 1}`, [])));
+  }
+  await page.goto('/profile');
+  await page.getByText(new RegExp(`^\\$${HOSTILE.length},000,000.00$`)).waitFor();
+  wrong.push(...(await look(page, 'hostile-profile')));
+  await page.goto('/orders/new');
+  await fillIn(page, {
+    'What would you like to order?': 'W'.repeat(101),
+    'Price in US dollars': '1,000,000',
+    Description: ' ',
   });
+  await page.getByRole('button', { name: 'Place order' }).click();
+  await page.locator('[aria-invalid=true]').first().waitFor();
+  wrong.push(...(await look(page, 'hostile-form')));
+  expect(wrong).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
 });
 
 test('a form full of mistakes and a page in trouble have nothing for axe to find either', async () => {
@@ -87,10 +147,10 @@ test('a page whose files cannot be loaded says so, and is there when they can', 
   const file = '**/assets/login*';
   await page.route(file, (route) => route.abort());
   await page.goto('/login');
-  await heading(page, 'This page broke').waitFor();
+  await heading(page, 'This page failed').waitFor();
   expect(await flaws(page)).toEqual([]);
   await page.unroute(file);
-  await page.getByRole('button', { name: 'Load it again' }).click();
+  await page.getByRole('button', { name: 'Reload' }).click();
   await heading(page, 'Sign in').waitFor();
   await context.close();
 });

@@ -98,12 +98,12 @@ function surroundings(): Record<string, string> {
 async function ports(): Promise<Record<string, string>> {
   const names = ['FRONTEND', 'GATEWAY', 'GATEWAY_ADMIN', 'AMQP_UI', 'USERS_DB', 'ORDERS_DB'];
   const found: Record<string, string> = {};
-  let next = 17_000 + (process.pid % 900);
+  let next = 17_000 + Math.floor(Math.random() * 4_000);
   for (const name of names) {
     while (!(await isFree(next))) next += 1;
     found[`PORT_${name}`] = String(next++);
   }
-  let broker = 11_000 + (process.pid % 400);
+  let broker = 9_000 + Math.floor(Math.random() * 2_500);
   while (!(await Promise.all([0, 20_000, 21_000].map((above) => isFree(broker + above)))).every(Boolean)) broker += 1;
   return { ...found, PORT_AMQP: String(broker) };
 }

@@ -38,7 +38,7 @@ test('another worker is seen within two seconds, and so is that none is left', {
 
   await shell(stack, 'process-compose process stop users-profile');
   const profile = page.locator('[data-pattern="users.profile"]');
-  await profile.getByText('nobody serves').waitFor();
+  await profile.getByText('no workers').waitFor();
   await shell(stack, 'process-compose process start users-profile');
   await profile.getByText('1 worker', { exact: true }).waitFor();
   expect(faults).toEqual([]);
@@ -53,7 +53,64 @@ test('what passes is seen: its rate and how long it took', async () => {
   for (let number = 0; number < 10; number += 1) await place(stack, await tokenOf(page), { title: `Load ${number}` });
   const row = page.locator('[data-pattern="orders.create"]');
   await until('the row had a rate and a latency', 10_000, async () =>
-    /[1-9].* ms/.test((await row.textContent()) ?? ''),
+    /[1-9].* m?s/.test((await row.textContent()) ?? ''),
   );
+  await context.close();
+});
+
+test('whatever is taken away, the board says which, and claims nothing that it does not know', {
+  timeout: 180_000,
+}, async () => {
+  const { context, page, faults } = await openTab(browser, stack);
+  context.setDefaultTimeout(30_000);
+  const compose = (what: string) => shell(stack, `process-compose process ${what}`);
+  const stop = (name: string) => page.locator('[data-known] li', { hasText: new RegExp(`^${name}`) });
+  const row = (name: string) => page.locator(`[data-pattern="${name}"]`);
+  const moves = () => page.locator('[data-known] .animate-travel').count();
+  // Nobody is signed in: the board is for everybody.
+  await page.goto('/system');
+  await row('orders.relay').getByText('1 leader, 0 standby').waitFor();
+  for (const database of ['orders', 'users'])
+    await page.locator(`[data-database=${database}][data-reachable=true]`).waitFor();
+
+  await compose('stop orders-relay');
+  await row('orders.relay').getByText('no workers').waitFor();
+  await compose('start orders-relay');
+  await compose('stop users-on-order-created');
+  await row('users.on_order_created').getByText('no workers').waitFor();
+  await page.getByRole('status').getByText('users.on_order_created: no workers').waitFor({ state: 'attached' });
+  await compose('start users-on-order-created');
+  await row('users.on_order_created').getByText('1 worker').waitFor();
+  await row('orders.relay').getByText('1 leader, 0 standby').waitFor();
+
+  await compose('stop orders-db');
+  await page.locator('[data-database=orders][data-reachable=false]').getByText('unreachable').waitFor();
+  expect(await page.locator('[data-database=users][data-reachable=true]').count()).toBe(1);
+  await compose('start orders-db');
+  await page.locator('[data-database=orders][data-reachable=true]').waitFor();
+
+  // A gateway that is frozen is found out like one that is gone.
+  const pid = (await shell(stack, 'process-compose process get gateway -o json')).match(/"pid": ?(\d+)/)?.[1];
+  for (const [away, words, back] of [
+    [`kill -STOP ${pid}`, 'does not answer', `kill -CONT ${pid}`],
+    ['process-compose process stop gateway', 'unreachable, reconnecting', 'process-compose process start gateway'],
+  ] as const) {
+    await shell(stack, away);
+    await stop('Gateway').getByText(words).waitFor();
+    await stop('Broker').getByText('unknown').waitFor();
+    await page.getByText(/^Not updating: as of \d+:\d\d:\d\d/).waitFor();
+    expect([await moves(), await page.locator('[data-known] .bg-clear').count()]).toEqual([0, 1]); // this page is there
+    await shell(stack, back);
+    await stop('Gateway').getByText('connected').waitFor();
+  }
+
+  await compose('stop broker');
+  await stop('Broker').getByText('unreachable, reconnecting').waitFor();
+  await row('orders.create').getByText('unknown').first().waitFor();
+  await compose('start broker');
+  await stop('Broker').getByText('connected').waitFor();
+  await row('orders.create').getByText('1 worker').waitFor();
+  await row('users.relay').getByText('1 leader, 0 standby').waitFor();
+  expect(faults).toEqual([]);
   await context.close();
 });

@@ -89,12 +89,6 @@ export async function flaws(page: Page): Promise<string[]> {
   );
 }
 
-/** Nothing is wider than the screen. */
-export async function expectNoSideways(page: Page) {
-  const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-  expect(wide).toBeLessThanOrEqual(screen as number);
-}
-
 // ---- somebody
 
 export interface Person {
@@ -118,8 +112,8 @@ export interface Account extends Person {
 }
 
 /** Opens an account without the page. */
-export async function register(stack: Stack): Promise<Account> {
-  const person = somebody();
+export async function register(stack: Stack, names: Partial<Person> = {}): Promise<Account> {
+  const person = { ...somebody(), ...names };
   const { tokens, user } = await post(stack, '/users/register', person);
   return { ...person, id: user.id, tokens };
 }
@@ -153,6 +147,25 @@ export const ORDERS = [
     orderReference: 'A-7',
   },
 ];
+
+/** Orders that no line can hold: the longest words of several scripts, and the largest amount. */
+export const HOSTILE = [
+  ['W'.repeat(100), `https://example.org/${'x'.repeat(400)}?${'y'.repeat(500)}`, 'R'.repeat(100)],
+  ['طلب'.repeat(33), 'وصف طويل جدا '.repeat(60), 'مرجع'.repeat(25)],
+  ['שלום '.repeat(19).trim(), 'תיאור'.repeat(150), 'A-7'],
+  ['鉄道信号機'.repeat(20), '説明'.repeat(400), '参照番号'.repeat(20)],
+  ['🚂'.repeat(100), '👩‍🔧🏳️‍🌈'.repeat(60), '🔧'.repeat(100)],
+  [
+    'A title of many short words that goes on and on until the hundred characters are used up, you see',
+    ' x\n'.repeat(200),
+    '',
+  ],
+].map(([title = '', description = '', orderReference]) => ({
+  title,
+  description,
+  price: 1_000_000,
+  ...(orderReference ? { orderReference } : {}),
+}));
 
 /** The access token that the page uses at the moment. */
 export const tokenOf = (page: Page) => page.evaluate(() => localStorage.getItem('access_token') ?? '');

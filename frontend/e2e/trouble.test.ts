@@ -42,11 +42,15 @@ test('an order that nobody takes is not placed, and the form keeps it', { timeou
   const { context, page } = await openTab(browser, stack);
   await signIn(page, await register(stack));
   await page.goto('/orders/new');
-  await fillIn(page, { 'What do you order?': 'Oil', Description: 'For the lamps', 'Price in US dollars': '12,25' });
+  await fillIn(page, {
+    'What would you like to order?': 'Oil',
+    Description: 'For the lamps',
+    'Price in US dollars': '12,25',
+  });
   await compose('stop orders-create');
   await until('nobody served orders.create', 15_000, async () => (await workers(stack, 'orders.create')) === 0);
   await page.getByRole('button', { name: 'Place order' }).click();
-  await page.getByRole('alert').getByText('Nobody serves this at the moment').waitFor();
+  await page.getByRole('alert').getByText('This service has no workers at the moment').waitFor();
   await page.getByRole('alert').getByText('safe to send again').waitFor();
   await compose('start orders-create');
   await until('somebody served orders.create', 15_000, async () => (await workers(stack, 'orders.create')) === 1);
@@ -60,12 +64,12 @@ test('a page without a network says so, and goes on when it is back', async () =
   const { context, page } = await openTab(browser, stack);
   await signIn(page, await register(stack));
   await page.goto('/orders');
-  await page.getByText('Nothing on the line yet').waitFor();
+  await page.getByText('No orders yet').waitFor();
   await context.setOffline(true);
   await page.getByRole('link', { name: 'Profile' }).click();
   await page.getByText('This device is offline.').waitFor();
   await context.setOffline(false);
-  await page.getByRole('button', { name: 'Try now' }).click();
+  await page.getByRole('button', { name: 'Try again now' }).click();
   await heading(page, 'Ada Lovelace').waitFor();
   await context.close();
 });

@@ -33,6 +33,7 @@ export const router = createBrowserRouter([
           { index: true, element: <Home /> },
           page('register', later.register),
           page('login', later.login),
+          page('system', later.system),
           {
             element: <MembersOnly />,
             children: [
@@ -40,7 +41,6 @@ export const router = createBrowserRouter([
               page('orders/new', later.newOrder),
               page('orders/:id', later.order),
               page('profile', later.profile),
-              page('system', later.system),
             ],
           },
           { path: '*', element: <NotFound /> },

@@ -10,17 +10,12 @@ export type Registration = Schemas['Register'];
 export type SignedIn = Schemas['SignedIn'];
 export type Tokens = Schemas['Tokens'];
 export type NewOrder = Schemas['CreateOrder'];
-/** Who hears an event: how many processes, what waits for them, what could not be handled. */
-export interface ListenerState {
-  listener: string;
-  event: string;
-  workers: number | null;
-  waiting: number | null;
-  dead: number | null;
-}
-/** Not every gateway tells of listeners. */
-export type SystemState = Schemas['SystemState'] & { listeners?: ListenerState[] };
+export type SystemState = Schemas['SystemState'];
 export type PatternState = Schemas['PatternState'];
+export type ListenerState = Schemas['ListenerState'];
+export type RelayState = Schemas['RelayState'];
+export type DatabaseState = Schemas['DatabaseState'];
+export type Moment = Schemas['Moment'];
 
 export type Profile = Schemas['Profile'];
 export type Order = Schemas['Order'];

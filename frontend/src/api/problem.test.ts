@@ -36,11 +36,12 @@ test('what passes and what is unknown are told apart', () => {
   });
 });
 
-test('Retry-After is seconds or a date, and never more than a minute', () => {
+test('Retry-After is seconds or a date, as long as it is, up to a day', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   expect(retryAfter('2', now)).toBe(2_000);
   expect(retryAfter('Thu, 01 Jan 2026 00:00:05 GMT', now)).toBe(5_000);
-  expect(retryAfter('86400', now)).toBe(60_000);
+  expect(retryAfter('290', now)).toBe(290_000);
+  expect(retryAfter('864000', now)).toBe(86_400_000);
   for (const nothing of [null, '', 'soon', 'Thu, 01 Jan 2020 00:00:00 GMT']) expect(retryAfter(nothing, now)).toBe(0);
   expect(problemOf(answer(503, { 'retry-after': '3' }), {}).retryAfterMs).toBe(3_000);
 });

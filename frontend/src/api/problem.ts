@@ -19,8 +19,10 @@ export class Problem extends Error {
   readonly code: string;
   /** What is wrong, by field. */
   readonly errors: FieldErrors;
-  /** How long the gateway asked to be left alone, in milliseconds. */
+  /** How long the gateway asked to be left alone, in milliseconds from `receivedAt`. */
   readonly retryAfterMs: number;
+  /** When this became known here, in milliseconds since 1970. */
+  readonly receivedAt = Date.now();
   readonly requestId: string | undefined;
 
   constructor(details: Details) {
@@ -38,11 +40,18 @@ export class Problem extends Error {
     return this.status === 503 || this.status === 429 || this.code === 'unreachable';
   }
 
+  /** Whether it is ours, so that whoever looks into it wants to know which request it was. */
+  get ours(): boolean {
+    return this.status >= 500;
+  }
+
   /** Whether nobody knows if it was done. */
   get unknown(): boolean {
     return this.status === 504 || this.code === 'no_answer';
   }
 }
+
+const LONGEST_MS = 24 * 60 * 60_000;
 
 /** The problem that an answer tells of, whatever its body looks like. */
 export function problemOf(response: Response, body: unknown): Problem {
@@ -67,11 +76,11 @@ export function problemOfFailure(failure: unknown): Problem {
     : new Problem({ status: 0, code: 'unreachable', message: 'The gateway cannot be reached.' });
 }
 
-/** The header `Retry-After` (RFC 9110: seconds or a date) in milliseconds from `now`; never more than a minute. */
+/** The header `Retry-After` (RFC 9110: seconds or a date) in milliseconds from `now`; never more than a day. */
 export function retryAfter(header: string | null, now: number): number {
   if (!header) return 0;
   const wait = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(wait, 0), 60_000) : 0;
+  return Number.isFinite(wait) ? Math.min(Math.max(wait, 0), LONGEST_MS) : 0;
 }
 
 function fieldErrors(value: unknown): FieldErrors {

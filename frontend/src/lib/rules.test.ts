@@ -9,13 +9,35 @@ function wrong(result: { error?: { issues: { path: PropertyKey[] }[] } | undefin
 }
 
 test('amounts are those of the contract, with a point or a comma', () => {
-  for (const price of ['0.01', '19.99', '19,99', '7', '1000000', ' 5 ']) {
-    expect(wrong(newOrder.safeParse({ ...order, price }))).toEqual([]);
+  const right = ['0.01', '19.99', '19,99', '7', '1000000', ' 5 ', '1,000,000', '1,000,000.00', '1 000', '1.000.000'];
+  for (const price of [...right, "1'000.5", '1\u00a0000,50', '1.000,50', '$19.99', 'US$ 5', 'USD 5', '１２']) {
+    expect(wrong(newOrder.safeParse({ ...order, price })), price).toEqual([]);
   }
-  for (const price of ['', '0', '0.00', '0.001', '-1', '1e3', '1000000.01', '12.345', '1 000', 'x', '.5']) {
+  for (const price of [
+    '',
+    '0',
+    '0.00',
+    '0.001',
+    '-1',
+    '1e3',
+    '1000000.01',
+    '12.345',
+    '1,00,000',
+    '1,0000',
+    '1.5.5',
+    '1,000,000.01',
+    '10,000,000',
+    'x',
+    '.5',
+    '$',
+    '1 00',
+    '٣',
+  ]) {
     expect(wrong(newOrder.safeParse({ ...order, price })), price).toEqual(['price']);
   }
-  expect(['19,99', '0.1', '999999.99'].map(priceOf)).toEqual([19.99, 0.1, 999_999.99]);
+  expect(['19,99', '0.1', '999999.99', '1,000,000', '1,234.5', '1.234,56', '1 234'].map(priceOf)).toEqual([
+    19.99, 0.1, 999_999.99, 1_000_000, 1_234.5, 1_234.56, 1_234,
+  ]);
 });
 
 test('what is too long or empty is said at its field', () => {

@@ -1,4 +1,4 @@
-// Light, dark, or what the system says. public/theme.js applies the choice before the first paint.
+// Light, dark, or what the system says. public/theme.js applies the choice, also before the first paint.
 import { useSyncExternalStore } from 'react';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -11,9 +11,7 @@ function read(): Theme {
 }
 
 function apply() {
-  const theme = read();
-  if (theme === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+  window.dispatchEvent(new Event('theme')); // public/theme.js does it
   for (const listener of listeners) listener();
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { byService, movement, total, workerNews } from './topology';
+import type { SystemState } from '../api/contract';
+import { byService, movement, publishes, systemNews, total } from './topology';
 
 const state = (pattern: string, workers: number | null = 1, waiting: number | null = 0) => ({
   pattern,
@@ -7,12 +8,15 @@ const state = (pattern: string, workers: number | null = 1, waiting: number | nu
   waiting,
   ratePerSecond: 0,
   latencyMs: null,
+  history: [],
 });
 
 test('patterns stand with their service, in order', () => {
-  const services = byService(['users.login', 'orders.list', 'orders.create'].map((pattern) => state(pattern)));
+  const services = byService(
+    ['users.login', 'orders.list_10', 'orders.list_2', 'orders.create'].map((pattern) => state(pattern)),
+  );
   expect(services.map(({ name, patterns }) => [name, ...patterns.map(({ pattern }) => pattern)])).toEqual([
-    ['orders', 'orders.create', 'orders.list'],
+    ['orders', 'orders.create', 'orders.list_2', 'orders.list_10'],
     ['users', 'users.login'],
   ]);
 });
@@ -21,11 +25,42 @@ test('a sum with an unknown part is unknown', () => {
   expect(total([state('a', 2, 1), state('b', 3, null)])).toEqual({ workers: 5, waiting: null });
 });
 
-test('workers that come and go are told, and nothing else', () => {
-  const before = [state('a', 1), state('b', 2), state('c', 1), state('d', 1)];
-  const after = [state('a', 0), state('b', 2), state('c', null), state('d', 2), state('new', 1)];
-  expect(workerNews(before, after)).toBe('a: nobody serves it. d: 2 workers');
-  expect(workerNews(before, before)).toBe('');
+const system = (patterns: SystemState['patterns'], more: Partial<SystemState> = {}): SystemState => ({
+  asOf: '2026-01-01T00:00:00Z',
+  windowS: 10,
+  broker: true,
+  listeners: [],
+  relays: [],
+  databases: [],
+  patterns,
+  ...more,
+});
+
+test('what comes and goes is told, and nothing else', () => {
+  const before = system([state('a', 1), state('b', 2), state('c', 1), state('d', 1)]);
+  const after = system([state('a', 0), state('b', 2), state('c', null), state('d', 2), state('new', 1)]);
+  expect(systemNews(before, after)).toBe('a: no workers. d: 2 workers');
+  expect(systemNews(before, before)).toBe('');
+});
+
+test('listeners, relays, databases and the broker are told of like workers', () => {
+  const listener = { listener: 'l', event: 'e', workers: 1, waiting: 0, retrying: 0, dead: 0 };
+  const relay = { relay: 'r', workers: 2, standby: 1, unpublished: 0, oldestUnpublishedS: null };
+  const parts = (workers: number, standby: number, reachable: boolean) => ({
+    listeners: [{ ...listener, workers }],
+    relays: [{ ...relay, standby }],
+    databases: [{ database: 'orders', reachable }],
+  });
+  const before = system([], parts(1, 1, true));
+  const after = system([], { ...parts(0, 2, false), broker: false });
+  expect(systemNews(before, after)).toBe(
+    'Broker: unreachable. orders database: unreachable. l: no workers. r: no leader',
+  );
+  expect([
+    publishes(relay),
+    publishes({ workers: 1, standby: null }),
+    publishes({ workers: 0, standby: null }),
+  ]).toEqual([true, null, false]);
 });
 
 test('more messages are drawn as the rate grows, up to a bound', () => {

@@ -1,19 +1,26 @@
 // What the gateway tells of the system, put in order.
-import type { PatternState } from '../api/contract';
+import type { PatternState, RelayState, SystemState } from '../api/contract';
 
 export interface Service {
   name: string;
   patterns: PatternState[];
 }
 
-/** The patterns by the service that serves them: `orders.create` belongs to `orders`. Alphabetical. */
+const byName = new Intl.Collator('en', { numeric: true }).compare;
+
+/** The patterns by the service that serves them: `orders.create` belongs to `orders`. Alphabetical, `_2` before `_10`. */
 export function byService(patterns: PatternState[]): Service[] {
   const services = new Map<string, PatternState[]>();
-  for (const state of [...patterns].sort((a, b) => a.pattern.localeCompare(b.pattern))) {
+  for (const state of [...patterns].sort((a, b) => byName(a.pattern, b.pattern))) {
     const name = state.pattern.split('.')[0] ?? '';
     services.set(name, [...(services.get(name) ?? []), state]);
   }
   return [...services].map(([name, patterns]) => ({ name, patterns }));
+}
+
+/** The parts of the system by their names, in the same order. */
+export function inOrder<Name extends string, Part extends Record<Name, string>>(parts: Part[], name: Name): Part[] {
+  return [...parts].sort((a, b) => byName(a[name], b[name]));
 }
 
 /** Workers and messages waiting in all; null while any is unknown. */
@@ -38,13 +45,38 @@ export function movement(perSecond: number): { messages: number; seconds: number
   };
 }
 
-/** What changed in the numbers of workers, in words; nothing when nothing did. */
-export function workerNews(before: PatternState[], after: PatternState[]): string {
-  const known = new Map(before.map(({ pattern, workers }) => [pattern, workers]));
-  return after
-    .filter(({ pattern, workers }) => workers !== null && known.has(pattern) && known.get(pattern) !== workers)
-    .map(({ pattern, workers }) => `${pattern}: ${workers === 0 ? 'nobody serves it' : plural(workers ?? 0)}`)
+/** Whether a relay publishes; null while nobody can tell. */
+export function publishes({ workers, standby }: Pick<RelayState, 'workers' | 'standby'>): boolean | null {
+  if (workers === 0) return false;
+  return workers === null || standby === null ? null : workers > standby;
+}
+
+/** What changed in the system, in words; nothing when nothing did. */
+export function systemNews(before: SystemState, after: SystemState): string {
+  const known = new Map(facts(before));
+  return facts(after)
+    .filter(([name, words]) => words !== null && known.has(name) && known.get(name) !== words)
+    .map(([name, words]) => `${name}: ${words}`)
     .join('. ');
 }
+
+/** What is worth telling of each part; null for what nobody knows. */
+function facts({ broker, patterns, listeners, relays, databases }: SystemState): [string, string | null][] {
+  return [
+    ['Broker', broker ? 'connected' : 'unreachable'],
+    ...databases.map(({ database, reachable }): [string, string | null] => [
+      `${database} database`,
+      reachable === null ? null : reachable ? 'reachable' : 'unreachable',
+    ]),
+    ...patterns.map(({ pattern, workers }): [string, string | null] => [pattern, countOf(workers)]),
+    ...listeners.map(({ listener, workers }): [string, string | null] => [listener, countOf(workers)]),
+    ...relays.map((relay): [string, string | null] => [
+      relay.relay,
+      publishes(relay) === false && relay.workers !== 0 ? 'no leader' : countOf(relay.workers),
+    ]),
+  ];
+}
+
+const countOf = (workers: number | null) => (workers === null ? null : workers === 0 ? 'no workers' : plural(workers));
 
 export const plural = (workers: number) => `${workers} ${workers === 1 ? 'worker' : 'workers'}`;

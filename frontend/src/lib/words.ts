@@ -1,5 +1,6 @@
 // What a problem means for the person in front of the page, in words.
 import type { Problem } from '../api/problem';
+import { formatClock, formatDuration } from './format';
 
 export interface Words {
   title: string;
@@ -8,6 +9,11 @@ export interface Words {
 
 /** `doing`: whether something was asked to be done, so that it matters whether it was. */
 export function wordsFor(problem: Problem, doing = false): Words {
+  const { title, detail } = meaning(problem, doing);
+  return { title, detail: `${detail}${wait(problem)}` };
+}
+
+function meaning(problem: Problem, doing: boolean): Words {
   const { code, message, status } = problem;
   const nothingDone = doing ? ' Nothing was done, so it is safe to send again.' : '';
   switch (code) {
@@ -15,53 +21,62 @@ export function wordsFor(problem: Problem, doing = false): Words {
       return {
         title: 'The gateway cannot be reached',
         detail: navigator.onLine
-          ? `It may be starting, or stopped.${doing ? ' If your request got there, sending it again from this form will not do it twice.' : ''}`
+          ? `It may be starting or stopped.${doing ? ' If your request did arrive, sending this form again will not do it twice.' : ''}`
           : 'This device is offline.',
       };
     case 'service_unavailable':
       return {
-        title: 'Nobody serves this at the moment',
-        detail: `No worker takes this kind of message.${nothingDone}`,
+        title: 'This service has no workers at the moment',
+        detail: `No process handles this type of message.${nothingDone}`,
       };
     case 'broker_unavailable':
-      return { title: 'The broker is away', detail: `The gateway has nobody to hand messages to.${nothingDone}` };
+      return {
+        title: 'The message broker is unreachable',
+        detail: `The gateway is reconnecting to it.${nothingDone}`,
+      };
     case 'database_unavailable':
-      return { title: 'The database is away', detail: `The worker is there but cannot reach its data.${nothingDone}` };
+      return {
+        title: 'The database is unreachable',
+        detail: `The worker runs but cannot reach its data.${nothingDone}`,
+      };
+    case 'database_busy':
+      return { title: 'The database is busy', detail: `The worker could not get its turn in time.${nothingDone}` };
     case 'overloaded':
-      return { title: 'Too much at once', detail: `The gateway sheds load.${nothingDone}` };
+      return { title: 'The service is overloaded', detail: `There are too many requests right now.${nothingDone}` };
     case 'too_many_requests':
-      return { title: 'Too many attempts', detail: `${message}${wait(problem)}` };
+      return { title: 'Too many attempts', detail: message };
     case 'outcome_unknown':
     case 'no_answer':
       return {
         title: 'No answer came in time',
         detail: doing
-          ? 'It may have been done, or not. Send it again from this form: it will not be done twice.'
+          ? 'Your request may or may not have been carried out. Send this form again: it will not be done twice.'
           : 'The worker may be busy or stuck.',
       };
     case 'invalid_input':
-      return { title: 'Some of it does not fit', detail: 'See the fields below.' };
+      return { title: 'Please check the marked fields', detail: 'Nothing was sent on.' };
     case 'email_taken':
-      return { title: 'There is an account with this address', detail: 'Sign in instead, or use another address.' };
+      return { title: 'An account with this address exists', detail: 'Sign in instead, or use another address.' };
     case 'invalid_credentials':
-      return { title: 'Address and password do not match', detail: 'Check both and try again.' };
+      return { title: 'Wrong e-mail address or password', detail: 'Check both and try again.' };
     case 'idempotency_key_reused':
       return {
-        title: 'An earlier attempt from this form went through',
-        detail:
-          'It was sent with other contents, and that order is placed. Look at your orders before you place another.',
+        title: 'An earlier attempt from this form was placed',
+        detail: 'It had different contents. What is in the form now was not placed.',
       };
     case 'idempotency_key_in_use':
-      return { title: 'This form is being sent already', detail: 'Wait a moment, then send it again.' };
+      return { title: 'This form is already being sent', detail: 'Wait a moment, then send it again.' };
     case 'permission_denied':
-      return { title: 'This is somebody else’s', detail: message };
+      return { title: 'You have no access to this', detail: message };
     case 'internal':
-      return { title: 'Something broke on our side', detail: message };
+      return { title: 'Something went wrong on our side', detail: message };
     default:
-      return { title: status >= 500 ? 'Something broke on our side' : 'That did not work', detail: message };
+      return { title: status >= 500 ? 'Something went wrong on our side' : 'That did not work', detail: message };
   }
 }
 
-function wait({ retryAfterMs }: Problem): string {
-  return retryAfterMs > 0 ? ` Wait ${Math.ceil(retryAfterMs / 1000)} s.` : '';
+/** When to come back, as the gateway said it. A second or two is not worth mentioning. */
+function wait({ retryAfterMs, receivedAt }: Problem): string {
+  if (retryAfterMs <= 3_000) return '';
+  return ` Try again at ${formatClock(receivedAt + retryAfterMs)} (in ${formatDuration(retryAfterMs)}).`;
 }

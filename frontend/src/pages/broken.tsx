@@ -6,13 +6,12 @@ import { BrokenLine } from '../ui/trouble';
 export function Broken() {
   return (
     <div className="mx-auto max-w-6xl px-4 py-10 sm:px-8">
-      <Page title="This page broke" tab="Error">
+      <Page title="This page failed" tab="Error">
         <BrokenLine />
         <p className="mt-6 mb-8 max-w-prose text-soft">
-          That is our mistake, or the page’s files could not be loaded. What you sent before is not affected: look at
-          your orders.
+          Either there is a defect in it, or its files could not be loaded. Nothing that you sent before is affected.
         </p>
-        <Key onPress={() => window.location.reload()}>Load it again</Key>
+        <Key onPress={() => window.location.reload()}>Reload</Key>
       </Page>
     </div>
   );

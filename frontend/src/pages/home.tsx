@@ -1,10 +1,13 @@
 // The start: what this is, a message's journey, and what the answers mean.
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useUserId } from '../api/session';
 import { Journey } from '../ui/journey';
 import { Junction } from '../ui/junction';
 import { KeyLink } from '../ui/key';
 import { Title } from '../ui/page';
 import { type Aspect, SignalHead } from '../ui/signal-head';
+
+const LiveBoard = lazy(async () => ({ default: (await import('../ui/live-board')).LiveBoard }));
 
 export function Home() {
   const userId = useUserId();
@@ -16,9 +19,9 @@ export function Home() {
             Every request here becomes a message.
           </Title>
           <p className="mt-6 max-w-[58ch] text-lg">
-            Accounts and orders live in two services that never meet. This page asks a gateway, the gateway asks a
-            queue, and a small process that does one thing answers. Stop one and nothing is lost. Start more and that
-            one thing scales.
+            Accounts and orders live in two services that never call each other. This page calls a gateway, the gateway
+            puts each request on a queue, and a small process with a single job answers it. Stop one and nothing is
+            lost. Start more of one and that job scales.
           </p>
           <div className="mt-8 flex flex-wrap gap-4">
             {userId ? (
@@ -30,7 +33,7 @@ export function Home() {
               </>
             ) : (
               <>
-                <KeyLink to="/register">Open an account</KeyLink>
+                <KeyLink to="/register">Create an account</KeyLink>
                 <KeyLink to="/login" plain>
                   Sign in
                 </KeyLink>
@@ -45,7 +48,7 @@ export function Home() {
 
       <section aria-labelledby="journey" className="mt-20">
         <h2 id="journey" className="text-2xl sm:text-3xl">
-          The way of an order
+          How an order travels
         </h2>
         <Journey />
       </section>
@@ -56,17 +59,35 @@ export function Home() {
         </h2>
         <div className="mt-6 grid gap-x-10 gap-y-8 md:grid-cols-3">
           <Answer aspect="clear" status="201" title="Placed">
-            It is on the record, once. Press twice, lose the line, send again: it stays one order.
+            The order is recorded exactly once. Press twice, lose the connection, send again: it stays one order.
           </Answer>
           <Answer aspect="caution" status="503" title="Not done">
             Nothing was executed, and nothing will be later. It is safe to send again.
           </Answer>
-          <Answer aspect="stop" status="504" title="Nobody knows">
-            The answer got lost on its way. Send the same form again, and you find out without doing it twice.
+          <Answer aspect="stop" status="504" title="Outcome unknown">
+            The answer was lost on its way. Send the same form again to find out: it will not be done twice.
           </Answer>
         </div>
       </section>
+
+      <LaterBoard />
     </>
+  );
+}
+
+/** The board asks all the time, so it begins when somebody comes near it. It is last: nothing is below that it could move. */
+function LaterBoard() {
+  const [near, setNear] = useState(false);
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const watch = new IntersectionObserver(([seen]) => seen?.isIntersecting && setNear(true), { rootMargin: '200px' });
+    if (place.current) watch.observe(place.current);
+    return () => watch.disconnect();
+  }, []);
+  return (
+    <div ref={place}>
+      <Suspense>{near && <LiveBoard />}</Suspense>
+    </div>
   );
 }
 

@@ -16,8 +16,8 @@ const FIELDS = ['email', 'password'] as const;
 
 export function Login() {
   const userId = useUserId();
-  const { to, notice, state } = useArrival();
-  const form = useForm<Credentials>({ resolver: zodResolver(credentials), defaultValues: { email: '', password: '' } });
+  const { to, notice, email, state } = useArrival();
+  const form = useForm<Credentials>({ resolver: zodResolver(credentials), defaultValues: { email, password: '' } });
   const { submit, busy, problem } = useSending(form, async (values) => beginSession(await login(values)));
   const { errors } = form.formState;
   if (userId) return <Navigate to={to} replace />;
@@ -26,7 +26,6 @@ export function Login() {
     <Page title="Sign in">
       <form noValidate onSubmit={submit} className="grid max-w-md gap-6">
         {notice && !problem && <Notice>{notice}</Notice>}
-        <FormProblem problem={problem} fields={FIELDS} />
         <Field
           label="E-mail address"
           type="email"
@@ -41,14 +40,15 @@ export function Login() {
           error={errors.password?.message}
           {...form.register('password')}
         />
+        <FormProblem problem={problem} fields={FIELDS} />
         <div className="flex flex-wrap items-center gap-x-8 gap-y-4">
-          <Send busy={busy} busyWord="Signing in …">
+          <Send busy={busy} busyWord="Signing in…">
             Sign in
           </Send>
           <p>
             New here?{' '}
             <Link to="/register" state={state} className="underline underline-offset-4">
-              Open an account
+              Create an account
             </Link>
           </p>
         </div>

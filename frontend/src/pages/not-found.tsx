@@ -5,11 +5,11 @@ import { BrokenLine } from '../ui/trouble';
 
 export function NotFound() {
   return (
-    <Page title="The line ends here">
+    <Page title="Page not found">
       <BrokenLine />
       <p className="mt-6 mb-8 max-w-prose text-soft">There is no page at this address.</p>
       <KeyLink to="/" plain>
-        To the start
+        Go to the start page
       </KeyLink>
     </Page>
   );

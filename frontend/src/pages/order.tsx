@@ -4,12 +4,15 @@ import type { ReactNode } from 'react';
 import { Link, useLocation, useParams } from 'react-router';
 import { order as load } from '../api/client';
 import type { OrderDetail as Detail } from '../api/contract';
-import { formatMoment, formatMoney } from '../lib/format';
+import { formatMoment } from '../lib/format';
 import { keys } from '../queries';
 import { Notice } from '../ui/alert';
+import { Amount } from '../ui/amount';
+import { Copy, curlOf } from '../ui/copy';
 import { Entry, Rule } from '../ui/entry';
 import { KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
+import { Moment } from '../ui/moment';
 import { Page } from '../ui/page';
 import { BrokenLine, problemIn, Stale, Trouble } from '../ui/trouble';
 
@@ -35,12 +38,12 @@ export function OrderDetail() {
     );
   }
   if (problem?.status === 404 || problem?.code === 'invalid_input') {
-    return (
-      <Refused title="There is no such order">Perhaps the address is not complete. Orders are never removed.</Refused>
-    );
+    return <Refused title="Order not found">The address may be incomplete. Orders are never deleted.</Refused>;
   }
   if (problem?.status === 403) {
-    return <Refused title="This is somebody else’s order">Only the one who placed an order can see it.</Refused>;
+    return (
+      <Refused title="This order belongs to someone else">Only the person who placed an order can see it.</Refused>
+    );
   }
   return (
     <Page title="Order">
@@ -62,44 +65,59 @@ function Receipt({ order }: { order: Detail }) {
   return (
     <Page
       title={order.title}
-      aside={<p className="font-plate font-semibold text-4xl tabular-nums">{formatMoney(order.price)}</p>}
+      aside={
+        <p className="font-plate font-semibold text-3xl sm:text-4xl">
+          <Amount value={order.price} />
+        </p>
+      }
     >
       {placed && (
         <div className="mb-8">
           <Notice>
             <span className="lamp mr-3 bg-clear" aria-hidden="true" />
-            Placed. It is on the record, once.
+            Order placed.
           </Notice>
         </div>
       )}
-      <p className="max-w-prose whitespace-pre-wrap text-lg">{order.description}</p>
+      <p dir="auto" className="max-w-prose whitespace-pre-wrap text-lg">
+        {order.description}
+      </p>
       <Rule />
       <dl className="grid max-w-3xl gap-x-10 sm:grid-cols-2">
         <Entry term="Placed">
-          <time dateTime={order.createdAt}>{formatMoment(order.createdAt)}</time>
+          <Moment time={order.createdAt} format={formatMoment} />
         </Entry>
         {order.updatedAt !== order.createdAt && (
           <Entry term="Last changed">
-            <time dateTime={order.updatedAt}>{formatMoment(order.updatedAt)}</time>
+            <Moment time={order.updatedAt} format={formatMoment} />
           </Entry>
         )}
-        <Entry term="Your reference">{order.orderReference || <span className="text-soft">None given</span>}</Entry>
+        <Entry term="Your reference">
+          {order.orderReference ? <bdi>{order.orderReference}</bdi> : <span className="text-soft">None given</span>}
+        </Entry>
         <Entry term="Customer">
           {order.customer ? (
             <>
-              {order.customer.firstName} {order.customer.lastName}
+              <bdi>
+                {order.customer.firstName} {order.customer.lastName}
+              </bdi>
               <br />
               <span className="text-soft">{order.customer.email}</span>
             </>
           ) : (
-            <span className="text-soft">Not known to the order service yet</span>
+            <span className="text-soft">The order service has not heard of this account yet</span>
           )}
         </Entry>
-        <Entry term="Number">
-          <span className="font-mono text-xs">{order.id}</span>
+        <Entry term="Order ID">
+          <span className="select-all font-mono text-xs">{order.id}</span>
         </Entry>
       </dl>
-      <p className="mt-10">
+      <p className="screen-only mt-6 flex flex-wrap gap-x-6 text-sm">
+        <Copy text={order.id}>Copy ID</Copy>
+        <Copy text={`${window.location.origin}/orders/${order.id}`}>Copy link</Copy>
+        <Copy text={curlOf(`/orders/${order.id}`)}>Copy as curl</Copy>
+      </p>
+      <p className="screen-only mt-10">
         <Link to="/orders" className="underline underline-offset-4">
           All your orders
         </Link>
@@ -114,7 +132,7 @@ function Refused({ title, children }: { title: string; children: ReactNode }) {
       <BrokenLine />
       <p className="mt-6 mb-8 max-w-prose text-soft">{children}</p>
       <KeyLink to="/orders" plain>
-        To your orders
+        Go to your orders
       </KeyLink>
     </Page>
   );

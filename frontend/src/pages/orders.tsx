@@ -1,20 +1,28 @@
 // Your orders, newest first: stops on a line that grows at its head.
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { Link } from 'react-router';
-import { orders as load } from '../api/client';
+import { orders as load, type OrderPage } from '../api/client';
 import type { Order } from '../api/contract';
 import type { FeedState } from '../api/feed';
-import { formatMoney, formatShort } from '../lib/format';
+import { formatShort } from '../lib/format';
 import { allOrders } from '../lib/pages';
+import { wordsFor } from '../lib/words';
 import { keys } from '../queries';
+import { Alert } from '../ui/alert';
+import { Amount } from '../ui/amount';
 import { useFeed } from '../ui/feed';
+import { RequestId } from '../ui/form';
 import { Key, KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
+import { Moment } from '../ui/moment';
 import { Page } from '../ui/page';
 import { problemIn, Stale, Trouble } from '../ui/trouble';
 
 /** How often to look where there is no feed. */
 const LOOK_MS = 5_000;
+
+type Query = UseInfiniteQueryResult<InfiniteData<OrderPage>>;
 
 export function Orders() {
   const { state } = useFeed();
@@ -30,16 +38,10 @@ export function Orders() {
     <Page title="Your orders" aside={<KeyLink to="/orders/new">New order</KeyLink>}>
       {query.data ? (
         <>
-          <Stale query={query} />
+          {!query.isFetchNextPageError && <Stale query={query} />}
           <Live state={state} />
           {list.length === 0 ? <Empty /> : <List orders={list} />}
-          {query.hasNextPage && (
-            <div className="mt-6 pl-9 sm:pl-12">
-              <Key onPress={() => void (query.isFetchingNextPage || query.fetchNextPage())}>
-                {query.isFetchingNextPage ? 'Loading …' : 'Show older orders'}
-              </Key>
-            </div>
-          )}
+          <Older query={query} shown={list.length} />
         </>
       ) : problemIn(query) ? (
         <Trouble query={query} />
@@ -50,11 +52,48 @@ export function Orders() {
   );
 }
 
+/** Loads the next page. The focus stays where it is, or goes on to what has come when there is no more to load. */
+function Older({ query, shown }: { query: Query; shown: number }) {
+  const [said, setSaid] = useState('');
+  const [goTo, setGoTo] = useState<number | null>(null);
+  // Once it is drawn.
+  useEffect(() => {
+    if (goTo === null || shown <= goTo) return;
+    document.querySelectorAll<HTMLElement>('main li a')[goTo]?.focus();
+    setGoTo(null);
+  }, [goTo, shown]);
+  const load = async () => {
+    if (query.isFetchingNextPage) return;
+    const { data, hasNextPage, isFetchNextPageError } = await query.fetchNextPage();
+    if (isFetchNextPageError) return;
+    const came = allOrders(data).length - shown;
+    setSaid(`${came} more ${came === 1 ? 'order' : 'orders'}${hasNextPage ? '' : ', which is all'}.`);
+    if (!hasNextPage) setGoTo(shown);
+  };
+  const problem = query.isFetchNextPageError ? problemIn(query) : null;
+  return (
+    <div className="mt-6 grid justify-items-start gap-4 pl-9 sm:pl-12">
+      {problem && (
+        <Alert title={wordsFor(problem).title}>
+          <p>{wordsFor(problem).detail}</p>
+          <RequestId problem={problem} />
+        </Alert>
+      )}
+      {query.hasNextPage && (
+        <Key onPress={() => void load()}>{query.isFetchingNextPage ? 'Loading…' : 'Show older orders'}</Key>
+      )}
+      <p role="status" className="sr-only">
+        {said}
+      </p>
+    </div>
+  );
+}
+
 const LIVE: Record<FeedState, { word: string; lamp: string }> = {
-  connecting: { word: 'Connecting to the live feed …', lamp: 'animate-breathe bg-amber' },
-  live: { word: 'Live: new orders appear by themselves', lamp: 'bg-clear' },
-  waiting: { word: 'Not live: trying to reach the feed again', lamp: 'border-stop!' },
-  absent: { word: `This gateway has no live feed; looked at every ${LOOK_MS / 1000} seconds`, lamp: '' },
+  connecting: { word: 'Connecting to live updates…', lamp: 'animate-breathe bg-amber' },
+  live: { word: 'Live: new orders appear automatically', lamp: 'bg-clear' },
+  waiting: { word: 'Not live: reconnecting', lamp: 'border-stop!' },
+  absent: { word: `Updates every ${LOOK_MS / 1000} seconds`, lamp: '' },
 };
 
 function Live({ state }: { state: FeedState }) {
@@ -87,26 +126,31 @@ function Row({ order, fresh }: { order: Order; fresh: boolean }) {
       />
       <Link
         to={`/orders/${order.id}`}
-        className="group grid grid-cols-[1fr_auto] items-baseline gap-x-6 border-seam border-b py-4 sm:grid-cols-[1fr_9rem_8rem]"
+        className="group grid grid-cols-[minmax(0,1fr)_auto] items-baseline gap-x-4 border-seam border-b py-4 sm:grid-cols-[minmax(0,1fr)_11rem_9rem] sm:gap-x-6"
       >
         <span className="flex min-w-0 flex-wrap items-baseline gap-x-3">
-          <span className="font-semibold underline-offset-4 group-hover:underline">{order.title}</span>
+          <bdi className="min-w-0 font-semibold underline-offset-4 group-hover:underline">{order.title}</bdi>
           {order.orderReference && (
-            <span className="whitespace-nowrap rounded-key border border-edge px-1.5 font-plate font-medium text-sm text-soft">
+            <bdi className="min-w-0 rounded-key border border-edge px-1.5 font-medium font-plate text-sm text-soft">
               {order.orderReference}
-            </span>
+            </bdi>
           )}
         </span>
-        <time
-          dateTime={order.createdAt}
+        <Moment
+          time={order.createdAt}
+          format={formatShort}
           className="col-start-1 row-start-2 text-soft text-sm sm:col-start-2 sm:row-start-1 sm:text-right"
+        />
+        <Amount
+          value={order.price}
+          className="col-start-2 row-start-1 text-right font-plate font-semibold text-xl sm:col-start-3"
+        />
+        <span
+          dir="auto"
+          className="col-span-2 col-start-1 row-start-3 truncate text-soft text-sm sm:col-span-1 sm:row-start-2"
         >
-          {formatShort(order.createdAt)}
-        </time>
-        <span className="col-start-2 row-start-1 text-right font-plate font-semibold text-xl tabular-nums sm:col-start-3">
-          {formatMoney(order.price)}
+          {order.description}
         </span>
-        <span className="col-start-1 row-start-3 truncate text-soft text-sm sm:row-start-2">{order.description}</span>
       </Link>
     </li>
   );
@@ -116,10 +160,8 @@ function Empty() {
   return (
     <div className="relative max-w-lg pl-9 before:absolute before:top-2 before:bottom-0 before:left-2 before:w-[3px] before:bg-ink sm:pl-12 sm:before:left-3">
       <span aria-hidden="true" className="lamp absolute top-0.5 left-0 size-[19px]! border-3! bg-board sm:left-1" />
-      <h2 className="text-2xl">Nothing on the line yet</h2>
-      <p className="mt-2 text-soft">
-        Orders you place show up here as stops, newest first, whichever tab or program they come from.
-      </p>
+      <h2 className="text-2xl">No orders yet</h2>
+      <p className="mt-2 text-soft">Orders appear here, newest first, whichever tab or program places them.</p>
       <p className="mt-5">
         <KeyLink to="/orders/new" plain>
           Place your first order

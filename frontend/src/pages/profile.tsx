@@ -4,8 +4,10 @@ import { profile as load } from '../api/client';
 import type { Profile } from '../api/contract';
 import { formatDay, formatMoney, formatNumber } from '../lib/format';
 import { keys } from '../queries';
+import { Figure } from '../ui/amount';
 import { Entry, Rule } from '../ui/entry';
 import { Bar, Loading } from '../ui/loading';
+import { Moment } from '../ui/moment';
 import { Page } from '../ui/page';
 import { problemIn, Stale, Trouble } from '../ui/trouble';
 
@@ -46,29 +48,20 @@ function Card({ profile }: { profile: Profile }) {
   return (
     <Page title={`${firstName} ${lastName}`} tab="Profile">
       <Rule />
-      <dl className="mb-12 grid max-w-3xl grid-cols-2 gap-x-10">
+      <dl className="mb-12 grid max-w-3xl gap-x-10 sm:grid-cols-2">
         <Figure term={orderCount === 1 ? 'order placed' : 'orders placed'}>{formatNumber(orderCount)}</Figure>
-        <Figure term="spent in all">{formatMoney(totalSpent)}</Figure>
+        <Figure term="total spent">{formatMoney(totalSpent)}</Figure>
       </dl>
       <dl className="grid max-w-3xl gap-x-10 sm:grid-cols-2">
         <Entry term="E-mail address">{email}</Entry>
-        <Entry term="Account opened">
-          <time dateTime={createdAt}>{formatDay(createdAt)}</time>
+        <Entry term="Account created">
+          <Moment time={createdAt} format={formatDay} />
         </Entry>
-        <Entry term="State">{isActive ? 'Active' : 'Closed: it cannot sign in'}</Entry>
+        <Entry term="Status">{isActive ? 'Active' : 'Closed: cannot sign in'}</Entry>
       </dl>
       <p className="mt-10 max-w-prose text-soft text-sm">
-        The figures are kept by the user service from events the order service sends. They may be a moment behind.
+        The user service keeps these figures from the events of the order service. They may lag by a moment.
       </p>
     </Page>
-  );
-}
-
-function Figure({ term, children }: { term: string; children: string }) {
-  return (
-    <div className="flex flex-col-reverse border-seam border-b py-4">
-      <dt className="text-soft">{term}</dt>
-      <dd className="font-plate font-semibold text-4xl tabular-nums sm:text-6xl">{children}</dd>
-    </div>
   );
 }

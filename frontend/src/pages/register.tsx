@@ -1,4 +1,4 @@
-// Opens an account.
+// Creates an account.
 import { zodResolver } from '@hookform/resolvers/zod';
 import { useForm } from 'react-hook-form';
 import { Link, Navigate } from 'react-router';
@@ -20,14 +20,15 @@ export function Register() {
     resolver: zodResolver(registration),
     defaultValues: { email: '', password: '', firstName: '', lastName: '' },
   });
-  const { submit, busy, problem } = useSending(form, async (values) => beginSession(await open(values)));
+  const { submit, busy, problem } = useSending(form, async (values) => beginSession(await open(values)), {
+    email_taken: 'email',
+  });
   const { errors } = form.formState;
   if (userId) return <Navigate to={to} replace />;
 
   return (
-    <Page title="Open an account">
+    <Page title="Create an account">
       <form noValidate onSubmit={submit} className="grid max-w-xl gap-6">
-        <FormProblem problem={problem} fields={FIELDS} />
         <div className="grid gap-6 sm:grid-cols-2">
           <Field
             label="First name"
@@ -47,6 +48,17 @@ export function Register() {
           type="email"
           autoComplete="email"
           error={errors.email?.message}
+          remedy={
+            errors.email?.type === 'email_taken' && (
+              <Link
+                to="/login"
+                state={{ ...state, email: form.getValues('email') }}
+                className="underline underline-offset-4"
+              >
+                Sign in with it
+              </Link>
+            )
+          }
           {...form.register('email')}
         />
         <Field
@@ -57,12 +69,13 @@ export function Register() {
           error={errors.password?.message}
           {...form.register('password')}
         />
+        <FormProblem problem={problem} fields={FIELDS} />
         <div className="flex flex-wrap items-center gap-x-8 gap-y-4">
-          <Send busy={busy} busyWord="Opening …">
-            Open account
+          <Send busy={busy} busyWord="Creating…">
+            Create account
           </Send>
           <p>
-            Have one?{' '}
+            Already have an account?{' '}
             <Link to="/login" state={state} className="underline underline-offset-4">
               Sign in
             </Link>

@@ -1,43 +1,30 @@
-// The board: every kind of message with its queue, its workers and what moves, as the gateway knows it right now.
-import { useQuery } from '@tanstack/react-query';
-import { system as load } from '../api/client';
+// The board: every type of message with its queue, its workers and what moves, as the gateway knows it right now.
 import type { SystemState } from '../api/contract';
-import { byService, total } from '../lib/topology';
-import { keys } from '../queries';
+import { formatClock, formatNumber } from '../lib/format';
+import { total } from '../lib/topology';
 import { Board } from '../ui/board';
+import { KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
 import { Page } from '../ui/page';
-import { BrokenLine, problemIn, Stale, Trouble } from '../ui/trouble';
-import { WorkerNews } from '../ui/worker-news';
-
-/** The gateway counts at most a second ago; asked this often, a new worker is here within two. */
-const LOOK_MS = 700;
+import { SystemNews } from '../ui/system-news';
+import { problemIn, Trouble } from '../ui/trouble';
+import { useSystem } from '../ui/use-system';
 
 export function System() {
-  const query = useQuery({
-    queryKey: keys.system,
-    queryFn: ({ signal }) => load(signal),
-    refetchInterval: ({ state }) => (state.error ? false : LOOK_MS),
-    meta: { quiet: true },
-    staleTime: 0,
-  });
+  const { query, outage } = useSystem();
   const problem = problemIn(query);
+  const asOf = formatClock(query.dataUpdatedAt);
   return (
-    <Page title="The system, now" tab="System" aside={query.data && <Summary state={query.data} />}>
+    <Page title="System" aside={query.data && <Summary state={query.data} outage={outage} asOf={asOf} />}>
       {query.data ? (
         <>
-          <Stale query={query} />
-          <WorkerNews state={query.data} />
-          <Board
-            broker={query.data.broker}
-            services={byService(query.data.patterns)}
-            listeners={query.data.listeners ?? []}
-          />
+          <SystemNews state={query.data} outage={outage} />
+          <Board state={query.data} outage={outage} asOf={asOf} />
         </>
-      ) : problem?.status === 404 ? (
-        <Absent />
+      ) : problem?.status === 401 ? (
+        <SignInFirst />
       ) : problem ? (
-        <Trouble query={query} />
+        <Trouble query={query} retrying />
       ) : (
         <Loading what="the system">
           {[80, 95, 70, 90].map((width) => (
@@ -49,14 +36,22 @@ export function System() {
   );
 }
 
-function Summary({ state }: { state: SystemState }) {
-  const { workers, waiting } = total([...state.patterns, ...(state.listeners ?? [])]);
+function Summary({ state, outage, asOf }: { state: SystemState; outage: string | null; asOf: string }) {
+  const { workers, waiting } = total([...state.patterns, ...state.listeners]);
   return (
-    <dl className="flex gap-8 font-plate">
-      <Sum term="kinds of message">{state.patterns.length + (state.listeners?.length ?? 0)}</Sum>
-      <Sum term={workers === 1 ? 'worker' : 'workers'}>{workers}</Sum>
-      <Sum term="waiting">{waiting}</Sum>
-    </dl>
+    <div>
+      {outage && (
+        <p className="mb-2 flex items-center gap-2 font-semibold text-stop-ink" data-as-of>
+          <span className="lamp border-stop!" aria-hidden="true" />
+          Not updating: as of {asOf}
+        </p>
+      )}
+      <dl className={`flex flex-wrap gap-x-8 gap-y-2 font-plate ${outage ? 'text-soft' : ''}`}>
+        <Sum term="message types">{state.patterns.length + state.listeners.length}</Sum>
+        <Sum term={workers === 1 ? 'worker' : 'workers'}>{workers}</Sum>
+        <Sum term="waiting">{waiting}</Sum>
+      </dl>
+    </div>
   );
 }
 
@@ -64,16 +59,21 @@ function Sum({ term, children }: { term: string; children: number | null }) {
   return (
     <div className="flex flex-col-reverse">
       <dt className="text-soft leading-tight">{term}</dt>
-      <dd className="font-semibold text-3xl leading-none tabular-nums">{children ?? '?'}</dd>
+      <dd className="whitespace-nowrap font-semibold text-3xl leading-none tabular-nums">
+        {children === null ? 'unknown' : formatNumber(children)}
+      </dd>
     </div>
   );
 }
 
-function Absent() {
+/** This gateway shows its board to members only. */
+function SignInFirst() {
   return (
     <>
-      <BrokenLine />
-      <p className="mt-6 max-w-prose text-soft">This gateway does not tell its topology.</p>
+      <p className="mb-8 max-w-prose text-soft">This gateway shows the system only to people who are signed in.</p>
+      <KeyLink to="/login" state={{ from: '/system' }}>
+        Sign in
+      </KeyLink>
     </>
   );
 }

@@ -7,11 +7,18 @@ export interface Arrival {
   /** The id of the only user who is taken back there; anybody, if it is absent. */
   of?: string;
   notice?: string;
+  /** An address that was filled in already. */
+  email?: string;
 }
 
 export function useArrival() {
   const state = (useLocation().state ?? {}) as Arrival;
   const userId = useUserId();
   const mayReturn = state.from && (!state.of || state.of === userId);
-  return { to: mayReturn && state.from ? state.from : '/orders', notice: state.notice, state };
+  return {
+    to: mayReturn && state.from ? state.from : '/orders',
+    notice: state.notice,
+    email: typeof state.email === 'string' ? state.email : '',
+    state,
+  };
 }

@@ -1,142 +1,168 @@
-// One track of the board: a queue, the messages on their way, its workers, its figures.
-import type { ReactNode } from 'react';
-import type { ListenerState, PatternState } from '../api/contract';
-import { formatMs, formatNumber, formatRate } from '../lib/format';
-import { movement, plural } from '../lib/topology';
+// The rows of the board: a pattern, a listener, a relay, a database.
+import { memo, type ReactNode } from 'react';
+import type { DatabaseState, ListenerState, PatternState, RelayState } from '../api/contract';
+import { formatDuration, formatLatency, formatNumber, formatRate } from '../lib/format';
+import { publishes } from '../lib/topology';
+import { Name, Siding, Track, Workers } from './board-track';
+import { Sparkline } from './sparkline';
 
-const MOST_LAMPS = 8;
-const MOST_BLOCKS = 10;
+/** `known`: whether the figures are those of now. */
+interface Shared {
+  known: boolean;
+  /** Whether there is a line to the broker. */
+  broker: boolean;
+}
 
 /** A pattern: somebody asks, and waits for the answer. */
-export function PatternRow({ state, broker }: { state: PatternState; broker: boolean }) {
-  const { pattern, workers, waiting, ratePerSecond, latencyMs } = state;
+export const PatternRow = memo(function PatternRow({ state, ...shared }: { state: PatternState } & Shared) {
+  const { pattern, workers, waiting, ratePerSecond, latencyMs, history } = state;
   return (
-    <Row name={pattern} workers={workers} waiting={waiting} rate={ratePerSecond} broker={broker}>
-      <Figure term="per second">{formatRate(ratePerSecond)}</Figure>
-      <Figure term="median" unit="ms">
-        {latencyMs && formatMs(latencyMs.p50)}
-      </Figure>
-      <Figure term="99 %" unit="ms">
-        {latencyMs && formatMs(latencyMs.p99)}
-      </Figure>
+    <Row name={pattern} workers={workers} waiting={waiting} rate={ratePerSecond} {...shared}>
+      <Cell term="waiting">{number(waiting)}</Cell>
+      <Cell term="per second">{formatRate(ratePerSecond)}</Cell>
+      <Cell term="p50">{latencyMs && formatLatency(latencyMs.p50)}</Cell>
+      <Cell term="p99">{latencyMs && formatLatency(latencyMs.p99)}</Cell>
+      <td role="cell" className="col-span-full flex items-center justify-end xl:col-span-1">
+        <Sparkline history={history} />
+      </td>
     </Row>
   );
-}
+});
 
 /** A listener: it hears an event, and nobody waits for it. */
-export function ListenerRow({ state, broker }: { state: ListenerState; broker: boolean }) {
-  const { listener, workers, waiting, dead } = state;
+export const ListenerRow = memo(function ListenerRow({ state, ...shared }: { state: ListenerState } & Shared) {
+  const { listener, workers, waiting, retrying, dead } = state;
   return (
-    <Row name={listener} workers={workers} waiting={waiting} rate={0} broker={broker}>
-      <Figure term="given up">
-        {dead ? <strong className="text-stop-ink">{formatNumber(dead)}</strong> : dead === 0 ? '0' : null}
-      </Figure>
+    <Row name={listener} workers={workers} waiting={waiting} rate={0} {...shared}>
+      <Cell term="waiting">{number(waiting)}</Cell>
+      <Cell term="retrying">{number(retrying)}</Cell>
+      <Cell term="dead-lettered" wide>
+        {dead ? <strong className="text-stop-ink">{formatNumber(dead)}</strong> : number(dead)}
+      </Cell>
+      {dead ? (
+        <td role="cell" className="col-span-full text-sm text-soft">
+          Show them with <code className="select-all font-mono text-xs">bus dead show {listener}</code>
+        </td>
+      ) : null}
     </Row>
+  );
+});
+
+/** A relay: it publishes the events that a service has recorded. One process does, the others stand by. */
+export const RelayRow = memo(function RelayRow({ state, ...shared }: { state: RelayState } & Shared) {
+  const { relay, workers, standby, unpublished, oldestUnpublishedS } = state;
+  const publishing = publishes(state);
+  return (
+    <Row
+      name={relay}
+      workers={workers}
+      served={publishing}
+      waiting={unpublished}
+      rate={0}
+      words={
+        workers && standby !== null
+          ? `${publishing ? '1 leader' : 'no leader'}, ${formatNumber(standby)} standby`
+          : undefined
+      }
+      {...shared}
+    >
+      <Cell term="unpublished" wide>
+        {number(unpublished)}
+      </Cell>
+      <Cell term="oldest" wide>
+        {oldestUnpublishedS === null ? null : formatDuration(oldestUnpublishedS * 1_000)}
+      </Cell>
+    </Row>
+  );
+});
+
+export function DatabaseRow({ state: { database, reachable }, known }: { state: DatabaseState; known: boolean }) {
+  const lamp = !known || reachable === null ? 'border-edge!' : reachable ? 'bg-clear' : 'border-stop!';
+  return (
+    <tr role="row" data-database={database} data-reachable={reachable ?? 'unknown'} className={ROW}>
+      <th role="rowheader" scope="row" className="col-span-5 text-left font-semibold leading-tight xl:col-span-1">
+        {database}
+      </th>
+      <td role="cell" className="col-span-3 flex items-center justify-end gap-2 xl:col-span-1 xl:justify-start">
+        <span className={`lamp ${lamp}`} aria-hidden="true" />
+        <span className={known && reachable === false ? 'font-semibold text-stop-ink' : 'text-soft text-sm'}>
+          {reachable === null ? 'unknown' : reachable ? 'reachable' : 'unreachable'}
+        </span>
+      </td>
+    </tr>
   );
 }
 
-interface RowProps {
+const ROW = 'relative grid grid-cols-8 items-center gap-x-2 gap-y-1 py-2.5 xl:grid-cols-(--board-columns) xl:gap-x-4';
+
+interface RowProps extends Shared {
   name: string;
   workers: number | null;
+  /** Whether the work is done; by default when there are workers. */
+  served?: boolean | null;
   waiting: number | null;
   rate: number;
-  broker: boolean;
+  /** The workers in words, where their number does not say it all. */
+  words?: string | undefined;
   children: ReactNode;
 }
 
-function Row({ name, workers, waiting, rate, broker, children }: RowProps) {
+function Row({
+  name,
+  workers,
+  served = workers === null ? null : workers > 0,
+  waiting,
+  rate,
+  words,
+  broker,
+  known,
+  children,
+}: RowProps) {
   return (
-    <li
+    <tr
+      role="row"
       data-pattern={name}
       data-workers={workers ?? 'unknown'}
-      className="relative grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-1 py-2.5 lg:grid-cols-(--board-columns)"
+      className={`${ROW} ${known ? '' : 'text-soft'}`}
     >
-      <span className="contents lg:flex lg:items-center lg:gap-3">
+      <th role="rowheader" scope="row" className="contents text-left xl:flex xl:items-center xl:gap-3">
         <Siding />
-        <span className="font-semibold leading-tight">{name}</span>
-        <Line served={broker && workers !== 0} known={workers !== null} waiting={waiting ?? 0} rate={rate} />
-      </span>
-      <Workers count={workers} />
-      <dl className="max-lg:col-span-2 max-lg:grid max-lg:grid-cols-4 max-lg:gap-x-3 max-lg:text-sm lg:contents">
-        <Figure term="waiting">{waiting === null ? null : formatNumber(waiting)}</Figure>
-        {children}
-      </dl>
-    </li>
+        <span className="col-span-5 font-semibold leading-tight max-xl:col-start-1 max-xl:row-start-1">
+          <Name>{name}</Name>
+        </span>
+        <Track served={known && broker ? Boolean(served) : null} waiting={waiting ?? 0} rate={rate} />
+      </th>
+      <td
+        role="cell"
+        className={`col-span-3 text-right max-xl:col-start-6 max-xl:row-start-1 xl:col-span-1 xl:text-left ${known && served === false ? 'text-stop-ink' : ''}`}
+      >
+        <Workers count={workers} known={known} {...(words ? { words } : {})} />
+      </td>
+      {children}
+    </tr>
   );
 }
 
-interface LineProps {
-  served: boolean;
-  known: boolean;
-  waiting: number;
-  rate: number;
-}
+const number = (value: number | null) => (value === null ? null : formatNumber(value));
 
-/** The track itself: whole when somebody serves, broken when nobody does; amber is what moves or waits on it. */
-function Line({ served, known, waiting, rate }: LineProps) {
-  const { messages, seconds } = movement(served ? rate : 0);
+/** One figure. Its column's name stands beside it where there are no columns. */
+function Cell({ term, wide, children }: { term: string; wide?: boolean; children: ReactNode }) {
   return (
-    <span
-      aria-hidden="true"
-      className="@container relative col-span-2 row-start-2 block h-3.5 flex-1 overflow-hidden lg:-mr-4"
+    <td
+      role="cell"
+      className={`${wide ? 'col-span-4' : 'col-span-2'} text-sm leading-tight xl:col-span-1 xl:text-right xl:text-base`}
     >
-      <span className={`absolute top-[5.5px] w-full ${served && known ? 'track' : 'track-broken'}`} />
-      {Array.from({ length: messages }, (_, number) => (
-        <span
-          key={number}
-          className="absolute top-[2.5px] left-[-1.25rem] h-[9px] w-5 animate-travel rounded-full bg-amber ring-2 ring-ink ring-inset"
-          style={{ animationDuration: `${seconds}s`, animationDelay: `${(-seconds * number) / messages}s` }}
-        />
-      ))}
-      <span className="absolute right-0 flex gap-0.5">
-        {Array.from({ length: Math.min(waiting, MOST_BLOCKS) }, (_, number) => (
-          <span key={number} className="h-3.5 w-2.5 border-2 border-ink bg-amber" />
-        ))}
+      <span aria-hidden="true" className="block font-plate text-soft xl:hidden">
+        {term}
       </span>
-    </span>
-  );
-}
-
-/** Where the track leaves the line from the broker. */
-function Siding() {
-  return (
-    <span
-      aria-hidden="true"
-      className="absolute top-0 -left-[calc(2rem-9px)] h-[23px] w-[calc(2rem-17px)] rounded-bl-[16px] border-ink border-b-[3px] border-l-[3px] sm:-left-[calc(3.5rem-9px)] sm:w-[calc(3.5rem-17px)]"
-    />
-  );
-}
-
-function Workers({ count }: { count: number | null }) {
-  if (count === null) return <span className="text-right text-soft lg:text-left">unknown</span>;
-  if (count === 0) {
-    return (
-      <span className="flex items-center gap-2 font-semibold text-stop-ink">
-        <span className="lamp border-stop!" aria-hidden="true" />
-        nobody serves
+      <span className="whitespace-nowrap tabular-nums">
+        {children ?? (
+          <span className="text-soft">
+            <span aria-hidden="true">–</span>
+            <span className="sr-only">unknown</span>
+          </span>
+        )}
       </span>
-    );
-  }
-  return (
-    <span className="flex items-center justify-end gap-1.5 lg:justify-start">
-      <span className="flex gap-1" aria-hidden="true">
-        {Array.from({ length: Math.min(count, MOST_LAMPS) }, (_, number) => (
-          <span key={number} className="lamp animate-lit bg-clear" />
-        ))}
-      </span>
-      <span className="text-soft text-sm">{plural(count)}</span>
-    </span>
-  );
-}
-
-function Figure({ term, unit, children }: { term: string; unit?: string; children: ReactNode }) {
-  return (
-    <div className="lg:text-right">
-      <dt className="font-plate text-soft lg:sr-only">{term}</dt>
-      <dd className="tabular-nums">
-        {children ?? <span className="text-soft">–</span>}
-        {children && unit ? <span className="text-soft text-sm"> {unit}</span> : null}
-      </dd>
-    </div>
+    </td>
   );
 }

@@ -12,14 +12,14 @@ export function Frame() {
         href="#main"
         className="sr-only bg-ink px-4 py-2 text-board focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-10"
       >
-        Skip to the content
+        Skip to content
       </a>
       <div className="flex min-h-dvh flex-col">
         <Header />
         <main
           id="main"
           tabIndex={-1}
-          className="mx-auto w-full max-w-6xl flex-1 px-4 pt-8 pb-20 outline-none sm:px-8 sm:pt-14"
+          className="mx-auto w-full max-w-6xl min-h-dvh flex-1 px-4 pt-8 pb-20 outline-none sm:px-8 sm:pt-14"
         >
           <Suspense>
             <Outlet />
@@ -27,8 +27,7 @@ export function Frame() {
         </main>
         <footer className="border-seam border-t">
           <p className="mx-auto max-w-6xl px-4 py-5 text-sm text-soft sm:px-8">
-            A page on the gateway at <span className="whitespace-nowrap">{gateway}</span>. Everything else goes by
-            message.
+            Connected to the gateway at <span>{gateway}</span>. Everything behind it communicates by message.
           </p>
         </footer>
       </div>

@@ -8,7 +8,7 @@ import { ThemeKey } from './theme-key';
 export function Header() {
   const userId = useUserId();
   return (
-    <header className="sticky top-0 z-5 bg-board">
+    <header className="z-5 bg-board [@media(min-height:30rem)]:sticky [@media(min-height:30rem)]:top-0">
       <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-6 px-4 sm:flex-nowrap sm:px-8">
         <Link to="/" className="flex items-center gap-2.5 py-3.5 font-plate font-semibold text-xl leading-none">
           <Mark />
@@ -23,8 +23,9 @@ export function Header() {
             </>
           ) : (
             <>
+              <Stop to="/system">System</Stop>
               <Stop to="/login">Sign in</Stop>
-              <Stop to="/register">Open an account</Stop>
+              <Stop to="/register">Create an account</Stop>
             </>
           )}
         </nav>
@@ -66,7 +67,7 @@ function SignOut() {
   const { signOut, busy } = useSignOut();
   return (
     <button type="button" onClick={signOut} disabled={busy} className="py-3 text-soft leading-none hover:text-ink">
-      {busy ? 'Signing out …' : 'Sign out'}
+      {busy ? 'Signing out…' : 'Sign out'}
     </button>
   );
 }

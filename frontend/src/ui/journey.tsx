@@ -2,10 +2,10 @@
 
 const STOPS = [
   { name: 'This page', text: 'sends the form with a key that makes it one order, however often it arrives.' },
-  { name: 'Gateway', text: 'checks the token and every field, and makes sure that somebody serves.' },
-  { name: 'Queue', text: 'orders.create: the broker hands the message to whoever is free.' },
-  { name: 'Worker', text: 'one process, one kind of message, one statement to the database.' },
-  { name: 'Database', text: 'the order is written, and the answer goes back the same way.' },
+  { name: 'Gateway', text: 'checks the token and every field, then puts the request on a queue.' },
+  { name: 'Queue', text: 'orders.create: the broker hands the message to a worker that is free.' },
+  { name: 'Worker', text: 'is one process for one message type, and sends one statement to the database.' },
+  { name: 'Database', text: 'stores the order, and the reply travels back the same way.' },
 ] as const;
 
 export function Journey() {

@@ -3,15 +3,22 @@ import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 
 const KEY =
-  'inline-flex items-center justify-center gap-2.5 rounded-key border-2 border-ink px-5 py-2.5 font-plate font-semibold text-lg leading-tight transition-[translate,box-shadow] duration-75 active:translate-y-0.5 active:shadow-none';
+  'screen-only inline-flex items-center justify-center gap-2.5 rounded-key border-2 border-ink px-5 py-2.5 font-plate font-semibold text-lg leading-tight transition-[translate,box-shadow] duration-75 active:translate-y-0.5 active:shadow-none';
 const AMBER = 'bg-amber text-night shadow-[0_2px_0_var(--color-ink)]';
 const PLAIN = 'bg-plate text-ink shadow-[0_2px_0_var(--color-ink)] hover:bg-board';
 
 const style = (plain?: boolean) => `${KEY} ${plain ? PLAIN : AMBER}`;
 
-export function KeyLink({ to, plain, children }: { to: string; plain?: boolean; children: ReactNode }) {
+interface KeyLinkProps {
+  to: string;
+  state?: unknown;
+  plain?: boolean;
+  children: ReactNode;
+}
+
+export function KeyLink({ to, state, plain, children }: KeyLinkProps) {
   return (
-    <Link to={to} className={style(plain)}>
+    <Link to={to} state={state} className={style(plain)}>
       {children}
     </Link>
   );

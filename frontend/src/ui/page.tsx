@@ -18,7 +18,9 @@ export function Page({
   return (
     <>
       <div className="mb-8 flex flex-wrap items-end justify-between gap-x-8 gap-y-4 sm:mb-10">
-        <Title tab={tab}>{title}</Title>
+        <Title tab={tab} dir="auto">
+          {title}
+        </Title>
         {aside}
       </div>
       {children}
@@ -30,10 +32,12 @@ export function Title({
   tab,
   children,
   className = 'text-4xl sm:text-5xl',
+  dir,
 }: {
   tab: string;
   children: ReactNode;
   className?: string;
+  dir?: 'auto';
 }) {
   const heading = useRef<HTMLHeadingElement>(null);
   const { pathname } = useLocation();
@@ -46,7 +50,7 @@ export function Title({
   return (
     <>
       <title>{`${tab} · Signal box`}</title>
-      <h1 ref={heading} tabIndex={-1} className={className}>
+      <h1 ref={heading} tabIndex={-1} dir={dir} className={`min-w-0 ${className}`}>
         {children}
       </h1>
     </>

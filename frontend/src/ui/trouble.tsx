@@ -1,10 +1,12 @@
 // Stands where something should be that could not be had: what is wrong, and what happens next.
 import type { UseQueryResult } from '@tanstack/react-query';
 import { Problem } from '../api/problem';
+import { formatClock } from '../lib/format';
 import { wordsFor } from '../lib/words';
+import { RequestId } from './form';
 import { Key } from './key';
 
-type Query = Pick<UseQueryResult, 'error' | 'failureReason' | 'fetchStatus' | 'refetch'>;
+type Query = Pick<UseQueryResult, 'error' | 'failureReason' | 'fetchStatus' | 'refetch' | 'dataUpdatedAt'>;
 
 /** The problem of a query, already while it is still being tried again. */
 export function problemIn(query: Pick<Query, 'error' | 'failureReason'>): Problem | null {
@@ -14,26 +16,23 @@ export function problemIn(query: Pick<Query, 'error' | 'failureReason'>): Proble
   return new Problem({ status: 0, code: 'page', message: 'This page cannot read what the gateway sent.' });
 }
 
-export function Trouble({ query }: { query: Query }) {
+/** `retrying`: it is asked again whatever the query says. */
+export function Trouble({ query, retrying = false }: { query: Query; retrying?: boolean }) {
   const problem = problemIn(query);
   if (!problem) return null;
   const { title, detail } = wordsFor(problem);
-  const trying = query.fetchStatus === 'fetching';
+  const trying = retrying || query.fetchStatus === 'fetching';
   return (
     <section role="alert" className="max-w-2xl">
       <BrokenLine />
       <h2 className="mt-6 text-2xl">{title}</h2>
       <p className="mt-2 text-soft">
-        {detail} {trying ? 'It is tried again by itself.' : ''}
+        {detail} {trying ? 'Retrying automatically.' : ''}
       </p>
       <div className="mt-6">
-        <Key onPress={() => void query.refetch({ cancelRefetch: true })}>Try now</Key>
+        <Key onPress={() => void query.refetch({ cancelRefetch: true })}>Try again now</Key>
       </div>
-      {problem.requestId && (
-        <p className="mt-6 text-sm text-soft">
-          Request <span className="font-mono text-xs">{problem.requestId}</span>
-        </p>
-      )}
+      <RequestId problem={problem} />
     </section>
   );
 }
@@ -47,15 +46,19 @@ export function Stale({ query }: { query: Query }) {
       role="alert"
       className="mb-6 flex flex-wrap items-center gap-x-6 gap-y-3 rounded-key border-2 border-stop bg-plate px-5 py-3"
     >
-      <p>
-        <strong className="font-semibold">{wordsFor(problem).title}.</strong> What you see is from before.
-      </p>
+      <div className="min-w-0">
+        <p>
+          <strong className="font-semibold">{wordsFor(problem).title}.</strong> You see the state of{' '}
+          {formatClock(query.dataUpdatedAt)}.
+        </p>
+        <RequestId problem={problem} />
+      </div>
       <button
         type="button"
         className="underline underline-offset-4"
         onClick={() => void query.refetch({ cancelRefetch: true })}
       >
-        Try now
+        Try again now
       </button>
     </div>
   );
