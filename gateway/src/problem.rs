@@ -133,7 +133,7 @@ fn title(code: Code) -> String {
 /// The HTTP status of a code. 503 says that nothing was executed, 504 that nobody knows.
 pub fn status(code: Code) -> StatusCode {
     match code {
-        Code::BadRequest | Code::MalformedJson => StatusCode::BAD_REQUEST,
+        Code::BadRequest | Code::MalformedJson | Code::WrongPattern => StatusCode::BAD_REQUEST,
         Code::MissingToken
         | Code::InvalidToken
         | Code::SessionExpired
@@ -143,7 +143,7 @@ pub fn status(code: Code) -> StatusCode {
         Code::RouteNotFound | Code::UserNotFound | Code::SessionNotFound | Code::OrderNotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        Code::EmailTaken | Code::IdempotencyKeyInUse => StatusCode::CONFLICT,
+        Code::EmailTaken | Code::IdempotencyKeyInUse | Code::MessageIdReused => StatusCode::CONFLICT,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -183,6 +183,8 @@ pub fn level(code: Code) -> Level {
         | Code::EmailTaken
         | Code::IdempotencyKeyReused
         | Code::IdempotencyKeyInUse
+        | Code::MessageIdReused
+        | Code::WrongPattern
         | Code::TooManyRequests => Level::INFO,
         Code::ServiceUnavailable
         | Code::DatabaseUnavailable

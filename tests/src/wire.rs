@@ -103,6 +103,18 @@ impl Wire {
         })
     }
 
+    /// Makes a pattern's queue as its worker would.
+    #[track_caller]
+    pub fn make_pattern_queue(&self, pattern: &str) {
+        run("a declaration", async {
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-max-length".into(), AMQPValue::LongInt(10_000));
+            arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            self.channel.queue_declare(pattern.into(), options, arguments).await.unwrap();
+        });
+    }
+
     /// How many processes serve a pattern.
     pub fn consumers(&self, pattern: &str) -> u32 {
         self.queue(pattern).map_or(0, |queue| queue.consumers)
@@ -127,6 +139,22 @@ impl Wire {
         let correlation_id = delivery.properties.correlation_id().as_ref().map_or("", |id| id.as_str()).to_owned();
         let body = serde_json::from_slice(&delivery.data).expect("a reply is JSON");
         Some(Reply { correlation_id, body })
+    }
+
+    /// Takes the next request of a pattern that nobody else serves: where its reply shall go, and how that is marked.
+    #[track_caller]
+    pub fn take(&self, pattern: &str, ask: impl FnOnce()) -> (String, String) {
+        run("a request", async {
+            let channel = self.connection.create_channel().await.unwrap();
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            let none = FieldTable::default();
+            let mut requests = channel.basic_consume(pattern.into(), "test".into(), options, none).await.unwrap();
+            ask();
+            let request = requests.next().await.unwrap().unwrap();
+            let text = |property: &Option<lapin::types::ShortString>| property.as_ref().unwrap().as_str().to_owned();
+            channel.close(200, "done".into()).await.unwrap();
+            (text(request.properties.reply_to()), text(request.properties.correlation_id()))
+        })
     }
 
     /// Publishes a message and waits for its reply; one to an earlier message is passed over if this one is marked.

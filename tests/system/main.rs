@@ -22,6 +22,7 @@ mod keys;
 mod load;
 mod malformed;
 mod migrate;
+mod odd_messages;
 mod operator;
 mod privileges;
 mod readme;

@@ -4,7 +4,7 @@
 //! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and dies with the connection.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -144,7 +144,8 @@ impl Asker {
     }
 }
 
-type Waiting = HashMap<u64, oneshot::Sender<Vec<u8>>>;
+/// By correlation id.
+type Waiting = HashMap<u128, oneshot::Sender<Vec<u8>>>;
 
 /// One connection's life.
 struct Session {
@@ -154,7 +155,6 @@ struct Session {
     inquiry: Inquiry,
     /// Who waits for which correlation id; `None` once the connection is gone.
     waiting: Mutex<Option<Waiting>>,
-    next_id: AtomicU64,
     /// The broker is out of memory or disk and reads nothing we send.
     blocked: AtomicBool,
 }
@@ -172,7 +172,6 @@ impl Session {
             census: Census::default(),
             inquiry: Inquiry::default(),
             waiting: Mutex::new(Some(HashMap::new())),
-            next_id: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
         };
         Ok((session, replies))
@@ -198,14 +197,14 @@ impl Session {
     }
 
     fn hand_over(&self, correlation_id: Option<&ShortString>, body: Vec<u8>) {
-        let waiter = correlation_id.and_then(|id| self.take_waiter(id.as_str().parse().ok()?));
+        let waiter = correlation_id.and_then(|id| self.take_waiter(u128::from_str_radix(id.as_str(), 16).ok()?));
         // A reply that comes after its deadline has nobody waiting any more, and is dropped.
         if let Some(waiter) = waiter {
             let _ = waiter.send(body);
         }
     }
 
-    fn take_waiter(&self, id: u64) -> Option<oneshot::Sender<Vec<u8>>> {
+    fn take_waiter(&self, id: u128) -> Option<oneshot::Sender<Vec<u8>>> {
         self.lock().as_mut()?.remove(&id)
     }
 
@@ -220,7 +219,7 @@ impl Session {
 
     async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
         let (waiter, reply) = oneshot::channel();
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = random_id().ok_or(AskError::NotConnected)?;
         self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
         let _forget = Forget { session: self, id };
 
@@ -234,9 +233,9 @@ impl Session {
         decode_reply(&body).ok_or(AskError::Malformed)
     }
 
-    fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u64) -> lapin::Result<()> {
-        let id = id.to_string();
-        let body = RequestPacket { pattern: pattern.into(), data, id: Some(id.as_str().into()) }.encode();
+    fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u128) -> lapin::Result<()> {
+        let id = format!("{id:032x}");
+        let body = RequestPacket { pattern: Some(pattern.into()), data, id: Some(id.as_str().into()) }.encode();
         let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
         let options = BasicPublishOptions::default();
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
@@ -247,10 +246,18 @@ impl Session {
     }
 }
 
+/// A correlation id nobody can guess. Everybody who serves a pattern knows where replies go, and whoever may publish can
+/// send some there; only who was asked knows the id of the request.
+fn random_id() -> Option<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u128::from_be_bytes(bytes))
+}
+
 /// Takes back the place in the waiting list when the asking ends, in whatever way.
 struct Forget<'a> {
     session: &'a Session,
-    id: u64,
+    id: u128,
 }
 
 impl Drop for Forget<'_> {

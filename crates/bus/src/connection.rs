@@ -11,6 +11,9 @@ use lapin::{Channel, Connection, ConnectionProperties, Event};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use crate::frame_filter::Limits;
+use crate::transport;
+
 /// For connecting, with its handshake: lapin has no limit of its own for a peer that accepts and stays silent.
 const CONNECT: Duration = Duration::from_secs(5);
 /// For a publish, an acknowledgement, a declaration or a close: a blocked broker would hang them for ever.
@@ -19,6 +22,16 @@ pub(crate) const OPERATION: Duration = Duration::from_secs(3);
 const HEARTBEAT: u16 = 15;
 /// Keeps lapin's two ring buffers (32 frames each) small: 6 MB instead of 13 MB resident under traffic.
 const FRAME_MAX: u32 = 16_384;
+
+/// What of one message a process takes. Its header table must fit into a frame of ours, together with its other properties
+/// (fourteen, of at most 255 bytes) and what is written on a message that failed. The gateway takes bodies of 64 KiB from
+/// its clients, and a page of the longest orders is well below a mebibyte.
+const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 * 1024 };
+/// What an operator takes, who moves messages and must not change them: all that fits into the largest frame of a broker,
+/// and the largest body that RabbitMQ takes since 4.0.
+const WHOLE: Limits = Limits { table: 120 * 1024, body: 16 * 1024 * 1024 };
+/// The largest frame that a RabbitMQ with its own settings sends or takes.
+const BROKERS_FRAME_MAX: u32 = 131_072;
 
 /// Settings of the broker.
 #[derive(Serialize, Deserialize)]
@@ -82,6 +95,7 @@ pub struct Broker {
     /// Authorities in PEM.
     authorities: Option<String>,
     process: String,
+    limits: Limits,
 }
 
 impl Broker {
@@ -93,8 +107,15 @@ impl Broker {
             format!("must be like amqp://user:password@host:5672/%2f ({problem})").replace(&url, "…")
         })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        uri.query.frame_max.get_or_insert(FRAME_MAX);
-        Ok(Self { uri, authorities, process: process.into() })
+        uri.query.frame_max = Some(uri.query.frame_max.unwrap_or_default().max(FRAME_MAX));
+        Ok(Self { uri, authorities, process: process.into(), limits: LIMITS })
+    }
+
+    /// The same for who takes messages whole, however large.
+    pub(crate) fn for_whole_messages(&self) -> Self {
+        let mut whole = self.clone();
+        whole.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
+        Self { limits: WHOLE, ..whole }
     }
 
     /// The vhost: the part of the broker that is ours.
@@ -113,8 +134,7 @@ impl Broker {
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
-        let runtime = lapin::runtime::default_runtime()?;
-        let connecting = Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
+        let connecting = transport::connect(self.uri.clone(), properties, tls, self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(Line { connection })
     }
@@ -143,6 +163,10 @@ pub(crate) struct Line {
 impl Line {
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
         in_time(self.connection.create_channel()).await
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.status().connected()
     }
 
     /// Tells each change between open (`false`) and blocked (`true`). That the connection is gone shows elsewhere: the

@@ -1,32 +1,38 @@
-//! The moment after which nobody waits for an answer any more. It travels with the request, in Unix milliseconds.
+//! The moment after which nobody waits for an answer any more: so much time from now, by the clock that only counts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A point in time by the wall clock, because it crosses machines; their clocks should agree to well under a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A budget from when a request was asked, or came. Clocks of machines need not agree: what crosses them is the budget, as
+/// the message's expiration. The time of day travels beside it and is information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
+    at: Instant,
     unix_millis: u64,
 }
+
+/// Nobody waits longer; a larger number is a slip, or an attack on arithmetic.
+const LONGEST: Duration = Duration::from_hours(1);
 
 impl Deadline {
     /// `budget` from now.
     pub fn after(budget: Duration) -> Self {
-        Self { unix_millis: now().saturating_add(millis(budget)) }
+        Self::of(Instant::now(), budget)
     }
 
-    /// As read from a message.
-    pub const fn from_unix_millis(unix_millis: u64) -> Self {
-        Self { unix_millis }
+    /// `budget` from a moment of this process.
+    pub(crate) fn of(begun: Instant, budget: Duration) -> Self {
+        let at = begun + budget.min(LONGEST);
+        Self { at, unix_millis: unix_millis().saturating_add(millis(at.saturating_duration_since(Instant::now()))) }
     }
 
-    /// As written into a message.
+    /// The time of day, as written into a message.
     pub const fn unix_millis(self) -> u64 {
         self.unix_millis
     }
 
     /// What is left; zero when it is past.
     pub fn remaining(self) -> Duration {
-        Duration::from_millis(self.unix_millis.saturating_sub(now()))
+        self.at.saturating_duration_since(Instant::now())
     }
 
     /// Whether it is past.
@@ -35,7 +41,8 @@ impl Deadline {
     }
 }
 
-fn now() -> u64 {
+/// The time of day.
+pub(crate) fn unix_millis() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 

@@ -42,11 +42,12 @@ impl EventMeta {
             .with_headers(headers)
     }
 
-    /// Reads it back; `None` when the message has no id that is a UUID, for then it cannot be told from its copies.
+    /// Reads it back; `None` when the message has no id, for then it cannot be told from its copies. An id that is other
+    /// text than a UUID stands for one.
     pub(crate) fn read(properties: &BasicProperties) -> Option<Self> {
-        let id = properties.message_id().as_ref().map(ShortString::as_str)?;
+        let id = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.trim().is_empty())?;
         Some(Self {
-            id: Uuid::try_parse(id).ok()?,
+            id: Uuid::try_parse(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
             owner: text_header(properties, OWNER),
             request_id: text_header(properties, REQUEST_ID),
             traceparent: text_header(properties, TRACEPARENT),
@@ -68,5 +69,14 @@ mod tests {
         };
         assert_eq!(EventMeta::read(&meta.properties()), Some(meta));
         assert_eq!(EventMeta::read(&BasicProperties::default()), None);
+    }
+
+    #[test]
+    fn an_id_of_another_kind_stands_for_a_uuid_of_its_own() {
+        let read =
+            |id: &str| EventMeta::read(&BasicProperties::default().with_message_id(id.into())).map(|meta| meta.id);
+        assert_eq!(read("order-7"), read("order-7"));
+        assert_ne!(read("order-7"), read("order-8"));
+        assert_eq!(read(" "), None);
     }
 }

@@ -7,6 +7,7 @@ use lapin::{Channel, Consumer};
 use uuid::Uuid;
 
 use crate::connection::{Broker, Error, Line, in_time};
+use crate::meta::unreadable;
 use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
 use crate::{EventMeta, EventPacket};
 
@@ -69,7 +70,7 @@ impl Feed {
                 }
                 event = self.events.next() => event.ok_or(Error::ConsumerEnded)??,
             };
-            let meta = EventMeta::read(&delivery.properties);
+            let meta = EventMeta::read(&delivery.properties).filter(|_| unreadable(&delivery.properties).is_none());
             if let (Some(meta), Ok(packet)) = (meta, EventPacket::decode(&delivery.data)) {
                 let (name, data) = (packet.pattern.into_owned(), packet.data.get().to_owned());
                 return Ok(Shown { meta, name, data });

@@ -3,15 +3,17 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::meta::text_header;
+use crate::frame_filter::UNREADABLE;
+use crate::meta::{text_header, whole_number};
 
 /// Header names. Frozen: they are on messages that may wait for a long time.
-const ATTEMPTS: &str = "attempts";
+pub(crate) const ATTEMPTS: &str = "attempts";
 const REASON: &str = "reason";
 const FIRST_ERROR: &str = "first-error";
 const LAST_ERROR: &str = "last-error";
-/// What the broker adds at each step. It would only grow, and speaks of delays.
-const BROKERS_OWN: [&str; 9] = [
+/// What the broker, and the way here, add at each step. It would only grow, and speaks of delays.
+const ADDED_ON_THE_WAY: [&str; 10] = [
+    UNREADABLE,
     "x-death",
     "x-first-death-exchange",
     "x-first-death-queue",
@@ -37,8 +39,8 @@ pub(crate) struct Failed<'a> {
 pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
     let headers = properties.headers().as_ref();
     match headers.and_then(|headers| headers.inner().get(ATTEMPTS)) {
-        Some(AMQPValue::LongInt(attempts)) => u32::try_from(*attempts).unwrap_or(0),
-        _ => 0,
+        Some(attempts) => whole_number(attempts).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0),
+        None => 0,
     }
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn revived(before: &BasicProperties) -> BasicProperties {
 fn clean(properties: &BasicProperties) -> FieldTable {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
-        if !BROKERS_OWN.contains(&name.as_str()) {
+        if !ADDED_ON_THE_WAY.contains(&name.as_str()) {
             headers.insert(name.clone(), value.clone());
         }
     }

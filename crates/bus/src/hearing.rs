@@ -7,14 +7,14 @@ use contracts::Subscription;
 use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
 use lapin::types::FieldTable;
 
 use crate::connection::{Broker, Error, Line, in_time, send};
 use crate::grave::{Failed, attempts, moved};
 use crate::publisher::Outgoing;
 use crate::topology::{self, dead_queue, retry_queue};
-use crate::{EventMeta, Publisher};
+use crate::{EventMeta, Publisher, meta};
 
 /// What becomes of an event that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,11 @@ impl Heard {
     /// The packet as it came.
     pub fn body(&self) -> &[u8] {
         &self.delivery.data
+    }
+
+    /// Why it cannot be heard: it did not come whole.
+    pub fn unreadable(&self) -> Option<String> {
+        meta::unreadable(&self.delivery.properties)
     }
 
     /// Whether the broker has delivered it before, to a listener that did not settle it.
@@ -101,6 +106,11 @@ impl Hearing {
     /// It can never be handled: off to the dead queue.
     pub async fn bury(&mut self, event: &Heard, reason: &str, error: &str) -> Result<(), Error> {
         self.hand_on(event, &dead_queue(self.subscription.name), Failed { reason: Some(reason), error }).await
+    }
+
+    /// It did not come whole, so the broker, which has all of it, is asked to bury it.
+    pub fn reject(&self, event: &Heard) -> Result<(), Error> {
+        Ok(send(self.channel.basic_reject(event.delivery.delivery_tag, BasicRejectOptions { requeue: false }))?)
     }
 
     /// Closes the connections. What was not acknowledged goes back to its queue.

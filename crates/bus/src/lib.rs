@@ -16,15 +16,20 @@ mod deadline;
 pub mod deliveries;
 mod event_meta;
 pub mod feed;
+mod frame_filter;
 mod grave;
+mod header_table;
 pub mod hearing;
 pub mod inquiry;
 mod meta;
 pub mod operator;
 mod packet;
 pub mod publisher;
+mod redelivered;
+mod reply_address;
 mod suspects;
 pub mod topology;
+mod transport;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {

@@ -19,7 +19,9 @@ pub struct Operator {
 impl Operator {
     /// Connects.
     pub async fn open(broker: &Broker) -> Result<Self, Error> {
-        Ok(Self { broker: broker.clone(), line: broker.connect("looks around").await? })
+        let broker = broker.for_whole_messages();
+        let line = broker.connect("looks around").await?;
+        Ok(Self { broker, line })
     }
 
     /// How each item on the broker compares with what is declared here. Makes and changes nothing.

@@ -12,19 +12,31 @@ use serde_json::value::RawValue;
 /// What a caller asks. `data` stays text: only the worker that knows its type decodes it.
 #[derive(Serialize, Deserialize)]
 pub struct RequestPacket<'a> {
-    /// The pattern asked for.
-    #[serde(borrow)]
-    pub pattern: Cow<'a, str>,
+    /// The pattern asked for; unsaid, it is the one whose queue the packet is in.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Cow<'a, str>>,
     /// The message; an absent one is an empty object.
     #[serde(borrow, default = "empty")]
     pub data: &'a RawValue,
     /// The caller's own mark for this request.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
 }
 
 fn empty() -> &'static RawValue {
     serde_json::from_str("{}").expect("a constant JSON text")
+}
+
+impl RequestPacket<'_> {
+    /// The message. What is nothing in other words, as Nest's `send(pattern, '')`, is an empty object too.
+    pub fn message(&self) -> &RawValue {
+        if matches!(self.data.get(), "null" | "\"\"") { empty() } else { self.data }
+    }
+
+    /// Whether it asks for another pattern than the one whose queue it is in.
+    pub fn asks_for_another(&self, pattern: &str) -> bool {
+        self.pattern.as_deref().is_some_and(|asked| asked != pattern)
+    }
 }
 
 impl<'a> RequestPacket<'a> {
@@ -116,7 +128,7 @@ mod tests {
     #[test]
     fn a_request_is_written_as_nest_writes_it() {
         let data: &RawValue = serde_json::from_str(r#"{"title":"x"}"#).unwrap();
-        let packet = RequestPacket { pattern: "orders.create".into(), data, id: Some("7".into()) };
+        let packet = RequestPacket { pattern: Some("orders.create".into()), data, id: Some("7".into()) };
         assert_eq!(packet.encode(), br#"{"pattern":"orders.create","data":{"title":"x"},"id":"7"}"#);
     }
 
@@ -125,6 +137,22 @@ mod tests {
         let packet = RequestPacket::decode(br#"{"pattern":"users.profile"}"#).unwrap();
         assert_eq!((packet.data.get(), packet.id.is_none()), ("{}", true));
         assert!(RequestPacket::decode(b"not json").is_err());
+    }
+
+    #[test]
+    fn a_packet_may_leave_out_its_pattern_but_not_name_another() {
+        let asks = |body: &str| RequestPacket::decode(body.as_bytes()).unwrap().asks_for_another("orders.get");
+        assert!(!asks("{}") && !asks(r#"{"pattern":null}"#) && !asks(r#"{"pattern":"orders.get"}"#));
+        assert!(asks(r#"{"pattern":"get_order"}"#) && asks(r#"{"pattern":""}"#));
+        assert!(RequestPacket::decode(br#"{"pattern":7}"#).is_err());
+    }
+
+    #[test]
+    fn nothing_is_an_empty_object_however_it_is_written() {
+        for (data, message) in [("null", "{}"), (r#""""#, "{}"), ("{}", "{}"), ("[]", "[]"), (r#"" ""#, r#"" ""#)] {
+            let body = format!(r#"{{"data":{data}}}"#);
+            assert_eq!(RequestPacket::decode(body.as_bytes()).unwrap().message().get(), message);
+        }
     }
 
     #[test]

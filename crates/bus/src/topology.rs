@@ -13,7 +13,7 @@ use lapin::{Channel, ExchangeKind};
 use crate::connection::{Error, Line, in_time};
 
 pub use events::{EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, retries, retry_queue, subscription, told_by};
-pub use requests::{PATTERNS_EXCHANGE, request};
+pub use requests::{PATTERNS_EXCHANGE, redelivered_queue, request};
 
 /// Processes are asked here how they fare. Frozen.
 pub const CONTROL_EXCHANGE: &str = "control";
@@ -141,6 +141,20 @@ async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
     match in_time(passive).await {
         Ok(()) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a queue of this name, whoever's it is. Takes a channel of its own, for a "no" closes it.
+pub(crate) async fn exists(line: &Line, queue: &str) -> Result<bool, Error> {
+    /// What the broker says of a queue that is another connection's own.
+    const RESOURCE_LOCKED: u16 = 405;
+    let channel = line.channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match in_time(channel.queue_declare(queue.into(), options, FieldTable::default())).await {
+        Ok(_) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Err(error) if error.is_refusal(RESOURCE_LOCKED) => Ok(true),
+        Err(error) if matches!(error, Error::Amqp(_)) && line.is_open() => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -51,6 +51,10 @@ pub enum Code {
     EmailTaken,
     /// The idempotency key was used before with another payload.
     IdempotencyKeyReused,
+    /// The request has the identity of another one, whose payload or caller is not the same. Not executed.
+    MessageIdReused,
+    /// The packet asks for another pattern than the one whose queue it was put into. Not executed.
+    WrongPattern,
     /// A request with the same idempotency key is still being worked on.
     IdempotencyKeyInUse,
     /// Nobody serves this pattern just now. Not executed.
@@ -96,6 +100,8 @@ impl Code {
             Self::OrderNotFound => "order_not_found",
             Self::EmailTaken => "email_taken",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::MessageIdReused => "message_id_reused",
+            Self::WrongPattern => "wrong_pattern",
             Self::IdempotencyKeyInUse => "idempotency_key_in_use",
             Self::ServiceUnavailable => "service_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",

@@ -120,6 +120,16 @@ impl Ear<'_> {
     /// Takes one event from delivery to acknowledgement.
     async fn take(&mut self, event: &Heard, hearing: &mut Hearing) -> Result<(), Error> {
         let begun = Instant::now();
+        if let Some(why) = event.unreadable() {
+            tracing::error!(
+                listener = self.subscription.name,
+                error = why,
+                "an event that did not come whole is buried"
+            );
+            hearing.reject(event)?;
+            self.log(event, "buried", begun);
+            return Ok(());
+        }
         let status = match self.outcome(event).await {
             None => return Ok(()),
             Some(Outcome::Applied) => {
@@ -172,7 +182,7 @@ impl Ear<'_> {
             Err(error) => return Some(Outcome::Undecodable(format!("no event packet: at column {}", error.column()))),
         };
         let Some(id) = event.meta.as_ref().map(|meta| meta.id) else {
-            return Some(Outcome::Undecodable("its message id is no UUID".into()));
+            return Some(Outcome::Undecodable("it has no message id".into()));
         };
         loop {
             let outcome = self.attempt(id, packet.data).await;

@@ -132,7 +132,8 @@ impl Server<'_> {
             tokio::select! {
                 () = self.stop.asked() => break,
                 Some(settled) = running.next() => settled?,
-                delivery = deliveries.next(), if running.len() < usize::from(self.prefetch) => {
+                // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
+                delivery = deliveries.next(), if running.len() <= usize::from(self.prefetch) => {
                     running.push(self.serve(delivery?).boxed_local());
                 }
             }
@@ -191,9 +192,13 @@ impl Server<'_> {
             log("expired");
             return delivery.acknowledge();
         }
-        let outcome = match packet {
-            Ok(packet) => self.work(packet.data, meta, &request_id, &delivery).await,
-            Err(_) => Err(Fault::new(Code::MalformedJson, "The message is not a request packet.")),
+        if !delivery.can_be_answered().await? {
+            log("unanswerable");
+            return delivery.acknowledge();
+        }
+        let outcome = match self.acceptable(packet, &delivery, &request_id) {
+            Ok(packet) => self.work(packet.message(), meta, &request_id, &delivery).await,
+            Err(fault) => Err(fault),
         };
         // Lets what else is ready get this far, so that several replies leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
@@ -207,6 +212,30 @@ impl Server<'_> {
                 delivery.settle(&bus::encode_fault(&fault)).await
             }
         }
+    }
+
+    /// The packet, if a handler may see it.
+    fn acceptable<'p>(
+        &self,
+        packet: Result<RequestPacket<'p>, serde_json::Error>,
+        delivery: &Delivery,
+        request_id: &str,
+    ) -> Result<RequestPacket<'p>, Fault> {
+        let pattern = self.pattern.name;
+        if let Some(why) = delivery.unreadable() {
+            return Err(Fault::new(Code::MalformedJson, format!("The message is not taken: {why}.")));
+        }
+        if delivery.is_given_up() {
+            let error = "it brought down a worker again and again";
+            tracing::error!(pattern, request_id, error, "a request is given up");
+            return Err(Fault::new(Code::Internal, "Something broke on our side."));
+        }
+        let packet = packet.map_err(|_| Fault::new(Code::MalformedJson, "The message is not a request packet."))?;
+        if packet.asks_for_another(pattern) {
+            let message = format!("This is the queue of {pattern}, and the packet asks for another pattern.");
+            return Err(Fault::new(Code::WrongPattern, message));
+        }
+        Ok(packet)
     }
 
     /// Lets the handler work, and turns whatever happens into a reply or a fault.

@@ -11,8 +11,14 @@ const LENGTH: i32 = 10_000;
 pub fn request(pattern: &str) -> Vec<Item> {
     let arguments = arguments([("x-max-length", LENGTH.into()), ("x-overflow", text("reject-publish"))]);
     vec![
+        Item::Queue(redelivered_queue(pattern), arguments.clone()),
         Item::Queue(pattern.into(), arguments),
         Item::Exchange(PATTERNS_EXCHANGE),
         Item::Binding { queue: pattern.into(), exchange: PATTERNS_EXCHANGE, key: pattern.into() },
     ]
+}
+
+/// Where requests wait that were delivered before and not settled. Frozen.
+pub fn redelivered_queue(pattern: &str) -> String {
+    format!("{pattern}.redelivered")
 }

@@ -10,7 +10,7 @@ use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
 use contracts::{EVENTS, LISTENERS, PATTERNS, Subscription};
 
-use super::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, Item, request, retries, subscription, told_by};
+use super::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, Item, redelivered_queue, request, retries, subscription, told_by};
 use crate::{control, feed};
 
 /// What the broker calls the exchange without a name, by which any queue can be reached.
@@ -81,6 +81,7 @@ impl Rights {
     fn of_worker(pattern: &str) -> Self {
         let mut rights = Self::owning(&request(pattern));
         rights.read.add(pattern);
+        rights.read.add(&redelivered_queue(pattern));
         rights.write.add(DEFAULT_EXCHANGE);
         rights
     }
@@ -223,7 +224,11 @@ mod tests {
 
     #[test]
     fn a_worker_has_its_queue_and_may_reply() {
-        let rights = [r"^users\.login$", r"^(amq\.default|users\.login)$", r"^(patterns|users\.login)$"];
+        let rights = [
+            r"^(users\.login|users\.login\.redelivered)$",
+            r"^(amq\.default|users\.login)$",
+            r"^(patterns|users\.login|users\.login\.redelivered)$",
+        ];
         assert_rights("users-login", rights, &[("patterns", "^$", r"^users\.login$")]);
     }
 

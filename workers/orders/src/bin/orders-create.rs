@@ -26,7 +26,7 @@ const PLACE: &str = concat!(
     " FROM placed"
 );
 
-const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1 AND user_id = $2");
+const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
 /// Claims the key, places the order and records the fact, together or not at all. `free` is false while another request with this key
 /// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open. The caller's keys
@@ -36,7 +36,7 @@ const PLACE_WITH_KEY: &str = concat!(
         SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $9, 0)) AS free
      ), claimed AS (
         INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, order_id)
-        SELECT $2, 'orders.create', $9, sha256($10), $1 FROM key WHERE free
+        SELECT $2, 'orders.create', $9, sha256($10), $1 FROM key WHERE free AND NOT EXISTS (SELECT FROM orders WHERE id = $1)
         ON CONFLICT DO NOTHING
         RETURNING order_id
      ), swept AS (
@@ -80,8 +80,19 @@ async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
     if let Some(row) = placed {
         return Ok(order(&row));
     }
-    let before = db.row(FIND, &[&wanted.order.id, &wanted.order.user_id]).await?;
-    before.as_ref().map(order).ok_or_else(|| Failure::broken("the request's id belongs to another user's order"))
+    placed_before(&wanted, db).await
+}
+
+/// The order of this request, placed when it was delivered before; unless its id is that of another request.
+async fn placed_before(wanted: &Wanted, db: &Db) -> Result<Order, Failure> {
+    let before = db.row(FIND, &[&wanted.order.id]).await?.as_ref().map(order);
+    match before.ok_or_else(|| Failure::broken("the request's id is taken and stands for nothing"))? {
+        before if wanted.is_same_as(&before) => Ok(before),
+        _ => Err(Failure::answer(
+            Code::MessageIdReused,
+            "Another request has this message id: each needs one of its own.",
+        )),
+    }
 }
 
 async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Order, Failure> {
@@ -101,7 +112,8 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
         return Ok(order(&row));
     }
     let before = db.row(FIND_BY_KEY, &[&wanted.order.user_id, &key, &payload]).await?;
-    let before = before.ok_or_else(|| Failure::broken("the key is taken and stands for nothing"))?;
+    // Not the key is taken, but the request's id.
+    let Some(before) = before else { return placed_before(&wanted, db).await };
     if before.get("same_payload") {
         Ok(order(&before))
     } else {
@@ -133,6 +145,14 @@ impl Wanted {
         });
         let fact = call.fact(&created)?;
         Ok(Self { cents: created.0.price.cents(), order: created.0, fact })
+    }
+
+    /// Whether an order is what this request wants, apart from when.
+    fn is_same_as(&self, other: &Order) -> bool {
+        let Order { user_id, title, description, price, order_reference, .. } = &self.order;
+        (user_id, title, description, order_reference)
+            == (&other.user_id, &other.title, &other.description, &other.order_reference)
+            && price.cents() == other.price.cents()
     }
 
     /// `$1` to `$8` of the statements that place it.

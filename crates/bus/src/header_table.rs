@@ -1,0 +1,193 @@
+//! Header tables as bytes: which entries of one can be shown to a parser that recurses and believes in UTF-8.
+
+/// Tables and arrays within tables and arrays deeper than this are left out.
+const DEEPEST: usize = 8;
+
+/// Headers of ours: a message from which one of them is missing would mean something else, so it must be refused. What
+/// other systems add is left out without a word.
+const OURS: [&str; 11] = [
+    "caller",
+    "deadline",
+    "budget-ms",
+    "request-id",
+    "idempotency-key",
+    "traceparent",
+    "owner",
+    "attempts",
+    "reason",
+    "first-error",
+    "last-error",
+];
+
+/// What is left of a table.
+pub(crate) struct Table<'t> {
+    entries: Vec<&'t [u8]>,
+    /// Why the message must not be taken as it is.
+    pub(crate) unreadable: Option<String>,
+}
+
+impl<'t> Table<'t> {
+    /// The entries of a table that are sound and, ours first, fit into `budget` bytes.
+    pub(crate) fn within(table: &'t [u8], budget: usize) -> Self {
+        let mut unreadable = None;
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        let mut rest = table;
+        while !rest.is_empty() {
+            let Some((name, length)) = entry(rest) else {
+                unreadable = Some("its headers are malformed".to_owned());
+                break;
+            };
+            let (bytes, after) = rest.split_at(length);
+            rest = after;
+            let sound = is_sound(bytes, name);
+            match OURS.iter().find(|known| known.as_bytes() == name) {
+                Some(known) if sound => ours.push((*known, bytes)),
+                Some(known) => unreadable = Some(format!("its header {known} is malformed")),
+                None if sound => others.push(bytes),
+                None => {}
+            }
+        }
+        let (mut entries, mut left) = (Vec::with_capacity(ours.len() + others.len()), budget);
+        for (name, bytes) in ours {
+            if bytes.len() <= left {
+                left -= bytes.len();
+                entries.push(bytes);
+            } else {
+                unreadable = Some(format!("its header {name} is too large"));
+            }
+        }
+        for bytes in others {
+            if bytes.len() <= left {
+                left -= bytes.len();
+                entries.push(bytes);
+            }
+        }
+        Self { entries, unreadable }
+    }
+
+    /// As bytes again, with why it is unreadable under the name `mark`.
+    pub(crate) fn encode(&self, mark: &str) -> Vec<u8> {
+        let mut bytes = self.entries.concat();
+        if let Some(why) = &self.unreadable {
+            bytes.push(u8::try_from(mark.len()).unwrap_or(0));
+            bytes.extend_from_slice(mark.as_bytes());
+            bytes.push(b'S');
+            bytes.extend_from_slice(&u32::try_from(why.len()).unwrap_or(0).to_be_bytes());
+            bytes.extend_from_slice(why.as_bytes());
+        }
+        bytes
+    }
+}
+
+/// The length of a table or of long text, with the four bytes before it that say so; `None` when it is cut short.
+pub(crate) fn long(bytes: &[u8]) -> Option<usize> {
+    let length = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?.checked_add(4)?;
+    (length <= bytes.len()).then_some(length)
+}
+
+/// The name of the first entry and the length of all of it.
+fn entry(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let name = bytes.get(1..1 + usize::from(*bytes.first()?))?;
+    let value = 1 + name.len();
+    Some((name, value + value_length(&bytes[value..])?))
+}
+
+/// The length of a value, its type included. The types are those of RabbitMQ, which differ from the specification's.
+fn value_length(bytes: &[u8]) -> Option<usize> {
+    let length = 1 + match bytes.first()? {
+        b'V' => 0,
+        b't' | b'b' | b'B' => 1,
+        b's' | b'u' | b'U' => 2,
+        b'I' | b'i' | b'f' => 4,
+        b'D' => 5,
+        b'l' | b'L' | b'd' | b'T' => 8,
+        b'S' | b'x' | b'A' | b'F' => long(&bytes[1..])?,
+        _ => return None,
+    };
+    (length <= bytes.len()).then_some(length)
+}
+
+fn is_sound(entry: &[u8], name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok() && is_sound_value(&entry[1 + name.len()..], DEEPEST)
+}
+
+/// Whether a value can be parsed without going deeper than `levels`.
+fn is_sound_value(value: &[u8], levels: usize) -> bool {
+    let is_table = match value.first() {
+        Some(b'F') => true,
+        Some(b'A') => false,
+        _ => return true,
+    };
+    let (Some(levels), Some(mut rest)) = (levels.checked_sub(1), value.get(5..)) else { return false };
+    while !rest.is_empty() {
+        let named = if is_table { entry(rest) } else { value_length(rest).map(|length| (&rest[..0], length)) };
+        let Some((name, length)) = named else { return false };
+        let value = if is_table { &rest[1 + name.len()..length] } else { &rest[..length] };
+        if std::str::from_utf8(name).is_err() || !is_sound_value(value, levels) {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str, value: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![u8::try_from(name.len()).unwrap()];
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'S');
+        bytes.extend_from_slice(&u32::try_from(value.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(value);
+        bytes
+    }
+
+    fn nested(levels: usize) -> Vec<u8> {
+        let mut value = vec![b'V'];
+        for _ in 0..levels {
+            let mut outer = vec![b'A'];
+            outer.extend_from_slice(&u32::try_from(value.len()).unwrap().to_be_bytes());
+            outer.extend(value);
+            value = outer;
+        }
+        [b"\x01n", &value[..]].concat()
+    }
+
+    #[test]
+    fn what_is_sound_and_small_stays_byte_for_byte() {
+        let table = [text("caller", b"u-1"), text("x", b"\xff\xfe"), nested(8), b"\x01v\x56".to_vec()].concat();
+        let kept = Table::within(&table, 1_000);
+        assert_eq!(kept.unreadable, None);
+        // Ours come first; here they do already.
+        assert_eq!(kept.encode("why"), table);
+    }
+
+    #[test]
+    fn what_others_added_is_left_out_when_it_is_too_large_or_too_deep() {
+        let caller = text("caller", b"u-1");
+        for odd in [text("x-baggage", &vec![b'x'; 20_000]), nested(9), nested(20_000), b"\x01\xffV".to_vec()] {
+            let table = [odd, caller.clone()].concat();
+            let kept = Table::within(&table, 7_000);
+            assert_eq!((kept.encode("why"), kept.unreadable), (caller.clone(), None));
+        }
+    }
+
+    #[test]
+    fn a_message_without_one_of_our_headers_says_that_it_is_not_whole() {
+        let large = text("caller", &vec![b'x'; 20_000]);
+        let malformed = [b"\x06caller", &nested(9)[2..]].concat();
+        for (table, why) in [
+            (large, "its header caller is too large"),
+            (malformed, "its header caller is malformed"),
+            (b"\x03abc?".to_vec(), "its headers are malformed"),
+            (b"\x03abcS\0\0\0\x09x".to_vec(), "its headers are malformed"),
+            (b"\xff".to_vec(), "its headers are malformed"),
+        ] {
+            let kept = Table::within(&table, 7_000);
+            assert_eq!(kept.unreadable.as_deref(), Some(why));
+            assert_eq!(kept.encode("why"), text("why", why.as_bytes()));
+        }
+    }
+}
