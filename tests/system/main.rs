@@ -19,6 +19,7 @@ mod footprint;
 mod idempotency;
 mod keys;
 mod load;
+mod logs;
 mod malformed;
 mod migrate;
 mod operator;

@@ -19,6 +19,10 @@ pub const REQUEST_ID: &str = "request-id";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What tracing systems add to it.
+const TRACESTATE: &str = "tracestate";
+/// W3C baggage.
+const BAGGAGE: &str = "baggage";
 
 /// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
 const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +40,10 @@ pub struct Meta {
     pub idempotency_key: Option<String>,
     /// W3C trace context, passed on as it came.
     pub traceparent: Option<String>,
+    /// What tracing systems add to it, passed on as it came.
+    pub tracestate: Option<String>,
+    /// W3C baggage, passed on as it came.
+    pub baggage: Option<String>,
     /// When the caller stops waiting.
     pub deadline: Deadline,
 }
@@ -56,9 +64,13 @@ impl Meta {
             headers.insert(name.into(), AMQPValue::LongString(value.as_bytes().into()));
         };
         text(REQUEST_ID, &self.request_id);
-        for (name, value) in
-            [(CALLER, &self.caller), (IDEMPOTENCY_KEY, &self.idempotency_key), (TRACEPARENT, &self.traceparent)]
-        {
+        for (name, value) in [
+            (CALLER, &self.caller),
+            (IDEMPOTENCY_KEY, &self.idempotency_key),
+            (TRACEPARENT, &self.traceparent),
+            (TRACESTATE, &self.tracestate),
+            (BAGGAGE, &self.baggage),
+        ] {
             if let Some(value) = value {
                 text(name, value);
             }
@@ -88,6 +100,8 @@ impl Meta {
             caller: text(CALLER),
             idempotency_key: text(IDEMPOTENCY_KEY),
             traceparent: text(TRACEPARENT),
+            tracestate: text(TRACESTATE),
+            baggage: text(BAGGAGE),
             deadline: deadline.map_or_else(|| Deadline::after(UNSAID_PATIENCE), Deadline::from_unix_millis),
         }
     }
@@ -131,6 +145,8 @@ mod tests {
             caller: Some("u-1".into()),
             idempotency_key: Some("k".into()),
             traceparent: None,
+            tracestate: Some("a=1".into()),
+            baggage: Some("k=v".into()),
             deadline: Deadline::after(Duration::from_secs(5)),
         };
         let read = Meta::read(&meta.properties(), "orders.create", None);
