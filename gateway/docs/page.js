@@ -4,8 +4,14 @@ const colour = () => document.documentElement.classList.toggle('dark-mode', dark
 dark.addEventListener('change', colour);
 colour();
 
+// The routes are where this page is, perhaps below a proxy's prefix.
+const base = new URL('.', location.href);
+const response = await fetch(new URL('openapi.json', base));
+const spec = await response.json();
+spec.servers = [{ url: base.pathname.replace(/\/$/, '') || '/' }];
+
 const ui = SwaggerUIBundle({
-  url: '/openapi.json',
+  spec,
   dom_id: '#api',
   deepLinking: true,
   displayRequestDuration: true,

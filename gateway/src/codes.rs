@@ -5,14 +5,21 @@ use contracts::Code;
 use crate::route::{Route, Source, Success, Work};
 
 /// What hyper and the checks before any row may say.
-const ANY: [Code; 5] =
-    [Code::BadRequest, Code::UriTooLong, Code::HeadersTooLarge, Code::RequestTimeout, Code::Internal];
+const ANY: [Code; 6] = [
+    Code::BadRequest,
+    Code::UriTooLong,
+    Code::HeadersTooLarge,
+    Code::RequestTimeout,
+    Code::UnsupportedTransferCoding,
+    Code::Internal,
+];
 /// What the check of an access token may say.
 const GUARDED: [Code; 3] = [Code::MissingToken, Code::InvalidToken, Code::SessionExpired];
 /// What reading a body may say.
 const BODY: [Code; 3] = [Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType];
 /// What asking a pattern may say, whichever it is.
-const ASKING: [Code; 5] = [
+const ASKING: [Code; 6] = [
+    Code::BadReply,
     Code::InvalidInput,
     Code::ServiceUnavailable,
     Code::DatabaseUnavailable,

@@ -3,12 +3,14 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
@@ -21,12 +23,13 @@ use tokio::time::{sleep, timeout};
 use crate::Body;
 use crate::client::{Peer, Proxies};
 use crate::crowd::{Admitted, Crowd};
+use crate::open_connections::Activity;
 use crate::refused::Refused;
 use crate::server::Answer;
 use crate::wire::Wire;
 
-/// The largest head taken, in bytes: the request line and all headers.
-pub(crate) const HEAD_LIMIT: usize = 8 * 1024;
+/// The largest head taken, in bytes: the request line and all headers. Node.js takes as much.
+pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
 /// hyper reads into a buffer of at most this size; larger than a head, so that the bound on heads decides.
 const BUFFER_LIMIT: usize = 2 * HEAD_LIMIT;
 /// After a stop is asked for, what was sent before still arrives: this long, idle connections are kept.
@@ -70,13 +73,22 @@ impl Terms {
     }
 }
 
-/// Serves a connection until it ends.
-pub(crate) async fn serve<A: Answer>(stream: TcpStream, peer: IpAddr, answer: Arc<A>, terms: Arc<Terms>, stop: Stop) {
+/// Serves a connection until it ends, or has to give way.
+pub(crate) async fn serve<A: Answer>(
+    stream: TcpStream,
+    peer: IpAddr,
+    answer: Arc<A>,
+    terms: Arc<Terms>,
+    activity: Arc<Activity>,
+    stop: Stop,
+) {
     // A small answer must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let linger = AtomicBool::new(false);
     let service = service_fn(|mut request: Request<Incoming>| {
+        let served = Served::of(&activity);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Arc::clone(&activity));
         let (answer, stop, linger) = (&answer, &stop, &linger);
         async move {
             let mut response = answer.answer(request).await;
@@ -85,12 +97,12 @@ pub(crate) async fn serve<A: Answer>(stream: TcpStream, peer: IpAddr, answer: Ar
             if stop.is_asked() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Held { body, _served: served }))
         }
     });
-    let wire = TokioIo::new(Wire::new(stream, terms.patience));
+    let wire = TokioIo::new(Wire::new(stream, terms.patience, Arc::clone(&activity)));
     let mut connection = terms.http.serve_connection(wire, service);
-    let ended = drive(&mut connection, &stop).await;
+    let ended = drive(&mut connection, &activity, &stop).await;
     let parts = connection.into_parts();
     let Some(stream) = parts.io.into_inner().whole() else { return };
     let refused = ended.err().and_then(|error| Refused::because(&error, &parts.read_buf));
@@ -104,18 +116,67 @@ pub(crate) async fn serve<A: Answer>(stream: TcpStream, peer: IpAddr, answer: Ar
     }
 }
 
+/// Says that a request is being served, from its head to the last piece of its answer.
+struct Served(Arc<Activity>);
+
+impl Served {
+    fn of(activity: &Arc<Activity>) -> Self {
+        activity.busy();
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.idle();
+    }
+}
+
+/// The body of a response, which hyper drops when it has taken all of it.
+struct Held {
+    body: Body,
+    _served: Served,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 type Connection<S> = http1::Connection<TokioIo<Wire>, S>;
 
-/// Lets hyper work; when a stop is asked for, only as long as a request is being served.
-async fn drive<S>(connection: &mut Connection<S>, stop: &Stop) -> hyper::Result<()>
+/// Lets hyper work; when a stop is asked for, or another connection needs the place, only as long as a request is being
+/// served.
+async fn drive<S>(connection: &mut Connection<S>, activity: &Activity, stop: &Stop) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = Body>,
+    S: HttpService<Incoming, ResBody = Held>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     tokio::select! {
         biased;
         ended = &mut *connection => return ended,
         () = last_call(stop) => Pin::new(&mut *connection).graceful_shutdown(),
+        () = activity.evicted() => {
+            Pin::new(&mut *connection).graceful_shutdown();
+            tokio::select! {
+                biased;
+                ended = &mut *connection => return ended,
+                // It is not waited for: its client may take as long as it likes to send a head or read an answer.
+                () = std::future::ready(()), if !activity.is_busy() => return Ok(()),
+            }
+        }
     }
     connection.await
 }

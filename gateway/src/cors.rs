@@ -9,8 +9,9 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::Body;
 
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id");
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, tracestate, baggage",
+);
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy");
 /// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
@@ -42,7 +43,7 @@ impl Cors {
     /// Marks a response, success or not, so that a page of a known origin may read it.
     pub(crate) fn mark(&self, request: &HeaderMap, response: &mut HeaderMap) {
         // Also without an origin: a cache must not hand this response to a page that has one.
-        response.insert(VARY, HeaderValue::from_static("Origin"));
+        response.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = self.known(request) {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

@@ -101,7 +101,8 @@ impl Feeds {
 
 /// Asks for a page of what was missed.
 async fn missed_after(asker: &Asker, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, Refusal> {
-    let malformed = |_| Refusal::new(Code::Internal, "The service answered with something that is no answer.");
+    let malformed =
+        |error| Refusal::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
     match asker.ask(pattern, &question, meta).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),

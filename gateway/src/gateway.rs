@@ -12,6 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use matchit::Params;
 use process::{SettingError, Stop};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::auth::{Auth, Caller};
@@ -19,10 +20,10 @@ use crate::client::{Peer, Proxies};
 use crate::cors::Cors;
 use crate::feed::{Feeds, Missed};
 use crate::harden::harden;
-use crate::incoming::{Bounds, RequestBody};
+use crate::incoming::{Bounds, RequestBody, Rest};
 use crate::journal::Entry;
 use crate::limits::Limits;
-use crate::marks::{RequestId, X_REQUEST_ID, idempotency_key, only, traceparent};
+use crate::marks::{RequestId, Trace, X_REQUEST_ID, baggage, idempotency_key, only};
 use crate::own::Known;
 use crate::problem::Refusal;
 use crate::rate::Rate;
@@ -45,6 +46,8 @@ pub struct Gateway {
     public_system: bool,
     /// After how long events are tried again: these are parts of queues' names.
     retry_delays_ms: Vec<u32>,
+    /// What is being read of bodies that nobody wanted.
+    leftovers: TaskTracker,
     /// From a request's last byte to its answer.
     patience: Duration,
 }
@@ -67,6 +70,8 @@ struct Call {
     message_id: Uuid,
     request_id: RequestId,
     client: IpAddr,
+    /// What the proxy in front of us has taken off the path.
+    prefix: String,
 }
 
 impl Gateway {
@@ -85,6 +90,7 @@ impl Gateway {
             asker,
             limits: Limits::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
+            leftovers: TaskTracker::new(),
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
             public_system: settings.public_system,
             retry_delays_ms: settings.retry_delays_ms.clone(),
@@ -109,6 +115,7 @@ impl Gateway {
         if head.version == Version::HTTP_11 && only(&head.headers, &HOST).is_none() {
             return Err(Refusal::new(Code::BadRequest, "Send exactly one Host header."));
         }
+        body.check(&head.headers)?;
         let (place, params) = self.router.place(head.uri.path())?;
         if head.method == Method::OPTIONS {
             return Ok(self.cors.options(&head.headers, &place.allow));
@@ -119,7 +126,7 @@ impl Gateway {
         let guarded = row.route.guarded || (row.route.is_public_by_setting() && !self.public_system);
         let caller = if guarded { Some(self.auth.caller(&head.headers)?) } else { None };
         match row.route.work {
-            Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body).await,
+            Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body, seen).await,
             Work::Own(own) => {
                 let _in_flight = row.enter()?;
                 let known = Known {
@@ -128,7 +135,7 @@ impl Gateway {
                     auth: &self.auth,
                     retry_delays_ms: &self.retry_delays_ms,
                 };
-                Ok(own::show(own, &known).await)
+                Ok(own::show(own, &head.headers, &known).await)
             }
         }
     }
@@ -151,6 +158,7 @@ impl Gateway {
         (params, caller): (&Params<'_, '_>, Option<Caller>),
         call: &Call,
         body: &mut RequestBody,
+        seen: &mut Seen,
     ) -> Result<Response<Body>, Refusal> {
         let (route, headers) = (row.route, &call.head.headers);
         let idempotency_key = if route.keyed { idempotency_key(headers)? } else { None };
@@ -168,14 +176,21 @@ impl Gateway {
         };
         (ask.check)(data)?;
         let _in_flight = row.enter()?;
-        let attempt = self.limits.attempt(route.limit, call.client, data, caller.as_ref())?;
+        let attempt = self.limits.attempt(route.limit, call.client, data, caller.as_ref()).map_err(|rate| {
+            let wait = rate.wait.unwrap_or(1);
+            seen.rate = Some(rate);
+            Refusal::too_many("Too many sign-ins failed. Wait a little.", wait)
+        })?;
+        let trace = Trace::of(headers);
         let meta = Meta {
             message_id: call.message_id,
             request_id: call.request_id.as_str().to_owned(),
             caller: caller.as_ref().map(|caller| caller.id.clone()),
             session: caller.as_ref().and_then(|caller| caller.session),
             idempotency_key,
-            traceparent: traceparent(headers),
+            tracestate: trace.state,
+            baggage: baggage(headers),
+            traceparent: trace.parent,
             deadline: Deadline::after(self.patience),
         };
         if let (Success::Feed, Some(caller)) = (route.success, caller) {
@@ -191,7 +206,7 @@ impl Gateway {
             attempt.settle(&answer);
         }
         match answer {
-            Ok(Ok(reply)) => reply::success(route, &call.head.uri, reply),
+            Ok(Ok(reply)) => reply::success(route, &call.head.uri, &call.prefix, reply),
             Ok(Err(fault)) => Err(fault.into()),
             Err(error) => Err(reply::failure(error, ask.safe)),
         }
@@ -202,16 +217,19 @@ impl Answer for Gateway {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
-        let client = head.extensions.get().map_or(UNKNOWN, |Peer(peer)| self.proxies.client(*peer, &head.headers));
-        let mut body = RequestBody::new(incoming, &head.headers, self.bounds);
+        let peer = head.extensions.get().map_or(UNKNOWN, |Peer(peer)| *peer);
+        let client = self.proxies.client(peer, &head.headers);
+        let prefix = self.proxies.prefix(peer, &head.headers).to_owned();
+        let mut body = RequestBody::new(incoming, &head, self.bounds);
         // Always ours: were it the client's, two requests with one id would have one effect.
         let message_id = Uuid::now_v7();
         let request_id = RequestId::of(&head.headers, message_id);
-        let call = Call { head, message_id, request_id, client };
+        let call = Call { head, message_id, request_id, client, prefix };
 
         let mut seen = Seen::default();
         let outcome = self.serve(&call, &mut body, &mut seen).await;
         let code = outcome.as_ref().err().map(Refusal::code);
+        let cause = outcome.as_ref().err().and_then(Refusal::cause).map(str::to_owned);
         let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(&call.head.uri, call.request_id.as_str()));
 
         let headers = response.headers_mut();
@@ -221,8 +239,11 @@ impl Answer for Gateway {
         }
         harden(headers, seen.route.is_some_and(|route| route.guarded));
         self.cors.mark(&call.head.headers, headers);
-        if !body.settle().await {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        match body.rest() {
+            Rest::Nothing => {}
+            Rest::TooMuch => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
+            // The answer does not wait for it.
+            Rest::Some => drop(self.leftovers.spawn(body.discard())),
         }
         Entry {
             method: call.head.method.as_str(),
@@ -231,6 +252,7 @@ impl Answer for Gateway {
             took: began.elapsed(),
             request_id: call.request_id.as_str(),
             code,
+            cause: cause.as_deref(),
         }
         .write();
         response

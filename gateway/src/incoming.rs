@@ -1,14 +1,17 @@
 //! Reads a request's body within its bounds of size and time, and sees to what is left of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::Code;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::EXPECT;
+use hyper::header::{EXPECT, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use tokio::time::timeout;
 
+use crate::open_connections::Activity;
 use crate::problem::Refusal;
 
 /// How large a body may be and how long it may take.
@@ -24,6 +27,8 @@ pub(crate) struct Bounds {
 pub(crate) struct RequestBody {
     incoming: Incoming,
     bounds: Bounds,
+    /// Of the connection that it comes by.
+    activity: Option<Arc<Activity>>,
     /// Whether the rest is better left where it is: the client waits for our word before it sends it, or reading it
     /// has failed once.
     leave: bool,
@@ -31,12 +36,31 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     /// A body of which nothing is read yet.
-    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, bounds: Bounds) -> Self {
-        Self { incoming, bounds, leave: headers.contains_key(EXPECT) }
+    pub(crate) fn new(incoming: Incoming, head: &Parts, bounds: Bounds) -> Self {
+        let activity = head.extensions.get().cloned();
+        Self { incoming, bounds, activity, leave: head.headers.contains_key(EXPECT) }
+    }
+
+    /// Refuses a body whose end the client and somebody between us might see at different places (RFC 9112, section 6).
+    pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let checked = framing(headers);
+        self.leave |= checked.is_err();
+        checked
     }
 
     /// The whole body.
     pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
+        if let Some(activity) = &self.activity {
+            activity.waits_for_client();
+        }
+        let read = self.read_all().await;
+        if let Some(activity) = &self.activity {
+            activity.busy();
+        }
+        read
+    }
+
+    async fn read_all(&mut self) -> Result<Bytes, Refusal> {
         let Bounds { size, time } = self.bounds;
         let read = timeout(time, collect(&mut self.incoming, size)).await;
         let refusal = match read {
@@ -51,14 +75,51 @@ impl RequestBody {
         Err(refusal)
     }
 
-    /// Reads away what is left of a body that nobody wanted, for the next request comes after it. False when that
-    /// would take too long: then the connection must close.
-    pub(crate) async fn settle(&mut self) -> bool {
-        if self.incoming.is_end_stream() {
-            return true;
+    /// What becomes of the connection, now that the request is answered.
+    pub(crate) fn rest(&self) -> Rest {
+        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        match self.incoming.is_end_stream() {
+            true => Rest::Nothing,
+            false if self.leave || announced > self.bounds.size => Rest::TooMuch,
+            false => Rest::Some,
         }
-        !self.leave && self.read().await.is_ok()
     }
+
+    /// Reads away what is left of a body that nobody wanted, for the next request comes after it. Where that takes too
+    /// long, or is too much, the connection ends.
+    pub(crate) async fn discard(mut self) {
+        drop(self.read_all().await);
+    }
+}
+
+/// What is left of a body when its request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Nothing,
+    /// It can be read away while the client reads its answer.
+    Some,
+    /// It cannot: the connection must close.
+    TooMuch,
+}
+
+fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut chunked = 0;
+    for coding in
+        headers.get_all(TRANSFER_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+    {
+        match coding.trim_ascii() {
+            b"" => {}
+            coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+            _ => {
+                let message = "Of transfer codings only chunked is understood.";
+                return Err(Refusal::new(Code::UnsupportedTransferCoding, message));
+            }
+        }
+    }
+    if chunked > 1 {
+        return Err(Refusal::new(Code::BadRequest, "Send Transfer-Encoding: chunked once."));
+    }
+    Ok(())
 }
 
 async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {

@@ -14,8 +14,10 @@ use crate::problem::Refusal;
 /// Refuses a body that does not say it is plain JSON, before a byte of it is read.
 pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let declared = only(headers, &CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let encoded =
-        headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let mut codings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let encoded = codings
+        .any(|coding| !matches!(coding.trim_ascii(), b"") && !coding.trim_ascii().eq_ignore_ascii_case(b"identity"));
     if declared.is_some_and(is_json) && !encoded {
         Ok(())
     } else {
@@ -199,11 +201,15 @@ mod tests {
             assert!(!verdict(&[bad]), "{bad}");
         }
         assert!(!verdict(&[]) && !verdict(&["application/json", "application/json"]));
-        let gzip = [(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")];
-        assert!(
-            expect_json(&gzip.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect())
-                .is_err()
-        );
+        let encoded = |values: &[&'static str]| {
+            let codings = values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
+            let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            expect_json(&codings.chain([json]).collect()).is_err()
+        };
+        assert!(!encoded(&[]) && !encoded(&["identity"]) && !encoded(&["Identity, identity", ""]));
+        for bad in [&["gzip"][..], &["identity", "gzip"], &["gzip", "identity"], &["identity, br"], &["x"]] {
+            assert!(encoded(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) request_id: &'a str,
     /// Why it was no success.
     pub(crate) code: Option<Code>,
+    /// What brought that about.
+    pub(crate) cause: Option<&'a str>,
 }
 
 impl Entry<'_> {
@@ -30,9 +32,10 @@ impl Entry<'_> {
         let duration_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id;
         let code = self.code.map(Code::as_str);
+        let error = self.cause;
         macro_rules! line {
             ($level:ident) => {
-                tracing::$level!(method, route, pattern, status, duration_ms, request_id, code, "request")
+                tracing::$level!(method, route, pattern, status, duration_ms, request_id, code, error, "request")
             };
         }
         match self.code.map_or(self.everyday(), level) {

@@ -35,7 +35,7 @@ impl Default for LimitSettings {
             login_failures_per_address: 100,
             login_failures_per_account: 50,
             login_failure_window_s: 300,
-            connections_per_address: 512,
+            connections_per_address: 128,
         }
     }
 }

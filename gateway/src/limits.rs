@@ -21,7 +21,6 @@ use serde_json::value::RawValue;
 use crate::auth::Caller;
 use crate::client::place;
 use crate::limit_settings::LimitSettings;
-use crate::problem::Refusal;
 use crate::rate::Rate;
 use crate::recent::Recent;
 use crate::window::{Quota, Window};
@@ -39,6 +38,9 @@ pub enum Limit {
     /// Replacing a password, which asks for the present one.
     Passwords,
 }
+
+/// What the limits of failed sign-ins are called: by account and address together, by address, by account.
+const FAILURES: [&str; 3] = ["login-failures", "login-failures-per-address", "login-failures-per-account"];
 
 /// Counts who knocks how often.
 pub(crate) struct Limits {
@@ -90,7 +92,7 @@ impl Limits {
         })
     }
 
-    /// Lets a sign-in be tried, unless too many failed lately. Unknown accounts count like others, so that this tells
+    /// Lets a sign-in be tried, unless too many failed lately; then the limit that is reached. Unknown accounts count like others, so that this tells
     /// nothing about them. Opening an account is never refused here: it makes the address known.
     pub(crate) fn attempt(
         &self,
@@ -98,7 +100,7 @@ impl Limits {
         client: IpAddr,
         data: &RawValue,
         caller: Option<&Caller>,
-    ) -> Result<Option<Attempt<'_>>, Refusal> {
+    ) -> Result<Option<Attempt<'_>>, Rate> {
         let account = match limit {
             None => None,
             Some(Limit::Logins) => Login::decode(data).ok().map(|login| login.email.key()),
@@ -110,14 +112,14 @@ impl Limits {
         let place = place(client);
         let keys = [self.key((&account, place)), self.key(place), self.key(&account)];
         let counted = limit != Some(Limit::Registrations);
-        if counted && let Err(wait) = self.count(keys) {
-            return Err(Refusal::too_many("Too many sign-ins failed. Wait a little.", wait));
+        if counted {
+            self.count(keys)?;
         }
         Ok(Some(Attempt { limits: self, keys, counted }))
     }
 
     /// Counts a sign-in as failed in advance, so that many at once are not all tried before the first has failed.
-    fn count(&self, keys: [u64; 3]) -> Result<(), u32> {
+    fn count(&self, keys: [u64; 3]) -> Result<(), Rate> {
         let at = self.began.elapsed();
         let mut counts = self.lock();
         let known = counts.known.get(&keys[0]).is_some();
@@ -127,7 +129,7 @@ impl Limits {
         for (n, quota) in [pair, address, account].into_iter().enumerate() {
             if let Err(wait) = counts.failures[n].entry(keys[n]).add(quota, at) {
                 (0..n).for_each(|counted| counts.failures[counted].entry(keys[counted]).take_back());
-                return Err(wait);
+                return Err(Rate::named(FAILURES[n], quota, f64::from(quota.limit), Some(wait)));
             }
         }
         Ok(())

@@ -12,9 +12,14 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// The client's key that makes several requests one (IETF draft `idempotency-key-header`).
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 const LONGEST_REQUEST_ID: usize = 64;
 const LONGEST_KEY: usize = 255;
+/// What everybody on the way must be able to carry of each, says the W3C.
+const LONGEST_TRACESTATE: usize = 512;
+const LONGEST_BAGGAGE: usize = 8_192;
 
 /// A request's name, as a header value that is known to be harmless text.
 #[derive(Debug, Clone)]
@@ -53,8 +58,38 @@ fn is_request_id(id: &[u8]) -> bool {
         && id.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
 }
 
+/// The trace that a request is part of (W3C Trace Context).
+pub(crate) struct Trace {
+    pub(crate) parent: Option<String>,
+    /// What tracing systems add to it; without a parent it means nothing.
+    pub(crate) state: Option<String>,
+}
+
+impl Trace {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let parent = traceparent(headers);
+        let state = parent.as_ref().and_then(|_| list(headers, &TRACESTATE, LONGEST_TRACESTATE));
+        Self { parent, state }
+    }
+}
+
+/// What travels with the request from service to service (W3C Baggage).
+pub(crate) fn baggage(headers: &HeaderMap) -> Option<String> {
+    list(headers, &BAGGAGE, LONGEST_BAGGAGE)
+}
+
+/// The values of a header that is a list, as one; `None` where it is empty, too long, or no visible ASCII.
+fn list(headers: &HeaderMap, name: &HeaderName, longest: usize) -> Option<String> {
+    if !headers.contains_key(name) {
+        return None;
+    }
+    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect::<Option<_>>()?;
+    let values = values.into_iter().map(str::trim).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
+    (1..=longest).contains(&values.len()).then_some(values)
+}
+
 /// The trace that this request is part of, if it has the shape that W3C Trace Context gives it.
-pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
+fn traceparent(headers: &HeaderMap) -> Option<String> {
     only(headers, &TRACEPARENT)?.to_str().ok().filter(|text| is_traceparent(text)).map(str::to_owned)
 }
 
@@ -143,6 +178,26 @@ mod tests {
         ] {
             assert_eq!(traceparent(&headers(&TRACEPARENT, &[bad])), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_a_trace_is_passed_on_within_bounds() {
+        let parent = (TRACEPARENT, HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        let state = |values: &[&str]| {
+            let mut headers = headers(&TRACESTATE, values);
+            assert!(Trace::of(&headers).state.is_none(), "nothing without a parent");
+            headers.extend([parent.clone()]);
+            Trace::of(&headers).state
+        };
+        assert_eq!(state(&["a=1,b=2"]).as_deref(), Some("a=1,b=2"));
+        assert_eq!(state(&["a=1", "", " b=2 "]).as_deref(), Some("a=1,b=2"));
+        for bad in [&[][..], &[""], &["ä=1"], &[&"x".repeat(513)], &[&"x".repeat(300), &"y".repeat(300)]] {
+            assert_eq!(state(bad), None, "{bad:?}");
+        }
+        let carried = |values: &[&str]| baggage(&headers(&BAGGAGE, values));
+        assert_eq!(carried(&["user=1;p, k=v%20w", "z=2"]).as_deref(), Some("user=1;p, k=v%20w,z=2"));
+        assert_eq!(carried(&[&"x".repeat(8_192)]).map(|text| text.len()), Some(8_192));
+        assert_eq!(carried(&[&"x".repeat(8_193)]), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bus::Asker;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
@@ -61,11 +61,11 @@ pub(crate) struct Known<'a> {
 }
 
 /// The answer to a request for what the gateway knows.
-pub(crate) async fn show(own: Own, known: &Known<'_>) -> Response<Body> {
+pub(crate) async fn show(own: Own, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
     match own {
         Own::System => system::show(known).await,
         Own::Keys => keys(known.auth),
-        Own::File(file) | Own::Part(file) => file.response(),
+        Own::File(file) | Own::Part(file) => file.response(request),
     }
 }
 

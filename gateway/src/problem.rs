@@ -21,6 +21,8 @@ pub(crate) struct Refusal {
     allow: Option<HeaderValue>,
     /// Seconds after which it may be tried again, if that is known.
     retry_after: Option<u32>,
+    /// What brought it about, for the log.
+    cause: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -32,12 +34,23 @@ impl Refusal {
     /// A method was used that the path does not know; these it knows.
     pub(crate) fn method(allow: HeaderValue) -> Self {
         let fault = Fault::new(Code::MethodNotAllowed, "This path does not know the method; see the Allow header.");
-        Self { fault, allow: Some(allow), retry_after: None }
+        Self { allow: Some(allow), ..fault.into() }
     }
 
     /// Somebody knocks too often; after so many seconds he may again.
     pub(crate) fn too_many(message: &str, seconds: u32) -> Self {
-        Self { fault: Fault::new(Code::TooManyRequests, message), allow: None, retry_after: Some(seconds) }
+        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, message) }
+    }
+
+    /// The same with what brought it about, which the log tells and the client does not.
+    #[must_use]
+    pub(crate) fn because(self, cause: impl std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string().into()), ..self }
+    }
+
+    /// What brought it about.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The stable code.
@@ -47,7 +60,7 @@ impl Refusal {
 
     /// The answer. Its `instance` is the path asked for, without the query: that may hold secrets.
     pub(crate) fn respond(self, address: &Uri, request_id: &str) -> Response<Body> {
-        let Self { fault, allow, retry_after } = self;
+        let Self { fault, allow, retry_after, cause: _ } = self;
         // `CONNECT` has an address without a path.
         let instance = if address.path().is_empty() { "/" } else { address.path() };
         let mut response = Response::new(document(&fault, instance, request_id).into());
@@ -72,7 +85,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self { fault, allow: None, retry_after: None }
+        Self { fault, allow: None, retry_after: None, cause: None }
     }
 }
 
@@ -151,6 +164,8 @@ pub fn status(code: Code) -> StatusCode {
         Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Code::TooManyStreams | Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,
+        Code::BadReply => StatusCode::BAD_GATEWAY,
         Code::ServiceUnavailable | Code::DatabaseUnavailable | Code::BrokerUnavailable | Code::Overloaded => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -169,6 +184,7 @@ pub fn level(code: Code) -> Level {
         | Code::HeadersTooLarge
         | Code::UriTooLong
         | Code::RequestTimeout
+        | Code::UnsupportedTransferCoding
         | Code::RouteNotFound
         | Code::MethodNotAllowed
         | Code::MissingToken
@@ -192,7 +208,7 @@ pub fn level(code: Code) -> Level {
         | Code::TooManyStreams
         | Code::Overloaded
         | Code::OutcomeUnknown => Level::WARN,
-        Code::Internal => Level::ERROR,
+        Code::BadReply | Code::Internal => Level::ERROR,
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 /// What is left of a quota.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
-    name: &'static str,
+    pub(crate) name: &'static str,
     quota: Quota,
     remaining: u32,
     /// Seconds after which there is room again, when there is none.
@@ -20,12 +20,18 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
+    /// Of a limited row.
     pub(crate) fn new(limit: Limit, quota: Quota, used: f64, wait: Option<u32>) -> Self {
         let name = match limit {
             Limit::Registrations => "registrations",
             Limit::Logins => "logins",
             Limit::Passwords => "passwords",
         };
+        Self::named(name, quota, used, wait)
+    }
+
+    /// Of any limit.
+    pub(crate) fn named(name: &'static str, quota: Quota, used: f64, wait: Option<u32>) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to the limit")]
         let remaining = (f64::from(quota.limit) - used).max(0.0) as u32;
         Self { name, quota, remaining: if wait.is_some() { 0 } else { remaining }, wait }

@@ -67,6 +67,7 @@ impl Refused {
             took: Duration::ZERO,
             request_id: self.request_id.as_str(),
             code: Some(self.fault.code),
+            cause: None,
         }
         .write();
     }

@@ -17,14 +17,19 @@ use crate::route::{Route, Success};
 /// Room for the header fields of a success, made at once: growing would hash all of them anew.
 const FIELDS: usize = 12;
 
-/// A success, looking as its row says.
-pub(crate) fn success(route: &Route, address: &Uri, reply: Box<RawValue>) -> Result<Response<Body>, Refusal> {
+/// A success, looking as its row says. Addresses in it begin with `prefix`, under which clients see us.
+pub(crate) fn success(
+    route: &Route,
+    address: &Uri,
+    prefix: &str,
+    reply: Box<RawValue>,
+) -> Result<Response<Body>, Refusal> {
     let mut response = match route.success {
         Success::Ok => with_body(StatusCode::OK, reply),
         Success::NoContent => no_content(),
         Success::Created => with_body(StatusCode::CREATED, reply),
-        Success::CreatedAt(path) => created_at(path, reply),
-        Success::Page => page(address, &reply)?,
+        Success::CreatedAt(path) => created_at(path, prefix, reply),
+        Success::Page => page(address, prefix, &reply)?,
         // A feed has no reply of its own: `feed.rs` answers it.
         Success::Feed => return Err(malformed()),
     };
@@ -50,7 +55,7 @@ fn with_body(status: StatusCode, json: Box<RawValue>) -> Response<Body> {
 }
 
 /// The work is done by now: a reply that does not say where its result is, is still a success.
-fn created_at(path: &str, reply: Box<RawValue>) -> Response<Body> {
+fn created_at(path: &str, prefix: &str, reply: Box<RawValue>) -> Response<Body> {
     #[derive(Deserialize)]
     struct Created<'a> {
         #[serde(borrow)]
@@ -59,7 +64,7 @@ fn created_at(path: &str, reply: Box<RawValue>) -> Response<Body> {
     let location = serde_json::from_str::<Created<'_>>(reply.get())
         .ok()
         .filter(|created| is_unreserved(&created.id))
-        .and_then(|created| HeaderValue::try_from(format!("{path}{}", created.id)).ok());
+        .and_then(|created| HeaderValue::try_from(format!("{prefix}{path}{}", created.id)).ok());
     let mut response = with_body(StatusCode::CREATED, reply);
     if let Some(location) = location {
         response.headers_mut().insert(LOCATION, location);
@@ -69,7 +74,7 @@ fn created_at(path: &str, reply: Box<RawValue>) -> Response<Body> {
     response
 }
 
-fn page(address: &Uri, reply: &RawValue) -> Result<Response<Body>, Refusal> {
+fn page(address: &Uri, prefix: &str, reply: &RawValue) -> Result<Response<Body>, Refusal> {
     #[derive(Deserialize)]
     struct Page<'a> {
         #[serde(borrow)]
@@ -81,7 +86,7 @@ fn page(address: &Uri, reply: &RawValue) -> Result<Response<Body>, Refusal> {
     let mut response = with_body(StatusCode::OK, page.items.to_owned());
     if let Some(cursor) = page.next {
         let rest = query_without(address.query(), "cursor");
-        let link = format!("<{}?{rest}cursor={cursor}>; rel=\"next\"", address.path());
+        let link = format!("<{prefix}{}?{rest}cursor={cursor}>; rel=\"next\"", address.path());
         let link = HeaderValue::try_from(link).ok().filter(|_| is_unreserved(&cursor)).ok_or_else(malformed)?;
         response.headers_mut().insert(LINK, link);
     }
@@ -105,7 +110,7 @@ pub(crate) fn failure(error: AskError, safe: bool) -> Refusal {
         (AskError::NobodyServes, _) => (Code::ServiceUnavailable, "Nobody serves this just now. Nothing was done."),
         (AskError::Lost, true) => (Code::BrokerUnavailable, "The connection to the broker broke. Ask again."),
         (AskError::TimedOut, true) => (Code::OutcomeUnknown, "No answer came in time. Asking again does no harm."),
-        (AskError::Malformed, true) => return malformed(),
+        (AskError::Malformed, true) => return malformed().because(error),
         (AskError::TimedOut, false) => (Code::OutcomeUnknown, "No answer came in time: the work may have been done."),
         (AskError::Lost, false) => {
             (Code::OutcomeUnknown, "The connection to the broker broke: the work may have been done.")
@@ -114,7 +119,7 @@ pub(crate) fn failure(error: AskError, safe: bool) -> Refusal {
             (Code::OutcomeUnknown, "The answer could not be understood: the work may have been done.")
         }
     };
-    Refusal::new(code, message)
+    Refusal::new(code, message).because(error)
 }
 
 #[cfg(test)]
@@ -129,7 +134,8 @@ mod tests {
 
     fn answer(method: &str, path: &str, uri: &str, reply: &str) -> Result<(Response<Body>, String), Code> {
         let reply = RawValue::from_string(reply.into()).unwrap();
-        let response = success(row(method, path), &uri.parse().unwrap(), reply).map_err(|refusal| refusal.code())?;
+        let response =
+            success(row(method, path), &uri.parse().unwrap(), "", reply).map_err(|refusal| refusal.code())?;
         let (head, body) = response.into_parts();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let body = runtime.block_on(body.collect()).unwrap().to_bytes();
@@ -179,6 +185,17 @@ mod tests {
         for reply in ["null", "[]", r#"{"items":[],"next":"a\"b"}"#, r#"{"items":[],"next":7}"#] {
             assert_eq!(answer("GET", "/orders", "/orders", reply).err(), Some(Code::Internal), "{reply}");
         }
+    }
+
+    #[test]
+    fn addresses_begin_with_the_prefix_of_the_proxy() {
+        let answer = |method: &str, reply: &str| {
+            let reply = RawValue::from_string(reply.into()).unwrap();
+            success(row(method, "/orders"), &"/orders?limit=2".parse().unwrap(), "/api/v1", reply).unwrap()
+        };
+        assert_eq!(answer("POST", r#"{"id":"a-1"}"#).headers()[LOCATION], "/api/v1/orders/a-1");
+        let link = answer("GET", r#"{"items":[],"next":"c1"}"#).headers()[LINK].clone();
+        assert_eq!(link, "</api/v1/orders?limit=2&cursor=c1>; rel=\"next\"");
     }
 
     #[test]

@@ -6,19 +6,30 @@ use std::sync::Arc;
 use bus::{Asker, Broker};
 use process::{StartError, Stop};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::auth::Auth;
 use crate::connection::Terms;
+use crate::descriptors;
 use crate::gateway::Gateway;
 use crate::routes::TABLE;
 use crate::server::serve;
 use crate::settings::GatewaySettings;
 
-/// Probes need no more connections than this.
-const ADMIN_CONNECTIONS: usize = 64;
+/// What a part of the gateway was there for.
+enum Part {
+    /// The line to the broker, for asking.
+    Asking,
+    /// The public listener.
+    Serving,
+    /// Something that others need while they run.
+    Helping,
+}
+
+/// The parts that run side by side. None may end before it is told to: what panics takes the process with it.
+type Parts = JoinSet<Result<Part, StartError>>;
 
 /// Reads the files that the settings name, as a start does, and opens nothing else.
 pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
@@ -28,6 +39,7 @@ pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
 /// Serves until a signal asks to stop and all requests are answered.
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Stop::on_signals(settings.drain())?;
+    let connections = descriptors::reserve(settings.connection_limit)?;
     let asker = Arc::new(Asker::new(broker.clone()));
     let gateway = Arc::new(Gateway::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
     let admin = Arc::new(Admin::new(Arc::clone(&asker), stop.clone()));
@@ -37,35 +49,51 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let (door, listen) = open(settings.listen).await?;
     let (admin_door, admin_listen) = open(settings.admin_listen).await?;
 
-    let tasks = TaskTracker::new();
+    let mut parts = Parts::new();
     let drained = CancellationToken::new();
-    let mut asking = tasks.spawn(keep_asking(asker, drained.clone()));
+    parts.spawn(keep_asking(asker, drained.clone()));
     // Probes are answered to the very end, so their stop is never asked for.
-    tasks.spawn(serve(admin_door, admin, terms.clone(), ADMIN_CONNECTIONS, Stop::default()));
-    tasks.spawn(watch(Arc::clone(&gateway), broker));
-    let keeping = (Arc::clone(&gateway), drained.clone());
-    tasks.spawn(async move { keeping.1.run_until_cancelled(keeping.0.keep()).await });
-    let serving = tasks.spawn(serve(door, gateway, public, settings.connection_limit, stop.clone()));
+    let probes = serve(admin_door, admin, terms, connections.admin, Stop::default());
+    parts.spawn(async { Ok((probes.await, Part::Helping).1) });
+    parts.spawn(watch(Arc::clone(&gateway), broker));
+    parts.spawn(keep(Arc::clone(&gateway), drained.clone()));
+    let serving = serve(door, gateway, public, connections.public, stop.clone());
+    parts.spawn(async { Ok((serving.await, Part::Serving).1) });
     tracing::info!(%listen, %admin_listen, "serving");
 
+    until(&mut parts, |part| matches!(part, Part::Serving)).await?;
+    drained.cancel();
     tokio::select! {
-        ended = &mut asking => return ended.unwrap_or_else(|panic| Err(StartError::failed("the line to the broker", panic))),
-        _ = serving => drained.cancel(),
-    }
-    tokio::select! {
-        _ = asking => {}
+        ended = until(&mut parts, |part| matches!(part, Part::Asking)) => ended?,
         () = stop.insisted() => {}
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn keep_asking(asker: Arc<Asker>, drained: CancellationToken) -> Result<(), StartError> {
-    asker.run(drained.cancelled()).await.map_err(|error| StartError::failed("cannot keep a line to the broker", error))
+/// Waits until a part has done its work; the failure of any part is the error.
+async fn until(parts: &mut Parts, done: impl Fn(&Part) -> bool) -> Result<(), StartError> {
+    while let Some(ended) = parts.join_next().await {
+        if done(&ended.map_err(|panic| StartError::failed("a part of the gateway failed", panic))??) {
+            break;
+        }
+    }
+    Ok(())
 }
 
-async fn watch(gateway: Arc<Gateway>, broker: Broker) {
+async fn keep_asking(asker: Arc<Asker>, drained: CancellationToken) -> Result<Part, StartError> {
+    let kept = asker.run(drained.cancelled()).await;
+    kept.map(|()| Part::Asking).map_err(|error| StartError::failed("cannot keep a line to the broker", error))
+}
+
+async fn watch(gateway: Arc<Gateway>, broker: Broker) -> Result<Part, StartError> {
     gateway.watch(&broker).await;
+    Ok(Part::Helping)
+}
+
+async fn keep(gateway: Arc<Gateway>, drained: CancellationToken) -> Result<Part, StartError> {
+    drained.run_until_cancelled(gateway.keep()).await;
+    Ok(Part::Helping)
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -73,4 +101,34 @@ async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_panics_or_fails_is_the_end_and_one_that_is_done_is_not() {
+        let ended = async |with: fn(&mut Parts)| {
+            let mut parts = Parts::new();
+            parts.spawn(async { Ok(Part::Helping) });
+            with(&mut parts);
+            until(&mut parts, |part| matches!(part, Part::Serving)).await.map_err(|error| error.to_string())
+        };
+        let panics: fn(&mut Parts) = |parts| {
+            parts.spawn(async { panic!("the watcher tripped") });
+            parts.spawn(std::future::pending());
+        };
+        let error = ended(panics).await.unwrap_err();
+        assert!(error.contains("a part of the gateway failed") && error.contains("the watcher tripped"), "{error}");
+        let fails: fn(&mut Parts) = |parts| {
+            parts.spawn(async { Err(StartError::Failed("no broker".into())) });
+            parts.spawn(std::future::pending());
+        };
+        assert_eq!(ended(fails).await, Err("no broker".into()));
+        let serves: fn(&mut Parts) = |parts| {
+            parts.spawn(async { Ok(Part::Serving) });
+        };
+        assert_eq!(ended(serves).await, Ok(()));
+    }
 }

@@ -42,7 +42,8 @@ pub struct GatewaySettings {
     pub body_timeout_ms: u64,
     /// The largest body taken, in bytes.
     pub body_limit_bytes: usize,
-    /// How many connections are served at a time; more wait in the kernel's queue until one closes.
+    /// How many connections are served at a time. For one more the one that was idle for longest is closed; while all are
+    /// being served, more wait in the kernel's queue.
     pub connection_limit: usize,
     /// How many requests of one pattern may be in flight; more are answered 503 at once.
     pub in_flight_per_pattern: usize,

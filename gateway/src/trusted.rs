@@ -1,8 +1,10 @@
 //! What the gateway can be told of another issuer whose tokens it believes.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hyper::Uri;
 use process::Section;
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +44,8 @@ impl Section for TrustedSettings {
         if self.issuer.is_empty() != self.jwks.is_empty() {
             return Err(("jwks", "and GATEWAY_TRUSTED_ISSUER must be set both or neither".into()));
         }
-        // Keys that came in the clear could be anybody's.
-        if self.jwks.starts_with("http://") && !is_local(&self.jwks) {
-            return Err(("jwks", "must be a file or an address with https://".into()));
+        if self.jwks.contains("://") && !is_safe(&self.jwks) {
+            return Err(("jwks", "must be a file, or an address with https:// and without a user name".into()));
         }
         if self.refresh_s == 0 {
             return Err(("refresh_s", "must be at least 1".into()));
@@ -69,6 +70,56 @@ impl TrustedSettings {
     }
 }
 
-fn is_local(address: &str) -> bool {
-    ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"].iter().any(|local| address.starts_with(local))
+/// Whether nobody on the way can put keys of his own in place of the right ones. Read by the parser that the client of
+/// HTTP has, so that both see the same host.
+fn is_safe(address: &str) -> bool {
+    let Ok(address) = address.parse::<Uri>() else { return false };
+    let (Some(scheme), Some(authority)) = (address.scheme_str(), address.authority()) else { return false };
+    // What stands before an @ looks like a host to people.
+    let plain = !authority.as_str().contains('@');
+    plain && (scheme == "https" || (scheme == "http" && is_this_machine(authority.host())))
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_in_the_clear_only_from_this_machine() {
+        for good in [
+            "https://id.example/jwks",
+            "HTTPS://id.example:8443/jwks?x=@",
+            "http://localhost:8080/jwks",
+            "http://LOCALHOST/jwks",
+            "http://127.0.0.1/jwks",
+            "http://127.8.9.1:81/jwks",
+            "http://[::1]:8080/jwks",
+        ] {
+            assert!(is_safe(good), "{good}");
+        }
+        for bad in [
+            "http://localhost:x@evil.example/jwks",
+            "http://localhost:80@evil.example/jwks",
+            "http://127.0.0.1:80@evil.example/",
+            "https://id.example@evil.example/jwks",
+            "http://localhost.evil.example/jwks",
+            "HTTP://evil.example/jwks",
+            "http://127.0.0.1.evil.example/",
+            "http://[::1]@evil.example/",
+            "http://2130706433/",
+            "http://[::2]/jwks",
+            "ftp://localhost/jwks",
+            "http:///jwks",
+            "http://",
+            "://",
+            "http://local host/",
+        ] {
+            assert!(!is_safe(bad), "{bad}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,20 +11,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use crate::open_connections::Activity;
+
 /// A client's socket.
 pub(crate) struct Wire {
     stream: TcpStream,
     /// How long a client may take to read any part of what it is sent.
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    activity: Arc<Activity>,
     /// Whether part of an answer is still to be written: then nothing else may be.
     owing: bool,
 }
 
 impl Wire {
     /// Wraps a socket.
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None, owing: false }
+    pub(crate) fn new(stream: TcpStream, patience: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream, patience, stalled: None, activity, owing: false }
     }
 
     /// The socket again, unless an answer was torn in the middle.
@@ -34,6 +38,7 @@ impl Wire {
     /// Notes how a write of `length` bytes went, and how long the client has not let us write at all.
     fn note(&mut self, cx: &mut Context<'_>, length: usize, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.owing = !matches!(write, Poll::Ready(Ok(written)) if written == length);
+        self.activity.owes(self.owing);
         if write.is_ready() {
             self.stalled = None;
             return write;
@@ -108,6 +113,7 @@ fn own_words(buf: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::open_connections::OpenConnections;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const CANNED: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
@@ -132,7 +138,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut wire = Wire::new(stream, Duration::from_secs(9));
+        let activity = Arc::clone(&Arc::new(OpenConnections::default()).add().activity);
+        let mut wire = Wire::new(stream, Duration::from_secs(9), activity);
         let pieces = [io::IoSlice::new(b"{}"), io::IoSlice::new(CANNED.as_bytes())];
         assert_eq!(wire.write_vectored(&pieces).await.unwrap(), 2);
         wire.write_all(format!("{{}}{CANNED}").as_bytes()).await.unwrap();

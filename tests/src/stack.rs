@@ -287,10 +287,14 @@ impl<'a> Stack<'a> {
         wait_until(&format!("the gateway knew that nobody serves {pattern}"), seconds(10), noticed);
     }
 
-    /// Waits until the gateway says that it can serve everything.
+    /// Waits until the gateway says that it can serve, and that every pattern is served.
     #[track_caller]
     pub fn wait_until_ready(&self) {
-        wait_until("/readyz answered 200", seconds(20), || self.readiness().is_some_and(|answer| answer.status == 200));
+        let served = |answer: &Answer| {
+            let patterns = answer.json()["patterns"].as_object().cloned().unwrap_or_default();
+            answer.status == 200 && patterns.values().all(|consumers| consumers.as_u64().is_some_and(|count| count > 0))
+        };
+        wait_until("everything was served", seconds(20), || self.readiness().is_some_and(|answer| served(&answer)));
     }
 
     /// What the gateway says of its readiness.

@@ -76,8 +76,13 @@ impl Project {
         let mut command = self.shell("exec process-compose --disable-dotenv up -t=false");
         let up = Process::spawn("process-compose", &mut command, &log, Signal::Term).unwrap();
         let serves = |door: &Http, path| door.get(path).try_send().is_ok_and(|answer| answer.status == 200);
+        let all_patterns = || {
+            let answer = self.admin.get("/readyz").try_send().ok().filter(|answer| answer.status == 200);
+            let patterns = answer.and_then(|answer| answer.json()["patterns"].as_object().cloned());
+            patterns.is_some_and(|patterns| patterns.values().all(|workers| workers.as_u64().is_some_and(|n| n > 0)))
+        };
         wait_until("everything was ready, or process-compose had ended", seconds(90), || {
-            !up.is_running() || (serves(&self.admin, "/readyz") && serves(&self.page, "/"))
+            !up.is_running() || (all_patterns() && serves(&self.page, "/"))
         });
         assert!(up.is_running(), "process-compose ended:\n{}", up.tail(40));
         up

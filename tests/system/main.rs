@@ -20,6 +20,7 @@ mod footprint;
 mod idempotency;
 mod keys;
 mod load;
+mod logs;
 mod malformed;
 mod migrate;
 mod odd_messages;

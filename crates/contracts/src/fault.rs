@@ -25,6 +25,8 @@ pub enum Code {
     UriTooLong,
     /// The client took too long to send its request.
     RequestTimeout,
+    /// The body is in a transfer coding that the gateway does not understand.
+    UnsupportedTransferCoding,
     /// No such path.
     RouteNotFound,
     /// The path exists, the method does not.
@@ -71,6 +73,8 @@ pub enum Code {
     Overloaded,
     /// No answer in time, or the line dropped: the work may have been done.
     OutcomeUnknown,
+    /// The service answered with something that is not what its contract says: the work may have been done.
+    BadReply,
     /// A bug or a breakage on our side.
     Internal,
 }
@@ -87,6 +91,7 @@ impl Code {
             Self::HeadersTooLarge => "headers_too_large",
             Self::UriTooLong => "uri_too_long",
             Self::RequestTimeout => "request_timeout",
+            Self::UnsupportedTransferCoding => "unsupported_transfer_coding",
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MissingToken => "missing_token",
@@ -110,6 +115,7 @@ impl Code {
             Self::TooManyRequests => "too_many_requests",
             Self::Overloaded => "overloaded",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::BadReply => "bad_reply",
             Self::Internal => "internal",
         }
     }

@@ -1,11 +1,12 @@
 //! Opens the log: JSON lines where a machine reads, readable lines on a terminal. One event per line, on standard output.
+//! Panics go to standard error. Neither ever holds up who works (`lines.rs`).
 
 use std::io::IsTerminal;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use crate::lines::Lines;
+use crate::lines::{self, Lines};
 use crate::{Section, SettingError};
 
 /// Settings of the log.
@@ -58,12 +59,14 @@ pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let lines =
+        Lines::start().map_err(|error| SettingError::of("log", "format", format!("cannot be served: {error}")))?;
+    lines::say_panics();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
     if json {
-        let lines = Lines::start().map_err(|error| SettingError::of("log", "format", format!("json: {error}")))?;
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(lines).init();
     } else {
-        log.with_ansi(std::io::stdout().is_terminal()).init();
+        log.with_ansi(std::io::stdout().is_terminal()).with_writer(lines).init();
     }
     Ok(())
 }

@@ -38,10 +38,13 @@ impl StartError {
 }
 
 /// Writes out the log and turns the outcome of a process into its exit code: 0, 64 for a wrong argument or setting, 69
-/// for a server that a command cannot use, 1 for any other failure.
+/// for a server that a command cannot use, 1 for any other failure. The sentence on standard error is for the person at
+/// the terminal: the log may not be open yet.
 pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
-    lines::flush();
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let Err(error) = outcome else {
+        lines::finish(None);
+        return ExitCode::SUCCESS;
+    };
     let code = match &error {
         // Help that nobody reads is no failure.
         StartError::Answered(text) => {
@@ -53,6 +56,6 @@ pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
         StartError::Failed(_) => ExitCode::FAILURE,
     };
     // Nor does it matter here whether anybody is there to be told.
-    let _ = writeln!(std::io::stderr(), "error: {error}");
+    lines::finish(Some(&format!("error: {error}\n")));
     code
 }

@@ -24,6 +24,23 @@ fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
 }
 
 #[test]
+fn probes_get_through_whoever_else_is_connected() {
+    let house = House::open();
+    let idle: Vec<_> = (0..80).map(|_| house.connect_admin()).collect();
+    let slow: Vec<_> = (0..80)
+        .map(|_| {
+            let mut slow = house.connect_admin();
+            slow.send(b"GET /livez HTTP/1.1\r\nHost:");
+            slow
+        })
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(house.connect_admin().ask("GET", "/livez", &[], "").status, 200);
+    }
+    drop((idle, slow));
+}
+
+#[test]
 fn there_is_nothing_else() {
     let house = House::open();
     house.connect_admin().ask("GET", "/metrics", &[], "").problem(404, "route_not_found");

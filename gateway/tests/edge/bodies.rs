@@ -114,6 +114,35 @@ fn a_connection_outlives_a_body_that_nobody_wanted() {
 }
 
 #[test]
+fn a_refusal_does_not_wait_for_the_body() {
+    let house = House::open();
+    for framing in ["Content-Length: 3", "Transfer-Encoding: chunked"] {
+        let mut client = house.connect();
+        for (path, status, code) in [("/nothing", 404, "route_not_found"), ("/orders", 401, "missing_token")] {
+            client.send(request("POST", path, &[framing, "Content-Type: application/json"], "").as_bytes());
+            // Only when the answer is here does the body leave.
+            client.next().problem(status, code);
+            client.send(if framing.ends_with('3') { b"{ }" } else { b"3\r\n{ }\r\n0\r\n\r\n" });
+        }
+        client.ask("POST", "/users/login", &[], LOGIN).all_was_well();
+    }
+}
+
+#[test]
+fn a_connection_ends_with_a_body_that_nobody_wanted_and_has_no_end() {
+    let house = House::with(|settings| settings.body_timeout_ms = 200);
+    let mut client = house.connect();
+    client.send(request("POST", "/nothing", &["Transfer-Encoding: chunked"], "").as_bytes());
+    client.next().problem(404, "route_not_found");
+    assert_eq!(client.rest(), "");
+    let mut client = house.connect();
+    client.send(request("POST", "/nothing", &["Transfer-Encoding: chunked"], "").as_bytes());
+    client.next().problem(404, "route_not_found");
+    let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    assert!((0..10_000).any(|_| client.try_send(chunk.as_bytes()).is_err()), "somebody reads on for ever");
+}
+
+#[test]
 fn a_connection_does_not_outlive_a_body_that_would_take_too_long() {
     let house = House::open();
     let mut client = house.connect();

@@ -40,7 +40,8 @@ fn a_preflight_learns_what_the_page_may_do() {
     assert_eq!(response.status, 204);
     assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert_eq!(response.header("access-control-allow-methods"), Some("POST, GET, HEAD, OPTIONS"));
-    let headers = "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id";
+    let headers = "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, \
+                   tracestate, baggage";
     assert_eq!(response.header("access-control-allow-headers"), Some(headers));
     assert_eq!(response.header("content-length"), None);
 
@@ -55,6 +56,23 @@ fn anybody_may_ask_what_methods_a_path_knows() {
     let response = House::open().ask("OPTIONS", "/users/login", &[], "");
     assert_eq!((response.status, response.header("allow")), (204, Some("POST, OPTIONS")));
     assert!(response.header("x-request-id").is_some());
+}
+
+#[test]
+fn an_answer_that_varies_by_more_than_its_origin_says_both() {
+    let house = House::open();
+    let vary = |path: &str, headers: &[&str]| {
+        let response = house.connect().ask("HEAD", path, headers, "");
+        (response.all("vary").join(", "), response.header("content-encoding").map(str::to_owned))
+    };
+    assert_eq!(
+        vary("/docs/swagger-ui.css", &["Accept-Encoding: gzip"]),
+        ("Accept-Encoding, Origin".into(), Some("gzip".into()))
+    );
+    for refusing in ["Accept-Encoding: gzip;q=0", "Accept-Encoding: identity", "Accept-Encoding: *;q=0", "X: y"] {
+        assert_eq!(vary("/docs/swagger-ui.css", &[refusing]), ("Accept-Encoding, Origin".into(), None), "{refusing}");
+    }
+    assert_eq!(vary("/docs", &["Accept-Encoding: gzip"]), ("Origin".into(), None));
 }
 
 #[test]

@@ -120,6 +120,12 @@ pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &str) ->
 }
 
 impl Response {
+    /// All values of a header field.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The value of a header that is there at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str());

@@ -67,17 +67,54 @@ fn a_client_that_has_said_everything_still_gets_its_answer() {
 }
 
 #[test]
-fn connections_above_the_limit_wait_for_one_to_close() {
-    let house = House::with(|settings| settings.connection_limit = 1);
-    let mut first = house.connect();
-    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
-    let mut second = house.connect();
-    second.send(request("GET", "/", &["X-Request-Id: second"], "").as_bytes());
-    // The first is still served, and whatever the second was to be told cannot have come before this.
-    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
-    assert!(second.is_silent());
-    drop(first);
-    assert_eq!(second.next().header("x-request-id"), Some("second"));
+fn for_one_connection_too_many_the_longest_idle_is_closed() {
+    let house = House::with(|settings| settings.connection_limit = 3);
+    let mut clients: Vec<Client> = (0..3).map(|_| house.connect()).collect();
+    // The first to come is the last to have asked something.
+    for n in [1, 2, 0] {
+        clients[n].ask("GET", "/", &[], "").problem(404, "route_not_found");
+    }
+    house.connect().ask("GET", "/", &[], "").problem(404, "route_not_found");
+    assert_eq!(clients[1].rest(), "");
+    for n in [2, 0] {
+        assert!(clients[n].is_silent());
+    }
+}
+
+#[test]
+fn a_head_that_never_ends_and_a_body_that_never_comes_give_way_too() {
+    let house = House::with(|settings| settings.connection_limit = 2);
+    let (mut head, mut body) = (house.connect(), house.connect());
+    body.send(request("POST", "/users/login", &["Content-Length: 9", "Content-Type: application/json"], "").as_bytes());
+    head.send(b"GET / HTTP/1.1\r\nHost:");
+    house.connect().ask("GET", "/", &[], "").problem(404, "route_not_found");
+    house.connect().ask("GET", "/", &[], "").problem(404, "route_not_found");
+    house.connect().ask("GET", "/", &[], "").problem(404, "route_not_found");
+    assert_eq!(head.rest(), "");
+    drop(body);
+}
+
+#[test]
+fn who_is_being_served_never_gives_way() {
+    let (began, has_begun) = mpsc::channel();
+    let patient = Arc::new(Patient { began, go: Semaphore::new(0) });
+    let door = serve_in_a_thread(Arc::clone(&patient));
+    let mut served: Vec<Client> = (0..8).map(|_| Client::to(door)).collect();
+    for client in &mut served {
+        client.send(request("GET", "/", &[], "").as_bytes());
+        has_begun.recv().unwrap();
+    }
+    let mut ninth = Client::to(door);
+    ninth.send(request("GET", "/", &[], "").as_bytes());
+    assert!(ninth.is_silent() && has_begun.try_recv().is_err());
+    patient.go.add_permits(8);
+    for client in &mut served {
+        assert_eq!(client.next().body, "done");
+    }
+    // Now there are idle ones.
+    has_begun.recv().unwrap();
+    patient.go.add_permits(1);
+    assert_eq!(ninth.next().body, "done");
 }
 
 #[test]

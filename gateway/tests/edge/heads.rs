@@ -41,18 +41,31 @@ fn a_malformed_head_is_a_problem() {
 }
 
 #[test]
+fn a_body_whose_end_is_not_plain_is_refused() {
+    let house = House::open();
+    let post = |fields: &str| format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n0\r\n\r\n");
+    for unknown in ["gzip, chunked", "identity, chunked", "x\r\nTransfer-Encoding: chunked", "gzip,deflate , chunked"] {
+        let bytes = post(&format!("Transfer-Encoding: {unknown}"));
+        refused(&house, bytes.as_bytes(), 501, "unsupported_transfer_coding");
+    }
+    for twice in ["Transfer-Encoding: chunked, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: CHUNKED"] {
+        refused(&house, post(twice).as_bytes(), 400, "bad_request");
+    }
+}
+
+#[test]
 fn a_head_that_is_too_large_is_a_problem() {
     let house = House::open();
     refused(
         &house,
-        request("GET", "/", &[&format!("X: {}", "x".repeat(8_192))], "").as_bytes(),
+        request("GET", "/", &[&format!("X: {}", "x".repeat(16_384))], "").as_bytes(),
         431,
         "headers_too_large",
     );
     let many: Vec<String> = (0..101).map(|n| format!("X{n}: y")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     refused(&house, request("GET", "/", &many, "").as_bytes(), 431, "headers_too_large");
-    refused(&house, request("GET", &format!("/{}", "x".repeat(9_000)), &[], "").as_bytes(), 414, "uri_too_long");
+    refused(&house, request("GET", &format!("/{}", "x".repeat(17_000)), &[], "").as_bytes(), 414, "uri_too_long");
     refused(&house, format!("GET /{}", "x".repeat(70_000)).as_bytes(), 414, "uri_too_long");
     refused(
         &house,
@@ -65,9 +78,9 @@ fn a_head_that_is_too_large_is_a_problem() {
 #[test]
 fn a_head_just_within_its_limit_is_read() {
     let house = House::open();
-    let length = 8_192 - request("GET", "/", &["X: "], "").len();
+    let length = 16_384 - request("GET", "/", &["X: "], "").len();
     house.ask("GET", "/", &[&format!("X: {}", "x".repeat(length))], "").problem(404, "route_not_found");
-    house.ask("GET", &format!("/{}", "x".repeat(7_000)), &[], "").problem(404, "route_not_found");
+    house.ask("GET", &format!("/{}", "x".repeat(15_000)), &[], "").problem(404, "route_not_found");
 }
 
 #[test]

@@ -141,6 +141,55 @@ fn a_taken_port_stops_the_process() {
 }
 
 #[test]
+fn what_is_refused_or_closed_for_others_is_counted_in_the_log() {
+    let gateway =
+        Running::start(&[KEY, ("GATEWAY_CONNECTION_LIMIT", "1"), ("GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS", "2")]);
+    let mut first = Client::to(gateway.door);
+    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    Client::to(gateway.door).ask("GET", "/", &[], "").problem(404, "route_not_found");
+    let closed = gateway.log.wait_for("closed idle connections to make room: GATEWAY_CONNECTION_LIMIT is reached");
+    assert_eq!((&closed["level"], &closed["connections"]), (&"WARN".into(), &1.into()));
+    let gateway = Running::start(&[KEY, ("GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS", "1")]);
+    let (_first, mut second) = (Client::to(gateway.door), Client::to(gateway.door));
+    assert_eq!(second.rest(), "");
+    let refused = gateway.log.wait_for("refused connections: their address has as many as one may have");
+    assert_eq!((&refused["level"], &refused["connections"]), (&"WARN".into(), &1.into()));
+}
+
+#[test]
+fn clients_cannot_use_up_the_open_files() {
+    let program = env!("CARGO_BIN_EXE_gateway");
+    let limited = |files: u32| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files} && exec {program}")]);
+        let plain = gateway(&[KEY]);
+        shell.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Killed(shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let mut child = limited(64);
+    let log = Log::of(&mut child);
+    let warning = log.wait_for(
+        "fewer connections are served than GATEWAY_CONNECTION_LIMIT says: raise the limit of open files (ulimit -n)",
+    );
+    assert_eq!((&warning["open_files"], &warning["connection_limit"]), (&64.into(), &24.into()));
+    let serving = log.wait_for("serving");
+    let address = |name: &str| -> SocketAddr { serving[name].as_str().unwrap().parse().unwrap() };
+    let idle: Vec<Client> = (0..70).map(|_| Client::to(address("listen"))).collect();
+    Client::to(address("listen")).ask("GET", "/", &[], "").problem(404, "route_not_found");
+    assert_eq!(Client::to(address("admin_listen")).ask("GET", "/livez", &[], "").status, 200);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", child.0.id())).map(Iterator::count);
+    assert!(open.is_ok_and(|open| open < 60), "descriptors are left for the broker");
+    drop(idle);
+    let mut child = limited(40);
+    let mut said = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(
+        (child.ended(), said.as_str()),
+        (Some(1), "error: only 40 files may be open (ulimit -n), and the gateway needs 48 at least\n")
+    );
+}
+
+#[test]
 fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
     // Longer than this test would wait: the process ends because it is done, not because its time is over.
     let mut gateway = Running::start(&[KEY, ("GATEWAY_DRAIN_MS", "60000")]);
@@ -216,6 +265,82 @@ fn a_request_is_one_line_in_the_log_without_its_secrets() {
     let second = gateway.log.wait_for("request");
     assert_eq!((&second["level"], &second["route"]), (&"INFO".into(), &"/orders/{id}".into()));
     assert!(!line.to_string().contains(secret) && !second.to_string().contains(secret));
+}
+
+/// A process that serves, and the pipe that its log goes into, of which nobody reads on.
+fn unread() -> (Killed, BufReader<std::process::ChildStdout>, SocketAddr, SocketAddr) {
+    let mut child = Killed(gateway(&[KEY]).spawn().unwrap());
+    let mut log = BufReader::new(child.0.stdout.take().unwrap());
+    let serving: Value = loop {
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "serving" {
+            break line;
+        }
+    };
+    let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+    (child, log, address("listen"), address("admin_listen"))
+}
+
+fn terminate(child: &Killed) {
+    assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_is_missing() {
+    let (mut child, log, door, admin_door) = unread();
+    let mut client = Client::to(door);
+    let many = request("GET", "/", &[&format!("X-Request-Id: {}", "x".repeat(64))], "").repeat(100);
+    // More than the pipe and the process itself keep.
+    for _ in 0..100 {
+        client.send(many.as_bytes());
+        (0..100).for_each(|_| drop(client.next().problem(404, "route_not_found")));
+    }
+    assert_eq!(Client::to(admin_door).ask("GET", "/livez", &[], "").status, 200);
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let mut counted = 0;
+    let lost = lines.inspect(|line| counted += u64::from(line["message"] == "request")).find_map(|line| {
+        let said = line["message"] == "log lines were dropped: nobody took them in time";
+        said.then(|| line["lines"].as_u64().unwrap())
+    });
+    // Beside the requests it may have said that there is no broker.
+    assert!(lost.is_some_and(|lost| lost > 0 && lost + counted < 10_050), "{lost:?} lost, {counted} read");
+    terminate(&child);
+    assert_eq!(child.ended(), Some(0));
+}
+
+#[test]
+fn a_process_ends_in_good_order_although_nobody_reads_its_log() {
+    let (mut child, _log, door, _) = unread();
+    let mut client = Client::to(door);
+    for _ in 0..5 {
+        client.send(request("GET", "/", &[], "").repeat(100).as_bytes());
+        (0..100).for_each(|_| drop(client.next().problem(404, "route_not_found")));
+    }
+    drop(client);
+    terminate(&child);
+    assert_eq!(child.ended(), Some(0));
+}
+
+#[test]
+fn a_process_goes_on_when_the_readers_of_both_its_streams_are_gone() {
+    let (mut child, log, door, _) = unread();
+    drop((log, child.0.stderr.take()));
+    let mut client = Client::to(door);
+    for _ in 0..10 {
+        client.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    }
+    drop(client);
+    terminate(&child);
+    assert_eq!(child.ended(), Some(0));
+}
+
+#[test]
+fn a_complaint_that_nobody_hears_changes_no_exit_code() {
+    let mut child = Killed(gateway(&[]).spawn().unwrap());
+    drop((child.0.stdout.take(), child.0.stderr.take()));
+    assert_eq!(child.ended(), Some(64));
 }
 
 #[test]
