@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// Every pattern answers, each within a second.
 #[track_caller]
-pub fn assert_every_pattern_answers(stack: &Stack<'_>) {
+pub(crate) fn assert_every_pattern_answers(stack: &Stack<'_>) {
     for pattern in PATTERNS {
         let begun = Instant::now();
         let message =
@@ -26,7 +26,7 @@ pub fn assert_every_pattern_answers(stack: &Stack<'_>) {
 
 /// Every listener still hears: what is ordered now is counted.
 #[track_caller]
-pub fn assert_listeners_hear(stack: &Stack<'_>) {
+pub(crate) fn assert_listeners_hear(stack: &Stack<'_>) {
     let person = stack.register();
     let counted =
         || stack.users_db().value::<i64>("SELECT coalesce(sum(orders), 0)::bigint FROM order_statistics", &[]);
@@ -55,7 +55,7 @@ fn text(value: &str) -> Vec<u8> {
 }
 
 /// Properties that break what parses them naively.
-pub fn odd_properties() -> Vec<(&'static str, Properties)> {
+pub(crate) fn odd_properties() -> Vec<(&'static str, Properties)> {
     let plain = Properties::default;
     let many = (0..2_000).fold(plain(), |all, n| all.text(&format!("x-{n}"), "some text"));
     let every_type = plain()
@@ -236,7 +236,7 @@ fn forged_replies_reach_nobody() {
                 raw.publish("", address.as_bytes(), &properties.encode(), forged.to_string().as_bytes());
             }
             while !done.load(Ordering::Relaxed) {
-                let id = [sent.to_string(), format!("{sent:032x}")][usize::from(sent % 2 == 0)].clone();
+                let id = [sent.to_string(), format!("{sent:032x}")][usize::from(sent.is_multiple_of(2))].clone();
                 let properties = Properties::default().correlation_id(id.as_bytes());
                 assert!(raw.publish("", address.as_bytes(), &properties.encode(), forged.to_string().as_bytes()));
                 sent += 1;

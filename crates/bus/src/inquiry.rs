@@ -119,7 +119,7 @@ impl Asking {
         const TRANSIENT: u8 = 1;
         let data = serde_json::from_str("{}").expect("a constant JSON text");
         let round = self.round.to_string();
-        let body = RequestPacket { pattern: STATS.into(), data, id: Some(round.as_str().into()) }.encode();
+        let body = RequestPacket { pattern: Some(STATS.into()), data, id: Some(round.as_str().into()) }.encode();
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(TRANSIENT)

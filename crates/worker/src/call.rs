@@ -26,7 +26,7 @@ pub struct Call<R: Request> {
 
 impl<R: Request> Call<R> {
     pub(crate) fn new(data: R, meta: Meta) -> Self {
-        let Meta { message_id: id, request_id, caller, session, idempotency_key, traceparent, deadline } = meta;
+        let Meta { message_id: id, request_id, caller, session, idempotency_key, traceparent, deadline, .. } = meta;
         Self { data, id, idempotency_key, session, caller, request_id, traceparent, deadline }
     }
 

@@ -37,7 +37,7 @@ const MARK: &str = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq
 
 /// Runs the relay of a service, such as `users.relay`, until it is told to stop.
 pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
-    async move { exit_code(run(name).await) }.boxed_local()
+    async move { exit_code(Box::pin(run(name)).await) }.boxed_local()
 }
 
 async fn run(name: &'static str) -> Result<(), StartError> {
