@@ -17,11 +17,13 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Before there are servers: decides on the password of the databases' administrator.
+    /// Before there are servers: decides on the passwords of their administrators.
     pub fn begin(data: PathBuf) -> Self {
-        let directory = data.join("accounts/postgres");
-        fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join("password"), format!("{}\n", Uuid::now_v7().simple())).unwrap();
+        for administrator in ["postgres", "guest"] {
+            let directory = data.join("accounts").join(administrator);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("password"), format!("{}\n", Uuid::now_v7().simple())).unwrap();
+        }
         Self { data }
     }
 

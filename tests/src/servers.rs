@@ -63,7 +63,7 @@ impl Servers {
     fn start(name: &str) -> Result<Self, String> {
         need(&["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"])?;
         let accounts = Accounts::begin(scratch().join("data").join(name));
-        let (broker, ports) = Broker::launch(name)?;
+        let (broker, ports) = Broker::launch(name, &accounts)?;
         let (users, users_port) = Database::launch(name, "users", &accounts)?;
         let (orders, orders_port) = Database::launch(name, "orders", &accounts)?;
         let servers = Self { broker, users, orders, accounts: None };
@@ -109,7 +109,7 @@ pub struct Broker {
 
 impl Broker {
     /// With the variables that say which ports it has.
-    fn launch(set: &str) -> Result<(Self, [Port; 2]), String> {
+    fn launch(set: &str, accounts: &Accounts) -> Result<(Self, [Port; 2]), String> {
         let (port, ui) = (ports::free_for_broker(), ports::free());
         let ports = [("PORT_AMQP", port), ("PORT_AMQP_UI", ui)];
         let data = scratch().join("data").join(set);
@@ -120,8 +120,9 @@ impl Broker {
         });
         let open = move || accepts(port) && Http::at(ui).get("/").try_send().is_ok_and(|answer| answer.status == 200);
         let server = Server::new(&format!("{set}-broker"), command, Signal::Term, Box::new(open))?;
-        let ui = Http::new(format!("http://guest:guest@127.0.0.1:{ui}"));
-        Ok((Self { amqp: format!("amqp://guest:guest@127.0.0.1:{port}"), ui, own: Some(server) }, ports))
+        let url = |url: &str| accounts.address(url, "guest").ok_or("there is no password for guest");
+        let ui = Http::new(url(&format!("http://127.0.0.1:{ui}"))?);
+        Ok((Self { amqp: url(&format!("amqp://127.0.0.1:{port}"))?, ui, own: Some(server) }, ports))
     }
 
     /// Its address, without a vhost.
@@ -261,7 +262,10 @@ impl Database {
         let mut url = self.make_empty(TEMPLATE);
         let migrates = format!("{}-migrate", self.service);
         if let Some(address) = accounts.and_then(|accounts| accounts.address(&url, &migrates)) {
-            Sql::open(&url).execute(&format!("ALTER SCHEMA public OWNER TO \"{migrates}\""));
+            let owner = format!(
+                "ALTER SCHEMA public OWNER TO \"{migrates}\"; GRANT CREATE ON DATABASE {TEMPLATE} TO \"{migrates}\""
+            );
+            Sql::open(&url).execute(&owner);
             url = address;
         }
         let output = self.migration(&url).output().map_err(|error| error.to_string())?;

@@ -124,7 +124,8 @@ impl Project {
 
     /// Whose connections the broker and the databases have, those of this test excepted.
     fn accounts_in_use(&self) -> BTreeSet<String> {
-        let api = Http::new(format!("http://guest:guest@127.0.0.1:{}", self.port("PORT_AMQP_UI")));
+        let ui = format!("http://127.0.0.1:{}", self.port("PORT_AMQP_UI"));
+        let api = Http::new(with_account(&ui, "guest", &password(&self.data, "guest").unwrap()));
         let connections = api.get("/api/connections").send().expect(200).json();
         let users = connections.as_array().unwrap().iter().map(|it| it["user"].as_str().unwrap().to_owned());
         let roles = [("PORT_USERS_DB", "users"), ("PORT_ORDERS_DB", "orders")].into_iter().flat_map(|(port, name)| {

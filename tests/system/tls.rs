@@ -39,7 +39,8 @@ fn broker_and_database_are_reached_by_tls_with_the_right_authority_and_name_only
     let port = secure(&servers, &authority);
     let plain = servers.orders.make("tls_orders");
     let amqp = |host: &str, port: u16, authority: &Authority| {
-        format!("amqps://guest:guest@{host}:{port}/%2f?cacertfile={}", authority.certificate().display())
+        let url = servers.accounts.as_ref().unwrap().address(&format!("amqps://{host}:{port}/%2f"), "guest").unwrap();
+        format!("{url}?cacertfile={}", authority.certificate().display())
     };
     let database = |url: &str, authority: &Authority| {
         format!("{url}?sslmode=verify-full&sslrootcert={}", authority.certificate().display())
