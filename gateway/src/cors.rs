@@ -12,8 +12,9 @@ use crate::Body;
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, tracestate, baggage",
 );
-const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, RateLimit-Policy",
+);
 /// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bus::AskError;
 use contracts::Code;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use hyper::{Response, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,6 +13,10 @@ use crate::Body;
 use crate::input::query_without;
 use crate::problem::Refusal;
 use crate::route::{Route, Success};
+
+/// How many there are altogether, and whether that is all (`eq`) or the least (`gte`).
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+const TOTAL_COUNT_RELATION: HeaderName = HeaderName::from_static("x-total-count-relation");
 
 /// Room for the header fields of a success, made at once: growing would hash all of them anew.
 const FIELDS: usize = 12;
@@ -81,9 +85,22 @@ fn page(address: &Uri, prefix: &str, reply: &RawValue) -> Result<Response<Body>,
         items: &'a RawValue,
         #[serde(borrow)]
         next: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        total: Option<Total<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Total<'a> {
+        count: u64,
+        #[serde(borrow)]
+        relation: Cow<'a, str>,
     }
     let page: Page<'_> = serde_json::from_str(reply.get()).map_err(|_| malformed())?;
     let mut response = with_body(StatusCode::OK, page.items.to_owned());
+    if let Some(Total { count, relation }) = page.total {
+        let relation = HeaderValue::try_from(&*relation).map_err(|_| malformed())?;
+        response.headers_mut().insert(TOTAL_COUNT, count.into());
+        response.headers_mut().insert(TOTAL_COUNT_RELATION, relation);
+    }
     if let Some(cursor) = page.next {
         let rest = query_without(address.query(), "cursor");
         let link = format!("<{prefix}{}?{rest}cursor={cursor}>; rel=\"next\"", address.path());
@@ -178,6 +195,17 @@ mod tests {
         assert_eq!(response.headers()[LINK], "</orders?cursor=c1>; rel=\"next\"");
         let (response, body) = answer("GET", "/orders", "/orders", r#"{"items":[],"next":null}"#).unwrap();
         assert!(body == "[]" && !response.headers().contains_key(LINK));
+    }
+
+    #[test]
+    fn a_total_is_told_beside_the_page() {
+        let reply = r#"{"items":[],"next":null,"total":{"count":1000,"relation":"gte"}}"#;
+        let (response, body) = answer("GET", "/orders", "/orders?total=true", reply).unwrap();
+        assert_eq!(
+            (&response.headers()[TOTAL_COUNT], &response.headers()[TOTAL_COUNT_RELATION]),
+            (&"1000".parse().unwrap(), &"gte".parse().unwrap())
+        );
+        assert_eq!(body, "[]");
     }
 
     #[test]

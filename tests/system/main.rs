@@ -30,6 +30,7 @@ mod readme;
 mod rotation;
 mod routes;
 mod scaling;
+mod search;
 mod sessions;
 mod settings;
 mod tls;

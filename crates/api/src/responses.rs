@@ -43,8 +43,12 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
         }
         Success::Page => {
             headers["Link"] = header("The next page, with rel=\"next\" (RFC 8288); absent on the last.", false);
+            headers["X-Total-Count"] = header("How many there are altogether, up to 1000; with total=true.", false);
+            headers["X-Total-Count"]["schema"] = json!({ "type": "integer" });
+            headers["X-Total-Count-Relation"] = header("eq: that is all of them; gte: there are more.", false);
+            headers["X-Total-Count-Relation"]["schema"] = json!({ "type": "string", "enum": ["eq", "gte"] });
             schema = components.resolve(&schema)["properties"]["items"].clone();
-            ("200", "A page of the list, newest first.")
+            ("200", "A page of the list.")
         }
         Success::Feed => {
             let stream = json!({ "text/event-stream": { "schema": feed_event(components) } });

@@ -108,6 +108,10 @@ impl Fields for Describing<'_, '_> {
         self.note::<T>(name, false);
         self.input.optional(name)
     }
+
+    fn refuse(&mut self, name: &'static str, problem: &str) {
+        self.input.refuse(name, problem);
+    }
 }
 
 #[cfg(test)]

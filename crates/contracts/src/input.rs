@@ -28,6 +28,9 @@ pub trait Fields {
 
     /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
     fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>>;
+
+    /// Says that a field does not fit the others.
+    fn refuse(&mut self, name: &'static str, problem: &str);
 }
 
 /// The fields of one JSON object, taken one after another.
@@ -82,6 +85,10 @@ impl Fields for Input<'_> {
             Some(value) if value.get() != "null" => self.read(name, value).map(Some),
             _ => Some(None),
         }
+    }
+
+    fn refuse(&mut self, name: &'static str, problem: &str) {
+        self.errors.add(name, problem);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod orders;
 mod page;
 mod price;
 mod schema;
+mod search;
 mod text;
 pub mod users;
 
@@ -23,6 +24,7 @@ pub use input::{Field, Fields, Input};
 pub use instant::Instant;
 pub use page::{Cursor, PageSize};
 pub use price::{Price, Total};
+pub use search::{Amount, Count, Flag, Moment, Relation, SearchText, Sort};
 pub use text::{Email, Keep, Password, PersonName, RefreshToken, Text, UserId};
 
 use schemars::JsonSchema;

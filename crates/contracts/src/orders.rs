@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Code, Cursor, Fields, Instant, PageSize, Price, Request, Text};
+use crate::search::fingerprint;
+use crate::{
+    Amount, Code, Count, Cursor, Fields, Flag, Instant, Moment, PageSize, Price, Request, SearchText, Sort, Text,
+};
 
 /// `orders.create` — places an order for the caller.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -37,25 +40,88 @@ impl Request for CreateOrder {
     }
 }
 
-/// `orders.list` — the caller's orders, newest first, a page at a time.
+/// `orders.list` — the caller's orders, all or those that are looked for, a page at a time. Where what is looked for is
+/// far down a long list, a page may hold fewer than asked for, or none, and still have a next one.
 #[derive(Debug, JsonSchema)]
 pub struct ListOrders {
     /// How many.
     pub limit: PageSize,
-    /// The place to go on from; absent for the first page.
+    /// The place to go on from; absent for the first page. It goes with the filters and the order that it was given for.
     pub cursor: Option<Cursor>,
+    /// Only orders with this text in their title or description, in capitals or not.
+    pub q: Option<SearchText>,
+    /// Only orders placed at this time or later: a date (its midnight in UTC), or a date and time.
+    pub from: Option<Moment>,
+    /// Only orders placed before this time.
+    pub to: Option<Moment>,
+    /// Only orders that cost so much or more.
+    pub min: Option<Amount>,
+    /// Only orders that cost so much or less.
+    pub max: Option<Amount>,
+    /// The order of the list.
+    pub sort: Sort,
+    /// Whether to count how many there are altogether, up to 1000.
+    pub total: Flag,
+}
+
+impl ListOrders {
+    /// What a cursor must go with.
+    pub fn filters(&self) -> u16 {
+        let Self { q, from, to, min, max, sort, .. } = self;
+        if (q, from, to, min, max, sort) == (&None, &None, &None, &None, &None, &Sort::Newest) {
+            return 0;
+        }
+        let moment = |at: &Option<Moment>| at.map(|Moment(at)| at.0.as_nanosecond().to_string()).unwrap_or_default();
+        let amount = |amount: &Option<Amount>| amount.map(|amount| amount.cents().to_string()).unwrap_or_default();
+        let q = q.as_ref().map(SearchText::as_str).unwrap_or_default();
+        fingerprint(&[&format!("{sort:?}"), q, &moment(from), &moment(to), &amount(min), &amount(max)])
+    }
 }
 
 impl Request for ListOrders {
     const PATTERN: &'static str = "orders.list";
     const SAFE: bool = true;
-    const EXAMPLE: &'static str = r#"{"limit": 20, "cursor": "c00064a2b1c0d8e400199f0a07c3e70008000000000000001"}"#;
+    const EXAMPLE: &'static str = r#"{"limit": 20, "cursor": "c11c64a2b1c0d8e400199f0a07c3e70008000000000000001", "q": "engine", "from": "2026-01-01", "to": "2027-01-01T00:00:00Z", "min": 0.5, "max": 2000, "sort": "newest", "total": true}"#;
     type Reply = OrderPage;
 
     fn read(input: &mut impl Fields) -> Option<Self> {
         let limit = input.optional("limit");
         let cursor = input.optional("cursor");
-        Some(Self { limit: limit?.unwrap_or_default(), cursor: cursor? })
+        let q = input.optional("q");
+        let from = input.optional("from");
+        let to = input.optional("to");
+        let min = input.optional("min");
+        let max = input.optional("max");
+        let sort = input.optional("sort");
+        let total = input.optional("total");
+        let list = Self {
+            limit: limit?.unwrap_or_default(),
+            cursor: cursor?,
+            q: q?,
+            from: from?,
+            to: to?,
+            min: min?,
+            max: max?,
+            sort: sort?.unwrap_or_default(),
+            total: total?.unwrap_or_default(),
+        };
+        list.check(input);
+        Some(list)
+    }
+}
+
+impl ListOrders {
+    /// What no field shows by itself.
+    fn check(&self, input: &mut impl Fields) {
+        if self.from.zip(self.to).is_some_and(|(from, to)| from >= to) {
+            input.refuse("to", "must be later than `from`");
+        }
+        if self.min.zip(self.max).is_some_and(|(min, max)| min > max) {
+            input.refuse("max", "must not be less than `min`");
+        }
+        if self.cursor.is_some_and(|cursor| cursor.filters != self.filters()) {
+            input.refuse("cursor", "goes with other filters, or another order, than these: begin with the first page");
+        }
     }
 }
 
@@ -175,9 +241,12 @@ pub struct Order {
 /// One page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OrderPage {
-    /// The orders, newest first.
+    /// The orders.
     #[schemars(length(max = 100))]
     pub items: Vec<Order>,
     /// Where the next page begins; `null` on the last.
     pub next: Option<Cursor>,
+    /// How many there are altogether, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Count>,
 }

@@ -32,31 +32,41 @@ impl Field for PageSize {
     }
 }
 
-/// A place in a list ordered by time and id, newest first. Opaque to clients: they send back what `next` gave them.
+/// A place in a list. Opaque to clients: they send back what `next` gave them, together with what it was given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Microseconds since 1970 of the last row seen.
-    pub micros: i64,
+    /// A mark of the filters and the order that it goes with; 0 is the whole list, newest first.
+    pub filters: u16,
+    /// What the list is ordered by, of the last row seen: microseconds since 1970 (until the year 2255), or cents.
+    pub key: i64,
     /// Its id.
     pub id: Uuid,
 }
 
 impl Cursor {
-    /// Length of the text form: `c`, 16 hexadecimal digits of time, 32 of id.
+    /// Length of the text form: `c`, 16 hexadecimal digits of filters and key, 32 of id.
     const LENGTH: usize = 49;
+    /// The key's part of those; the filters have the ten bits above it.
+    const KEY_BITS: u32 = 53;
+    /// Marks of filters are below this.
+    pub(crate) const MARKS: u64 = 1 << (63 - Self::KEY_BITS);
 
     fn decode(text: &str) -> Option<Self> {
         let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
         let digits =
             text.strip_prefix('c').filter(|digits| text.len() == Self::LENGTH && digits.bytes().all(is_digit))?;
-        let (micros, id) = digits.split_at(16);
-        Some(Self { micros: i64::from_str_radix(micros, 16).ok()?, id: Uuid::try_parse(id).ok()? })
+        let (place, id) = digits.split_at(16);
+        let place = i64::from_str_radix(place, 16).ok()?;
+        let filters = u16::try_from(place >> Self::KEY_BITS).ok()?;
+        Some(Self { filters, key: place & ((1 << Self::KEY_BITS) - 1), id: Uuid::try_parse(id).ok()? })
     }
 }
 
 impl Serialize for Cursor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("c{:016x}{:032x}", self.micros, self.id.as_u128()))
+        let key = self.key.clamp(0, (1 << Self::KEY_BITS) - 1);
+        let place = i64::from(self.filters) << Self::KEY_BITS | key;
+        serializer.collect_str(&format_args!("c{place:016x}{:032x}", self.id.as_u128()))
     }
 }
 
@@ -83,16 +93,25 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_the_round_trip() {
-        let cursor = Cursor { micros: 1_769_860_800_123_456, id: Uuid::from_u128(42) };
-        let text = serde_json::value::to_raw_value(&cursor).unwrap();
-        assert_eq!(Cursor::read(&text), Ok(cursor));
+        for filters in [0, 7, 1023] {
+            let cursor = Cursor { filters, key: 1_769_860_800_123_456, id: Uuid::from_u128(42) };
+            let text = serde_json::value::to_raw_value(&cursor).unwrap();
+            assert_eq!(Cursor::read(&text), Ok(cursor));
+        }
     }
 
     #[test]
     fn a_made_up_cursor_is_refused() {
-        for text in
-            ["\"\"", "7", "null", "\"c12\"", &format!("\"c{}\"", "é".repeat(24)), &format!("\"c{}\"", "g".repeat(48))]
-        {
+        for text in [
+            "\"\"",
+            "7",
+            "null",
+            "\"c12\"",
+            &format!("\"c{}\"", "é".repeat(24)),
+            &format!("\"c{}\"", "g".repeat(48)),
+            "\"é\"",
+            &format!("\"c{}\"", "0".repeat(47)),
+        ] {
             assert!(Cursor::read(serde_json::from_str(text).unwrap()).is_err(), "{text}");
         }
     }

@@ -40,6 +40,17 @@ impl Field for Price {
     }
 }
 
+/// An amount from 0 to the most a price can be, in hundredths.
+pub(crate) fn cents_from(number: &str) -> Result<i64, &'static str> {
+    let is_nothing = number.bytes().take_while(|b| !matches!(b, b'e' | b'E')).all(|b| matches!(b, b'0' | b'.'));
+    match if is_nothing { Ok(0) } else { cents(number) } {
+        Ok(cents @ 0..=MAX_CENTS) => Ok(cents),
+        Ok(_) => Err(TOO_LARGE),
+        Err(TOO_SMALL) => Err("must be at least 0"),
+        Err(problem) => Err(problem),
+    }
+}
+
 const TOO_SMALL: &str = "must be at least 0.01";
 const TOO_LARGE: &str = "must be at most 1000000";
 const TOO_FINE: &str = "must have at most two decimals";

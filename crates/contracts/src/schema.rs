@@ -6,7 +6,10 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::{Cursor, Email, Instant, Keep, PageSize, Password, PersonName, Price, RefreshToken, Text, Total, UserId};
+use crate::{
+    Amount, Cursor, Email, Flag, Instant, Keep, Moment, PageSize, Password, PersonName, Price, RefreshToken,
+    SearchText, Sort, Text, Total, UserId,
+};
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -65,6 +68,21 @@ schema!([] PageSize, "PageSize", {
 });
 schema!([] Cursor, "Cursor", {
     "type": "string", "pattern": "^c[0-7][0-9a-f]{47}$"
+});
+schema!([] SearchText, "SearchText", {
+    "type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^(?=.*\S)[^\u0000]*$"
+});
+schema!([] Moment, "Moment", {
+    "type": "string", "anyOf": [{ "format": "date" }, { "format": "date-time" }]
+});
+schema!([] Amount, "Amount", {
+    "type": "number", "format": "double", "minimum": 0, "maximum": 1_000_000, "description": "With at most two decimals."
+});
+schema!([] Sort, "Sort", {
+    "type": "string", "enum": ["newest", "oldest", "price_desc", "price_asc"], "default": "newest"
+});
+schema!([] Flag, "Flag", {
+    "type": "boolean", "default": false
 });
 schema!([] Instant, "Instant", {
     "type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"

@@ -207,7 +207,7 @@ impl Serialize for Email {
     }
 }
 
-fn string(value: &RawValue) -> Result<String, String> {
+pub(crate) fn string(value: &RawValue) -> Result<String, String> {
     if !value.get().starts_with('"') {
         return Err("must be a string".into());
     }
@@ -220,7 +220,7 @@ fn string(value: &RawValue) -> Result<String, String> {
     Ok(text)
 }
 
-fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
+pub(crate) fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
     let chars = text.chars().count();
     if (min..=max).contains(&chars) { Ok(()) } else { Err(format!("must be {min} to {max} characters long")) }
 }

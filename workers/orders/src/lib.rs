@@ -1,12 +1,15 @@
 //! What the processes of the order service share: how a row becomes an order, and who ordered it.
 
 mod customers;
+mod listing;
+mod search;
 
 use contracts::orders::Order;
 use contracts::{Instant, Price};
 use worker::db::Row;
 
 pub use customers::Customers;
+pub use listing::list;
 
 /// The columns of an order, in the one order that [`order`] reads. The price leaves the database in whole cents.
 #[macro_export]

@@ -1,0 +1,223 @@
+//! What a list of orders can be narrowed to, and the order it is shown in.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::price::cents_from;
+use crate::text::{length, string};
+use crate::{Cursor, Field, Instant};
+
+/// What is looked for: 1 to 100 characters, without what surrounds them. A query's whole number counts as its digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchText(String);
+
+impl SearchText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for SearchText {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text = text_of(value).map_or_else(|| string(value), |digits| Ok(digits.to_owned()))?;
+        let text = text.trim();
+        length(text, 1, 100)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A moment as a filter names it: a date, which is its midnight in UTC, or a date with a time and its offset (RFC 3339).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Instant);
+
+impl Field for Moment {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        const WHAT: &str = "must be a date such as 2026-01-31, or a date and time such as 2026-01-31T12:00:00Z";
+        let text: Cow<'_, str> = serde_json::from_str(value.get()).map_err(|_| WHAT)?;
+        moment(&text).map(|at| Self(Instant(at))).ok_or_else(|| WHAT.into())
+    }
+}
+
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    let is = |n: usize, wanted: u8| text.as_bytes().get(n) == Some(&wanted);
+    let begins_with_a_date = text.len() >= 10 && is(4, b'-') && is(7, b'-') && text.is_ascii();
+    if !begins_with_a_date || text.starts_with('-') {
+        return None;
+    }
+    if text.len() == 10 {
+        return format!("{text}T00:00:00Z").parse().ok();
+    }
+    // The one offset that jiff takes and RFC 3339 does not have is that of a zone's name, in brackets.
+    let has_time = matches!(text.as_bytes()[10], b'T' | b't' | b' ') && !text.contains('[');
+    has_time.then(|| text.parse().ok()).flatten()
+}
+
+/// A bound of prices: 0 to 1 000 000, with at most two decimals. In a query a decimal comes as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount {
+    cents: i64,
+}
+
+impl Amount {
+    /// In hundredths.
+    pub const fn cents(self) -> i64 {
+        self.cents
+    }
+}
+
+impl Field for Amount {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text: Cow<'_, str> = match value.get().starts_with('"') {
+            true => serde_json::from_str(value.get()).map_err(|_| "must be a number")?,
+            false => value.get().into(),
+        };
+        let is_number = serde_json::from_str::<serde_json::Number>(&text).is_ok();
+        if !is_number || text.trim() != text {
+            return Err("must be a number".into());
+        }
+        Ok(Self { cents: cents_from(&text)? })
+    }
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By the time it was placed, the latest first.
+    #[default]
+    Newest,
+    /// By the time it was placed, the earliest first.
+    Oldest,
+    /// By price, the dearest first.
+    PriceDesc,
+    /// By price, the cheapest first.
+    PriceAsc,
+}
+
+impl Sort {
+    /// Every one, as clients name it.
+    pub(crate) const NAMES: [(&'static str, Self); 4] = [
+        ("newest", Self::Newest),
+        ("oldest", Self::Oldest),
+        ("price_desc", Self::PriceDesc),
+        ("price_asc", Self::PriceAsc),
+    ];
+}
+
+impl Field for Sort {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let text: Option<Cow<'_, str>> = serde_json::from_str(value.get()).ok();
+        let found = Self::NAMES.iter().find(|(name, _)| text.as_deref() == Some(*name));
+        found.map(|(_, sort)| *sort).ok_or_else(|| "must be newest, oldest, price_desc or price_asc".into())
+    }
+}
+
+/// Yes or no. In a query it comes as text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl Field for Flag {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        match value.get() {
+            "true" | "\"true\"" => Ok(Self(true)),
+            "false" | "\"false\"" => Ok(Self(false)),
+            _ => Err("must be true or false".into()),
+        }
+    }
+}
+
+/// How many there are altogether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Count {
+    /// So many were counted; counting ends at 1000.
+    pub count: u32,
+    /// Whether that is all of them.
+    pub relation: Relation,
+}
+
+/// How a count relates to what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Relation {
+    /// There are just so many.
+    Eq,
+    /// There are so many at least.
+    Gte,
+}
+
+/// A whole number's digits.
+fn text_of(value: &RawValue) -> Option<&str> {
+    let digits = value.get().strip_prefix('-').unwrap_or(value.get());
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| value.get())
+}
+
+/// Tells one set of filters from another, the same in every process and release: FNV-1a, folded to the few bits that a
+/// cursor has for it. Never 0, which stands for no filters at all.
+pub(crate) fn fingerprint(parts: &[&str]) -> u16 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    u16::try_from(hash % (Cursor::MARKS - 1) + 1).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Field>(json: &str) -> Result<T, String> {
+        T::read(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn a_number_in_a_query_is_looked_for_as_text() {
+        assert_eq!(read::<SearchText>("42").unwrap().as_str(), "42");
+        assert_eq!(read::<SearchText>("-42").unwrap().as_str(), "-42");
+        assert_eq!(read::<SearchText>("\" Ada \"").unwrap().as_str(), "Ada");
+        for bad in ["\"\"", "\"  \"", "true", "1.5", "[]", &format!("\"{}\"", "x".repeat(101))] {
+            assert!(read::<SearchText>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_midnight() {
+        let at = |text: &str| read::<Moment>(&format!("\"{text}\"")).map(|Moment(at)| at.to_string());
+        assert_eq!(at("2026-01-31").unwrap(), "2026-01-31T00:00:00.000Z");
+        assert_eq!(at("2026-01-31T13:00:00+01:00").unwrap(), "2026-01-31T12:00:00.000Z");
+        assert_eq!(at("2026-01-31T12:00:00.5Z").unwrap(), "2026-01-31T12:00:00.500Z");
+        for bad in [
+            "",
+            "2026",
+            "2026-02-30",
+            "2026-01-31T12:00:00",
+            "20260131",
+            "31.01.2026",
+            "2026-01-31T12:00:00+01:00[CET]",
+            "-002026-01-31T12:00:00Z",
+            "2026-01-31 12:00:00 01:00",
+            "now",
+            "2026-1-31",
+        ] {
+            assert!(at(bad).is_err(), "{bad}");
+        }
+        assert!(read::<Moment>("2026").is_err());
+    }
+
+    #[test]
+    fn a_bound_may_come_as_text() {
+        let cents = |json: &str| read::<Amount>(json).map(Amount::cents);
+        for (json, wanted) in [("0", 0), ("\"0.00\"", 0), ("5", 500), ("\"19.99\"", 1_999), ("1000000", 100_000_000)] {
+            assert_eq!(cents(json), Ok(wanted), "{json}");
+        }
+        for bad in ["\"\"", "\"x\"", "-1", "\"1.999\"", "1000000.01", "\" 1\"", "\"1,5\"", "true", "null", "\"0x1\""] {
+            assert!(cents(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_filters_have_another_fingerprint() {
+        assert_ne!(fingerprint(&["a", "b"]), fingerprint(&["ab", ""]));
+        assert_eq!(fingerprint(&["newest"]), fingerprint(&["newest"]));
+    }
+}
