@@ -2,7 +2,7 @@
 //! starts it again on the data that is there.
 
 use std::collections::BTreeSet;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -72,9 +72,34 @@ impl Project {
     /// `process-compose up`, until everything serves.
     #[track_caller]
     fn up(&self) -> Process {
+        self.serve(&mut self.shell("exec process-compose --disable-dotenv up -t=false"))
+    }
+
+    /// What `nix run` does, until everything serves: the script of flake.nix, with what stands in the store, from elsewhere.
+    #[track_caller]
+    fn up_as_nix_runs(&self) -> Process {
+        let (text, store) = (run_by_nix(), self.data.join("store"));
+        std::fs::create_dir(&store).unwrap();
+        for path in in_the_store() {
+            let copied = Command::new("cp").arg("-r").arg(repository().join(path)).arg(&store).status().unwrap();
+            assert!(copied.success());
+        }
+        assert!(Command::new("chmod").args(["-R", "a-w"]).arg(&store).status().unwrap().success());
+        let place = |variable: &str| self.port(variable).to_owned();
+        let text = text
+            .replace("${programs}/bin", &place("BIN_DIR"))
+            .replace("${page}", &place("PAGE_DIR"))
+            .replace("${files stack}", store.to_str().unwrap());
+        let mut command = command("bash");
+        command.args(["-c", &text, "messaging-services", "up", "-t=false"]).current_dir(&self.data);
+        command.envs(self.settings.iter().filter(|(name, _)| !name.ends_with("_DIR") || *name == "DATA_DIR").cloned());
+        self.serve(&mut command)
+    }
+
+    #[track_caller]
+    fn serve(&self, command: &mut Command) -> Process {
         let log = scratch().join("logs").join("process-compose.log");
-        let mut command = self.shell("exec process-compose --disable-dotenv up -t=false");
-        let up = Process::spawn("process-compose", &mut command, &log, Signal::Term).unwrap();
+        let up = Process::spawn("process-compose", command, &log, Signal::Term).unwrap();
         let serves = |door: &Http, path| door.get(path).try_send().is_ok_and(|answer| answer.status == 200);
         let all_patterns = || {
             let answer = self.admin.get("/readyz").try_send().ok().filter(|answer| answer.status == 200);
@@ -157,6 +182,23 @@ impl Project {
     }
 }
 
+/// The script that `nix run` runs, as it stands in flake.nix.
+fn run_by_nix() -> String {
+    let flake = std::fs::read_to_string(repository().join("flake.nix")).unwrap();
+    let (_, script) = flake.split_once("name = \"messaging-services\";").unwrap();
+    let (_, text) = script.split_once("text = ''").unwrap();
+    // Nix writes what is no end of the text, and no value of its own, with two apostrophes before it.
+    text.replace("''$", "\u{0}").split_once("''").unwrap().0.replace('\u{0}', "$")
+}
+
+/// What flake.nix puts into the store for it.
+fn in_the_store() -> Vec<String> {
+    let flake = std::fs::read_to_string(repository().join("flake.nix")).unwrap();
+    let (_, stack) = flake.split_once("stack = [").unwrap();
+    let (stack, _) = stack.split_once(']').unwrap();
+    stack.split_whitespace().map(|path| path.trim_start_matches("./").to_owned()).collect()
+}
+
 fn is_open(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
@@ -193,6 +235,15 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let accounts = &accounts | &["gateway", "users-relay", "orders-relay"].map(str::to_owned).into();
     wait_until("all had their connections, each its own", seconds(15), || project.accounts_in_use() == accounts);
     assert_eq!((project.mode("accounts"), project.mode("accounts/users-login/password")), (0o700, 0o600));
+    let open = project.run("find \"$DATA_DIR/broker\" \"$DATA_DIR/users-db\" \"$DATA_DIR/logs\" -perm /077 ! -type l");
+    assert!(open.stdout.is_empty(), "others may read {}", String::from_utf8_lossy(&open.stdout));
+    let ui = String::from_utf8(project.run("scripts/broker-ui").stdout).unwrap();
+    assert!(
+        ui.contains(&password(&project.data, "guest").unwrap()) && ui.contains(project.port("PORT_AMQP_UI")),
+        "{ui}"
+    );
+    let everybody = Http::new(format!("http://guest:guest@127.0.0.1:{}", project.port("PORT_AMQP_UI")));
+    everybody.get("/api/whoami").send().expect(401);
     for name in accounts {
         let password = password(&project.data, &name).unwrap();
         assert!(!project.is_logged(&password), "the password of {name} is in a log");
@@ -221,7 +272,7 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
 
     project.down(&up);
 
-    let up = project.up();
+    let up = project.up_as_nix_runs();
     let token = login();
     let found = project.http.get(placed.header("location")).token(&token).send().expect(200);
     assert!(same(&found.json()), "{}", found.body);
@@ -231,11 +282,31 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
 #[test]
 fn a_taken_port_is_said_in_a_sentence() {
     let project = Project::new("taken");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let mut up = project.shell("exec process-compose --disable-dotenv up -t=false");
     let output = up.env("PORT_ORDERS_DB", port.to_string()).output().unwrap();
     let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("PORT_ORDERS_DB") && said.contains(&port.to_string()), "{said}");
+
+    // Ports that follow from others, and one that is meant for two.
+    let check = |settings: &[(&str, String)]| {
+        let mut check = project.shell("exec scripts/check-ports");
+        let output = check.envs(settings.iter().cloned()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check(&[]), (true, String::new()));
+    let beside = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = beside.local_addr().unwrap().port();
+    for above in [20_000, 21_000] {
+        let (fine, said) = check(&[("PORT_AMQP", (taken - above).to_string())]);
+        assert!(!fine && said.contains("Erlang") && said.contains(&taken.to_string()), "{said}");
+    }
+    let (fine, said) = check(&[("PORT_GATEWAY", project.port("PORT_ORDERS_DB").to_owned())]);
+    assert!(!fine && said.contains("meant for two: PORT_GATEWAY, and PORT_ORDERS_DB"), "{said}");
+    let beside_amqp = project.port("PORT_AMQP").parse::<u16>().unwrap() + 20_000;
+    let (fine, said) = check(&[("PORT_FRONTEND", beside_amqp.to_string())]);
+    assert!(!fine && said.contains("meant for two: PORT_FRONTEND"), "{said}");
+    assert!(!check(&[("PORT_AMQP", "x".into())]).0);
 }
