@@ -3,7 +3,8 @@ import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { compression } from 'vite-plugin-compression2';
-import { settings } from './server/settings';
+import { define } from './contract-bounds.ts';
+import { settings } from './server/settings.ts';
 
 /** While developing: writes into the page what the server writes in production. */
 const gateway: Plugin = {
@@ -30,6 +31,7 @@ const fonts: Plugin = {
 };
 
 export default defineConfig(({ isSsrBuild }) => ({
+  define,
   plugins: [
     react(),
     tailwindcss(),

@@ -1,10 +1,11 @@
 // Two kinds of tests: of the logic, beside the code; and of the page, in a real browser on the real system.
 import { defineConfig } from 'vitest/config';
+import { define } from './contract-bounds.ts';
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['{src,server}/**/*.test.ts'] } },
+      { define, test: { name: 'unit', include: ['{src,server}/**/*.test.ts'] } },
       {
         test: {
           name: 'browser',

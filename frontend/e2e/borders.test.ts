@@ -38,7 +38,7 @@ test('one comes back to the page one asked for, and the next person does not', a
   await fillIn(page, { 'E-mail address': owner.email, Password: owner.password });
   await page.getByRole('button', { name: 'Sign in' }).click();
   await heading(page, 'Mill').waitFor();
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
   await page.getByText('You are signed out').waitFor();
   const next = await register(stack);
   await fillIn(page, { 'E-mail address': next.email, Password: next.password });

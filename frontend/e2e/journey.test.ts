@@ -88,7 +88,7 @@ test('from an account to an order, seen everywhere, and out again', { timeout: 6
 
   // Out, in both tabs; and in again.
   const refreshToken = await page.evaluate(() => localStorage.getItem('refresh_token'));
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
   await page.getByText('You are signed out, in every tab.').waitFor();
   await heading(other, 'Sign in').waitFor();
   expect(await page.evaluate(() => [...Object.keys(localStorage)])).toEqual([]);

@@ -28,6 +28,7 @@ function measure(): string[] {
     pieces.push({ text: text.slice(0, 40), owner, boxes });
   }
   for (const field of document.querySelectorAll('input, textarea')) {
+    if (isHidden(field)) continue;
     pieces.push({
       text: `field ${(field as HTMLInputElement).name}`,
       owner: field,

@@ -37,7 +37,9 @@ test('pictures of the start, the orders and the system, each small', { timeout: 
   for (const order of ORDERS) await take(order);
   const look = { viewport: { width: 1100, height: 690 }, deviceScaleFactor: 0.7 };
   const light = await openTab(browser, stack, { ...look, colorScheme: 'light' });
-  const dark = await openTab(browser, stack, { ...look, colorScheme: 'dark' });
+  // The board has its columns on a wide screen only.
+  const wide = { viewport: { width: 1300, height: 815 }, deviceScaleFactor: 0.6 };
+  const dark = await openTab(browser, stack, { ...wide, colorScheme: 'dark' });
 
   await light.page.goto('/');
   await heading(light.page, 'Every request here becomes a message.').waitFor();

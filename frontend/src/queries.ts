@@ -13,8 +13,10 @@ export const queries = new QueryClient({
 
 export const keys = {
   orders: ['orders'],
+  anyOrder: ['order'],
   order: (id: string) => ['order', id],
   profile: ['profile'],
+  sessions: ['sessions'],
   system: ['system'],
 } as const;
 

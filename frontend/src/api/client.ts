@@ -6,7 +6,8 @@ import { nextCursor } from './link';
 import { taken } from './open';
 import { gateway } from './send';
 
-const client = createClient<paths>({ baseUrl: gateway, fetch: (request) => authorised(request) });
+/** For what is asked on somebody's behalf. */
+export const client = createClient<paths>({ baseUrl: gateway, fetch: (request) => authorised(request) });
 
 const PAGE_SIZE = 20;
 

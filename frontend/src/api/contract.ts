@@ -18,6 +18,10 @@ export type DatabaseState = Schemas['DatabaseState'];
 export type Moment = Schemas['Moment'];
 
 export type Profile = Schemas['Profile'];
+export type NameChange = Schemas['UpdateProfile'];
+export type PasswordChange = Schemas['ChangePassword'];
+/** A session as the user service knows it. */
+export type SessionInfo = Schemas['Session'];
 export type Order = Schemas['Order'];
 /** The customer is there once the order service has heard of the account. */
 export type OrderDetail = Schemas['OrderDetail'];

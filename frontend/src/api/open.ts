@@ -20,6 +20,11 @@ export async function logout(refreshToken: string): Promise<void> {
   taken(await client.POST('/users/logout', { body: { refreshToken } }));
 }
 
+/** A success that has no body; a Problem is thrown for everything else. */
+export function done({ error, response }: { error?: unknown; response: Response }): void {
+  if (!response.ok) throw problemOf(response, error);
+}
+
 /** The body of a success; a Problem is thrown for everything else. */
 export function taken<T>(result: { data?: T; error?: unknown; response: Response }): T {
   const { data, error, response } = result;

@@ -1,12 +1,16 @@
 // The rules of the forms: those of the contract, said before anything is sent. The gateway has the last word.
 import * as z from 'zod/mini';
+import { bounds } from './bounds';
 
 // Without this zod tries whether it may compile code, which the content security policy forbids and reports.
 z.config({ jitless: true });
 
 const chars = (text: string) => [...text].length; // as the contract counts: Unicode scalar values
-const text = (least: number, most: number, message: string) =>
-  z.string().check(z.refine((value) => chars(value) >= least && chars(value) <= most, message));
+const fits =
+  ([least, most]: [number, number]) =>
+  (value: string) =>
+    chars(value) >= least && chars(value) <= most;
+const text = (range: [number, number], message: string) => z.string().check(z.refine(fits(range), message));
 
 const email = z.string().check(
   z.trim(),
@@ -15,49 +19,70 @@ const email = z.string().check(
     'Enter an e-mail address, such as ada@example.org.',
   ),
 );
-const NAME = /^(?=.*\p{L})[\p{L}\p{M} '’.-]{2,50}$/u;
-const name = z
-  .string()
-  .check(
-    z.trim(),
-    z.regex(NAME, 'Enter 2 to 50 letters; spaces, hyphens, apostrophes and full stops may be among them.'),
-  );
+// Letters and marks of any script, with what joins them in names, and digits.
+const NAME = /^(?=.*\p{L})(?:[\p{L}\p{M}\p{Nd} '’.·・-]|\u200c|\u200d)+$/u;
+const name = z.string().check(
+  z.trim(),
+  z.refine(
+    (value) => fits(bounds.name)(value) && NAME.test(value),
+    `Enter a name of ${bounds.name.join(' to ')} characters: letters, and what joins them.`,
+  ),
+);
+
+const newPassword = text(bounds.password, `Use ${bounds.password.join(' to ')} characters of any kind.`);
 
 export const registration = z.object({
   email,
-  password: text(8, 128, 'Use 8 to 128 characters, whichever you like.'),
+  password: newPassword,
   firstName: name,
   lastName: name,
 });
 
-export const credentials = z.object({ email, password: text(1, 128, 'Enter your password.') });
+export const nameChange = z.object({ firstName: name, lastName: name });
+
+export const passwordChange = z.object({
+  currentPassword: text([1, bounds.password[1]], 'Enter your current password.'),
+  newPassword,
+});
+
+export const credentials = z.object({ email, password: text([1, bounds.password[1]], 'Enter your password.') });
 
 export const newOrder = z.object({
-  title: z.string().check(
-    z.trim(),
-    z.refine((value) => chars(value) >= 1 && chars(value) <= 100, 'Say in 1 to 100 characters what you order.'),
-  ),
-  description: z.string().check(
-    z.trim(),
-    z.refine((value) => chars(value) >= 1 && chars(value) <= 1000, 'Describe it in 1 to 1000 characters.'),
-  ),
+  title: z
+    .string()
+    .check(
+      z.trim(),
+      z.refine(fits(bounds.title), `Say in ${bounds.title.join(' to ')} characters what you would like to order.`),
+    ),
+  description: z
+    .string()
+    .check(
+      z.trim(),
+      z.refine(fits(bounds.description), `Describe it in ${bounds.description.join(' to ')} characters.`),
+    ),
   price: z
     .string()
     .check(
       z.trim(),
-      z.refine(isPrice, 'Enter an amount from 0.01 to 1,000,000 with at most two decimals, such as 19.99.'),
+      z.refine(
+        isPrice,
+        `Enter an amount from ${bounds.price[0]} to ${bounds.price[1].toLocaleString('en-US')} with at most two decimals, such as 19.99.`,
+      ),
     ),
-  orderReference: text(0, 100, 'Use at most 100 characters.'),
+  orderReference: text(bounds.orderReference, `Use at most ${bounds.orderReference[1]} characters.`),
 });
 
 export type Registration = z.infer<typeof registration>;
+export type NameForm = z.infer<typeof nameChange>;
+export type PasswordForm = z.infer<typeof passwordChange>;
 export type Credentials = z.infer<typeof credentials>;
 export type OrderForm = z.infer<typeof newOrder>;
 
 /** An amount within the contract's bounds. */
 export function isPrice(value: string): boolean {
   const price = priceOf(value);
-  return price >= 0.01 && price <= 1_000_000;
+  const [least, most] = bounds.price;
+  return price >= least && price <= most;
 }
 
 // With groups of three or without; a decimal sign, where there is one, is followed by one or two digits. `12.345` could be

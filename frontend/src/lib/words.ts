@@ -54,7 +54,9 @@ function meaning(problem: Problem, doing: boolean): Words {
           : 'The worker may be busy or stuck.',
       };
     case 'invalid_input':
-      return { title: 'Please check the marked fields', detail: 'Nothing was sent on.' };
+      return doing
+        ? { title: 'Please check the marked fields', detail: 'Nothing was changed.' }
+        : { title: 'The gateway refused this request', detail: message };
     case 'email_taken':
       return { title: 'An account with this address exists', detail: 'Sign in instead, or use another address.' };
     case 'invalid_credentials':

@@ -4,11 +4,13 @@ import { profile as load } from '../api/client';
 import type { Profile } from '../api/contract';
 import { formatDay, formatMoney, formatNumber } from '../lib/format';
 import { keys } from '../queries';
+import { NameChange, PasswordChange } from '../ui/account';
 import { Figure } from '../ui/amount';
 import { Entry, Rule } from '../ui/entry';
 import { Bar, Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Page } from '../ui/page';
+import { Sessions } from '../ui/sessions';
 import { problemIn, Stale, Trouble } from '../ui/trouble';
 
 /** The figures follow the orders within moments. */
@@ -59,9 +61,14 @@ function Card({ profile }: { profile: Profile }) {
         </Entry>
         <Entry term="Status">{isActive ? 'Active' : 'Closed: cannot sign in'}</Entry>
       </dl>
-      <p className="mt-10 max-w-prose text-soft text-sm">
+      <p className="mt-6 max-w-prose text-soft text-sm">
         The user service keeps these figures from the events of the order service. They may lag by a moment.
       </p>
+      <div className="mt-10 max-w-3xl">
+        <NameChange profile={profile} />
+        <PasswordChange email={email} />
+      </div>
+      <Sessions />
     </Page>
   );
 }

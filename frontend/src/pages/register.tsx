@@ -65,7 +65,7 @@ export function Register() {
           label="Password"
           type="password"
           autoComplete="new-password"
-          hint="At least 8 characters. Length is what counts."
+          hint="At least 8 characters. Longer is stronger."
           error={errors.password?.message}
           {...form.register('password')}
         />
