@@ -10,6 +10,7 @@
 
 pub mod ask;
 mod backoff;
+mod clocks;
 mod connection;
 pub mod control;
 mod deadline;
