@@ -18,6 +18,8 @@ pub mod deliveries;
 mod event_meta;
 pub mod feed;
 mod frame_filter;
+#[cfg(test)]
+mod generated_inputs;
 mod grave;
 mod header_table;
 pub mod hearing;
