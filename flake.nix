@@ -184,6 +184,7 @@
             ++ p.rust
             ++ [
               p.pkgs.cargo-deny
+              p.pkgs.libfaketime # wrong clocks, for the system tests
               p.pkgs.python3 # runs what checks the contract
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::accounts::with_exchanges;
 use crate::declared::undeclared;
-use crate::environment::{command, keep_logs, program, scratch};
+use crate::environment::{command, keep_logs, need, program, scratch};
 use crate::http::Call;
 use crate::room::Room;
 use crate::wait::seconds;
@@ -218,7 +218,20 @@ impl<'a> Stack<'a> {
 
     /// Starts one more process, with the settings of all.
     pub fn launch(&self, name: &str) -> Arc<Process> {
+        self.run(name, self.command(name))
+    }
+
+    /// The same with a wrong clock, by an offset such as `+10s`.
+    pub fn launch_with_clock(&self, name: &str, offset: &str) -> Arc<Process> {
+        need(&["faketime"]).unwrap();
+        // The program of that name would stand between us and the process; it knows where its library is.
+        let library = Command::new("faketime").args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output().unwrap().stdout;
         let mut command = self.command(name);
+        command.env("LD_PRELOAD", String::from_utf8(library).unwrap().trim()).env("FAKETIME", offset);
+        self.run(name, command)
+    }
+
+    fn run(&self, name: &str, mut command: Command) -> Arc<Process> {
         let mut processes = self.processes();
         let log = self.logs.join(format!("{:02}-{name}.log", processes.len()));
         let process = Arc::new(Process::spawn(name, &mut command, &log, Signal::Term).unwrap());

@@ -103,6 +103,9 @@ fn a_registration_that_is_delivered_twice_signs_the_same_user_in() {
     assert_eq!(stack.users_db().count("users"), 1);
     let another_request = Message::request("users.register", &form).message_id(&new_id());
     assert_eq!(fault(&stack.wire().ask(&another_request)), "email_taken");
+    let another_person =
+        Message::request("users.register", &stack.form()).message_id(first["user"]["id"].as_str().unwrap());
+    assert_eq!(fault(&stack.wire().ask(&another_person)), "message_id_reused");
 }
 
 #[test]

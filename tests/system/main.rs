@@ -4,6 +4,7 @@
 
 mod accounts;
 mod attacks;
+mod clocks;
 mod command_line;
 mod completeness;
 mod compose;
@@ -17,6 +18,7 @@ mod events;
 mod faults;
 mod feed;
 mod footprint;
+mod fuzz;
 mod idempotency;
 mod keys;
 mod load;

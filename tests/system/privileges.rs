@@ -138,6 +138,18 @@ fn nobody_listens_in_by_a_binding() {
 }
 
 #[test]
+fn no_account_can_take_all_connections_of_the_broker() {
+    let servers = Servers::shared();
+    let Some(_) = &servers.accounts else { return };
+    let limits = servers.broker.api().get("/api/user-limits").send().expect(200).json();
+    let limited: Vec<&str> = limits.as_array().unwrap().iter().filter_map(|row| row["user"].as_str()).collect();
+    for name in PATTERNS.map(process_name) {
+        assert!(limited.contains(&name.as_str()), "{name} has no limit: {limits}");
+    }
+    assert!(limits.as_array().unwrap().iter().all(|row| row["value"]["max-connections"] == 256), "{limits}");
+}
+
+#[test]
 fn accounts_are_brought_to_what_they_should_be_and_others_left_alone() {
     let servers = Servers::fragile();
     let (accounts, api) = (servers.accounts.as_ref().unwrap(), servers.broker.api());

@@ -11,7 +11,16 @@ pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\
 Bodies are the packets of NestJS's RabbitMQ transport. A request goes to the queue named like its pattern, or to the topic \
 exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`. Events are published to the topic \
-exchange `events` under their names, at least once: listeners tell copies by `message_id`.";
+exchange `events` under their names, at least once: listeners tell copies by `message_id`.\n\n\
+A request's identity is its `message_id` if that is a UUID. Otherwise it is made of the reply address, the marks that the \
+sender set (correlation id, message id, the packet's id), the caller and the body: only what is the same in all of them is \
+a repetition. A request without any mark has no identity, and may be done twice when a worker dies. The same identity with \
+another payload or caller is refused with `message_id_reused`.\n\n\
+A request is done within its `expiration`, by the broker's clock while it waits and by the worker's own count of time from \
+when it came; clocks need not agree. One that comes too late is dropped unanswered, and so is, before any work, one whose \
+`reply_to` names no queue, or a queue of the system's own. A message of more than one mebibyte, or whose headers of ours \
+cannot be read, is refused; large headers of others are passed over. Requests that a worker did not settle wait in \
+`<pattern>.redelivered` and are taken one at a time; one that brings down three workers there is answered `internal`.";
 
 const TAGS: [(&str, &str); 2] = [("users", "Accounts and sessions."), ("orders", "Orders, and who placed them.")];
 
@@ -106,7 +115,8 @@ fn exchange(contract: &Contract, components: &mut Components) -> [(&'static str,
     let mut request = message("request", &purpose, packets::request(contract, components));
     request["headers"] = request_headers();
     let data: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
-    request["examples"] = json!([{ "payload": { "pattern": pattern, "data": data, "id": "1" } }]);
+    request["examples"] =
+        json!([{ "payload": { "pattern": pattern, "data": data, "id": "0197b2f1-6a1c-7c3a-9d2e-1f4b5c6d7e8f" } }]);
     let response = message("response", "Done.", packets::response(contract, components));
     let fault = message("fault", "Refused or failed.", packets::fault(contract, components));
     [("request", request), ("response", response), ("fault", fault)]
@@ -119,13 +129,15 @@ fn request_headers() -> Value {
         "type": "object",
         "properties": {
             "correlation_id": text("Property: comes back with the reply."),
-            "reply_to": text("Property: amq.rabbitmq.reply-to, or a queue of the caller's."),
-            "message_id": text("Property: the request's identity, a UUID; its effect is keyed by it."),
-            "expiration": text("Property: milliseconds until the deadline; then the broker drops the request."),
+            "reply_to": text("Property: amq.rabbitmq.reply-to, or a queue that exists and is not the system's own."),
+            "message_id": text("Property: the request's identity, a UUID; its effect is keyed by it. Send one: see above."),
+            "expiration": text("Property: how many milliseconds the caller waits; then the broker drops the request. Unsaid, \
+                until the deadline, or 30 seconds."),
             names::CALLER: text("The verified user on whose behalf it is."),
             names::SESSION: text("The session in which he asks, a UUID, where his access token names one."),
             names::DEADLINE: { "type": "integer", "format": "int64",
-                "description": "When the caller stops waiting: Unix milliseconds. Unsaid, 30 seconds from now." },
+                "description": "When the caller stops waiting, by its own clock: Unix milliseconds, in any form of a number. \
+                    Information, where there is an expiration." },
             names::REQUEST_ID: text("What logs call this request."),
             names::IDEMPOTENCY_KEY: text("Makes several requests of one caller one."),
             names::TRACEPARENT: text("W3C trace context."),

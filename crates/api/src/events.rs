@@ -41,11 +41,12 @@ fn message(event: &EventContract, components: &mut Components) -> Value {
         "headers": {
             "type": "object",
             "properties": {
-                "message_id": text("Property: the event's identity, a UUID, the same at each delivery."),
+                "message_id": text("Property: the event's identity, the same at each delivery: a UUID, or text that stands for one."),
                 names::OWNER: text("The user whose business it is."),
                 names::REQUEST_ID: text("The request that it came of."),
                 names::TRACEPARENT: text("W3C trace context of that request."),
             },
+            "required": ["message_id"],
         },
         "payload": packets::event(event, components),
         "examples": [{ "payload": { "pattern": event.name, "data": data } }],

@@ -165,10 +165,6 @@ impl Line {
         in_time(self.connection.create_channel()).await
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.connection.status().connected()
-    }
-
     /// Tells each change between open (`false`) and blocked (`true`). That the connection is gone shows elsewhere: the
     /// events also tell of channels that closed, which some do in good order.
     pub(crate) fn blocked(&self) -> BoxStream<'static, bool> {

@@ -15,6 +15,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
 
+use crate::clocks::{Skew, Stalls};
 use crate::connection::{Broker, Error, Line, in_time, send};
 use crate::meta::{self, Arrived};
 use crate::redelivered::{MOST_ATTEMPTS, Redelivered, begun};
@@ -32,9 +33,13 @@ pub struct Deliveries {
     /// Requests on their way to the queue of redelivered ones.
     set_apart: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
     blocked: BoxStream<'static, bool>,
+    stalls: Stalls,
+    skew: Skew,
+    /// A deadline that says nothing was met on this connection.
+    met_wrong_deadline: bool,
     channel: Rc<Channel>,
     replies: Rc<Replies>,
-    line: Rc<Line>,
+    line: Line,
 }
 
 /// What replying takes besides the channel.
@@ -47,7 +52,7 @@ impl Deliveries {
     /// Connects, declares the queues and starts to consume; at most `prefetch` requests are out at a time, and one more
     /// that was delivered before.
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
-        let line = Rc::new(broker.connect("serves").await?);
+        let line = broker.connect("serves").await?;
         let channel = Rc::new(line.channel().await?);
         topology::declare(&line, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
@@ -55,10 +60,23 @@ impl Deliveries {
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let consuming = channel.basic_consume(pattern.into(), CONSUMER_TAG.into(), options, arguments);
         let consumer = in_time(consuming).await?;
-        let addresses = ReplyAddresses::new(Rc::clone(&line));
-        let replies = Rc::new(Replies { addresses, suspects: Suspects::new(broker.clone()) });
+        let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), Suspects::new(broker.clone()));
+        let replies = Rc::new(Replies { addresses, suspects });
         let (blocked, set_apart) = (line.blocked(), FuturesUnordered::new());
-        Ok(Self { consumer, again, redelivered, set_apart, blocked, channel, replies, line })
+        let (stalls, skew, met_wrong_deadline) = (Stalls::new(), Skew::default(), false);
+        Ok(Self {
+            consumer,
+            again,
+            redelivered,
+            set_apart,
+            blocked,
+            stalls,
+            skew,
+            met_wrong_deadline,
+            channel,
+            replies,
+            line,
+        })
     }
 
     /// The next request. Safe to drop and call again; an error is final.
@@ -75,14 +93,27 @@ impl Deliveries {
                     tracing::warn!(blocked, "the broker changed whether it takes replies");
                     continue;
                 }
+                () = self.stalls.tick() => continue,
             };
             let channel = Rc::clone(if alone { &self.redelivered.channel } else { &self.channel });
-            let (replies, arrived, attempts) = (Rc::clone(&self.replies), Instant::now(), begun(&message, alone));
+            self.note_clocks(&message.properties);
+            let (arrived, attempts) = (self.stalls.arrival(), begun(&message, alone));
+            let replies = Rc::clone(&self.replies);
             let delivery = Delivery { message, alone, attempts, arrived, channel, replies };
             if !delivery.message.redelivered || delivery.is_given_up() {
                 return Ok(delivery);
             }
             self.set_apart.push(delivery.set_apart(Rc::clone(&self.redelivered)).boxed_local());
+        }
+    }
+
+    fn note_clocks(&mut self, properties: &BasicProperties) {
+        if let Some((age_ms, budget)) = meta::age(properties) {
+            self.skew.note(age_ms, budget);
+        }
+        if !self.met_wrong_deadline && meta::deadline(properties).is_some_and(|deadline| deadline.is_err()) {
+            self.met_wrong_deadline = true;
+            tracing::warn!("a request's header deadline is no number of milliseconds, and is passed over");
         }
     }
 

@@ -24,6 +24,8 @@ const ADDED_ON_THE_WAY: [&str; 10] = [
     "x-delivery-count",
     "x-acquired-count",
 ];
+/// Whatever a header says, nobody has counted further.
+const MOST_ATTEMPTS: u32 = 1_000_000;
 /// Errors are cut here, in characters: all headers of a message must fit one frame.
 const LONGEST_ERROR: usize = 500;
 
@@ -39,7 +41,10 @@ pub(crate) struct Failed<'a> {
 pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
     let headers = properties.headers().as_ref();
     match headers.and_then(|headers| headers.inner().get(ATTEMPTS)) {
-        Some(attempts) => whole_number(attempts).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0),
+        Some(attempts) => {
+            let attempts = whole_number(attempts).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0);
+            attempts.min(MOST_ATTEMPTS)
+        }
         None => 0,
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod ask;
 mod backoff;
+mod clocks;
 mod connection;
 pub mod control;
 mod deadline;
@@ -17,6 +18,8 @@ pub mod deliveries;
 mod event_meta;
 pub mod feed;
 mod frame_filter;
+#[cfg(test)]
+mod generated_inputs;
 mod grave;
 mod header_table;
 pub mod hearing;

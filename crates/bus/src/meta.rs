@@ -127,9 +127,19 @@ pub(crate) struct Arrived<'a> {
 /// How long the caller waits, from when the request came here: what it told the broker, by whose clock the request has
 /// waited no longer than that; or else, from a caller that tells nobody but us, until its deadline by our time of day.
 fn budget(properties: &BasicProperties) -> Duration {
-    let expiration = properties.expiration().as_ref().and_then(|millis| millis.as_str().parse().ok());
-    let until_deadline = || Some(deadline(properties)?.ok()?.saturating_sub(unix_millis()));
-    expiration.or_else(until_deadline).map_or(UNSAID_PATIENCE, Duration::from_millis)
+    let until_deadline = || Some(Duration::from_millis(deadline(properties)?.ok()?.saturating_sub(unix_millis())));
+    expiration(properties).or_else(until_deadline).unwrap_or(UNSAID_PATIENCE)
+}
+
+fn expiration(properties: &BasicProperties) -> Option<Duration> {
+    Some(Duration::from_millis(properties.expiration().as_ref()?.as_str().parse().ok()?))
+}
+
+/// How long ago a request was sent, by its sender's clock and ours, in milliseconds, and its budget; if it says both.
+pub(crate) fn age(properties: &BasicProperties) -> Option<(i64, Duration)> {
+    let budget = expiration(properties)?;
+    let sent = i64::try_from(deadline(properties)?.ok()?).ok()?.checked_sub(i64::try_from(budget.as_millis()).ok()?)?;
+    Some((i64::try_from(unix_millis()).ok()?.checked_sub(sent)?, budget))
 }
 
 /// The deadline header, in Unix milliseconds, if there is one; an error if it says nothing.

@@ -1,52 +1,63 @@
 //! Where replies may go: to whoever asked, by a queue that exists, and never into a queue of the system's own.
 //!
-//! Asked of the broker before any work is done. It also knows the addresses of direct reply-to, and a forged one would
-//! make it close the connection of who replies there.
+//! Asked of the broker before any work is done, on a connection that is made for it and may break: a forged address of
+//! direct reply-to makes the broker close the connection of whoever names it (541).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use contracts::{LISTENERS, PATTERNS};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 
-use crate::connection::{Error, Line};
+use crate::connection::{Broker, Error};
 use crate::{control, feed, topology};
 
-/// How long an answer is believed. A caller who comes back makes its queue anew, so a "no" is asked again soon.
+/// What every address of direct reply-to begins with.
+const DIRECT: &str = "amq.rabbitmq.reply-to";
+/// How long an answer is believed. An address of direct reply-to that was good once never does harm: at its end, replies
+/// to it are dropped. A caller that comes back makes its queue anew, so a "no" is asked again soon.
+const DIRECT_BELIEVED: Duration = Duration::from_hours(1);
 const YES_BELIEVED: Duration = Duration::from_secs(30);
 const NO_BELIEVED: Duration = Duration::from_secs(1);
 /// So many answers are remembered; whoever sends more addresses than this only makes us ask more often.
 const REMEMBERED: usize = 1_024;
-/// So many are asked for at a time, each on a channel of its own.
-const AT_A_TIME: usize = 8;
 
 /// What is known of reply addresses.
 pub(crate) struct ReplyAddresses {
-    line: Rc<Line>,
+    broker: Broker,
     known: RefCell<HashMap<String, (Instant, bool)>>,
-    asking: Semaphore,
+    /// One is asked for at a time.
+    asking: Mutex<()>,
 }
 
 impl ReplyAddresses {
-    pub(crate) fn new(line: Rc<Line>) -> Self {
-        Self { line, known: RefCell::default(), asking: Semaphore::new(AT_A_TIME) }
+    pub(crate) fn new(broker: Broker) -> Self {
+        Self { broker, known: RefCell::default(), asking: Mutex::default() }
     }
 
-    /// Whether a reply to this address reaches somebody who may have it.
+    /// Whether a reply to this address reaches somebody who may have it. An error says that nobody could be asked.
     pub(crate) async fn takes_replies(&self, address: &str) -> Result<bool, Error> {
-        if is_our_own(address) {
+        if address == DIRECT || is_our_own(address) {
             return Ok(false);
         }
         if let Some(known) = self.known(address) {
             return Ok(known);
         }
-        let _turn = self.asking.acquire().await;
+        let _turn = self.asking.lock().await;
         if let Some(known) = self.known(address) {
             return Ok(known);
         }
-        let exists = topology::exists(&self.line, address).await?;
+        let line = self.broker.connect("asks where replies go").await?;
+        let exists = match topology::exists(&line, address).await {
+            Ok(exists) => exists,
+            // Whatever the broker's words are: it does not take replies there.
+            Err(Error::Amqp(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if exists {
+            line.close().await;
+        }
         let mut known = self.known.borrow_mut();
         if known.len() >= REMEMBERED {
             known.clear();
@@ -58,7 +69,12 @@ impl ReplyAddresses {
     fn known(&self, address: &str) -> Option<bool> {
         let known = self.known.borrow();
         let (at, exists) = known.get(address)?;
-        (at.elapsed() < if *exists { YES_BELIEVED } else { NO_BELIEVED }).then_some(*exists)
+        let believed = match exists {
+            true if address.starts_with(DIRECT) => DIRECT_BELIEVED,
+            true => YES_BELIEVED,
+            false => NO_BELIEVED,
+        };
+        (at.elapsed() < believed).then_some(*exists)
     }
 }
 

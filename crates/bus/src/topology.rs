@@ -154,7 +154,7 @@ pub(crate) async fn exists(line: &Line, queue: &str) -> Result<bool, Error> {
     match in_time(channel.queue_declare(queue.into(), options, FieldTable::default())).await {
         Ok(_) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
         Err(error) if error.is_refusal(RESOURCE_LOCKED) => Ok(true),
-        Err(error) if matches!(error, Error::Amqp(_)) && line.is_open() => Ok(false),
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
         Err(error) => Err(error),
     }
 }

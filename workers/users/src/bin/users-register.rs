@@ -29,8 +29,9 @@ const OPEN: &str = concat!(
 );
 
 /// The account this very request opened when it was delivered before.
-const FIND_OWN: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by
-    FROM users WHERE id = $1 AND email_key = $2 AND is_active";
+const FIND_OWN: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by,
+        email_key = $2 AS same_address
+    FROM users WHERE id = $1 AND is_active";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -58,6 +59,10 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
     }
     // Whoever repeats a request knows its password; an id and an address anybody may know.
     let own = sessions.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
+    if !own.get::<_, bool>("same_address") {
+        let message = "Another request has this message id: each needs one of its own.";
+        return Err(Failure::answer(Code::MessageIdReused, message));
+    }
     let verdict = passwords.check(password, Some(own.get("password_hash")), call.deadline()).await?;
     if verdict.is_right() { sessions.open_for(&own, call.id).await } else { Err(taken()) }
 }
