@@ -17,7 +17,7 @@ use crate::environment::{command, keep_logs, program, scratch};
 use crate::http::Call;
 use crate::room::Room;
 use crate::wait::seconds;
-use crate::{Answer, Hold, Http, Process, Servers, Signal, Sql, Wire, ports, token, wait_until};
+use crate::{Answer, Hold, Http, Process, Proxy, Servers, Signal, Sql, Wire, ports, token, wait_until};
 
 /// The name of the process that serves a pattern.
 pub fn process_name(pattern: &str) -> String {
@@ -218,7 +218,13 @@ impl<'a> Stack<'a> {
 
     /// Starts one more process, with the settings of all.
     pub fn launch(&self, name: &str) -> Arc<Process> {
+        self.launch_with(name, |_| {})
+    }
+
+    /// The same, with a change of its own.
+    pub fn launch_with(&self, name: &str, change: impl FnOnce(&mut Command)) -> Arc<Process> {
         let mut command = self.command(name);
+        change(&mut command);
         let mut processes = self.processes();
         let log = self.logs.join(format!("{:02}-{name}.log", processes.len()));
         let process = Arc::new(Process::spawn(name, &mut command, &log, Signal::Term).unwrap());
@@ -226,7 +232,25 @@ impl<'a> Stack<'a> {
         process
     }
 
-    /// The same for a worker, and waits until it serves.
+    /// The address of its database for a process's own account; nothing where all have the same account.
+    pub fn account(&self, name: &str) -> Option<String> {
+        let url = if name.starts_with("users-") { &self.users_url } else { &self.orders_url };
+        self.servers.accounts.as_ref().and_then(|accounts| accounts.address(url, name))
+    }
+
+    /// Starts one more process that comes to its database by way of a proxy.
+    pub fn launch_through(&self, name: &str, proxy: &Proxy) -> Arc<Process> {
+        let (variable, url) = match name.split_once('-') {
+            Some(("users", _)) => ("USERS_DATABASE_URL", &self.users_url),
+            _ => ("ORDERS_DATABASE_URL", &self.orders_url),
+        };
+        let address = proxy.address(self.account(name).as_ref().unwrap_or(url));
+        self.launch_with(name, |command| {
+            command.env(variable, address);
+        })
+    }
+
+    /// The same as [`Self::launch`] for a worker, and waits until it serves.
     #[track_caller]
     pub fn launch_worker(&self, name: &str) -> Arc<Process> {
         let worker = self.launch(name);

@@ -44,13 +44,16 @@ pub struct Cursor {
 impl Cursor {
     /// Length of the text form: `c`, 16 hexadecimal digits of time, 32 of id.
     const LENGTH: usize = 49;
+    /// The last microsecond of the year 9999. A later time is none that a page gave, and no database need bear it.
+    const LATEST: i64 = 253_402_300_799_999_999;
 
     fn decode(text: &str) -> Option<Self> {
         let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
         let digits =
             text.strip_prefix('c').filter(|digits| text.len() == Self::LENGTH && digits.bytes().all(is_digit))?;
         let (micros, id) = digits.split_at(16);
-        Some(Self { micros: i64::from_str_radix(micros, 16).ok()?, id: Uuid::try_parse(id).ok()? })
+        let micros = i64::from_str_radix(micros, 16).ok().filter(|micros| (0..=Self::LATEST).contains(micros))?;
+        Some(Self { micros, id: Uuid::try_parse(id).ok()? })
     }
 }
 
@@ -79,7 +82,20 @@ impl Field for Uuid {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, proptest};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_read_if_and_only_if_its_time_can_be_one(micros in any::<u64>(), shift in 0_u32..64, id in any::<u128>()) {
+            let micros = micros >> shift;
+            let text = format!("\"c{micros:016x}{id:032x}\"");
+            let read = Cursor::read(serde_json::from_str(&text).unwrap()).ok();
+            let time = i64::try_from(micros).ok().filter(|micros| *micros <= Cursor::LATEST);
+            assert_eq!(read, time.map(|micros| Cursor { micros, id: Uuid::from_u128(id) }), "{text}");
+        }
+    }
 
     #[test]
     fn a_cursor_survives_the_round_trip() {
