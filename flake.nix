@@ -188,6 +188,7 @@
               p.pkgs.python3 # runs what checks the contract
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck
+              p.pkgs.pgbouncer # for a test of poolers
             ]
             ++ p.pkgs.lib.optional p.pkgs.stdenv.hostPlatform.isLinux p.pkgs.chromium; # for the tests in a browser
           env.RUST_SRC_PATH = "${p.pkgs.rustPlatform.rustLibSrc}"; # for rust-analyzer

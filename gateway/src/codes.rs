@@ -18,11 +18,12 @@ const GUARDED: [Code; 3] = [Code::MissingToken, Code::InvalidToken, Code::Sessio
 /// What reading a body may say.
 const BODY: [Code; 3] = [Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType];
 /// What asking a pattern may say, whichever it is.
-const ASKING: [Code; 6] = [
+const ASKING: [Code; 7] = [
     Code::BadReply,
     Code::InvalidInput,
     Code::ServiceUnavailable,
     Code::DatabaseUnavailable,
+    Code::DatabaseBusy,
     Code::BrokerUnavailable,
     Code::OutcomeUnknown,
 ];

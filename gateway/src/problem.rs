@@ -166,9 +166,11 @@ pub fn status(code: Code) -> StatusCode {
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,
         Code::BadReply => StatusCode::BAD_GATEWAY,
-        Code::ServiceUnavailable | Code::DatabaseUnavailable | Code::BrokerUnavailable | Code::Overloaded => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Code::ServiceUnavailable
+        | Code::DatabaseUnavailable
+        | Code::DatabaseBusy
+        | Code::BrokerUnavailable
+        | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
     }
 }
@@ -204,6 +206,7 @@ pub fn level(code: Code) -> Level {
         | Code::TooManyRequests => Level::INFO,
         Code::ServiceUnavailable
         | Code::DatabaseUnavailable
+        | Code::DatabaseBusy
         | Code::BrokerUnavailable
         | Code::TooManyStreams
         | Code::Overloaded
@@ -271,7 +274,13 @@ mod tests {
             assert!(response.status() == 401 && header.contains(challenge), "{header}");
             assert_eq!(header.contains("error"), matches!(code, Code::InvalidToken | Code::SessionExpired));
         }
-        for code in [Code::ServiceUnavailable, Code::DatabaseUnavailable, Code::BrokerUnavailable, Code::Overloaded] {
+        for code in [
+            Code::ServiceUnavailable,
+            Code::DatabaseUnavailable,
+            Code::DatabaseBusy,
+            Code::BrokerUnavailable,
+            Code::Overloaded,
+        ] {
             let (response, _) = problem(Refusal::new(code, "No."));
             assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &HeaderValue::from(1)));
         }

@@ -5,7 +5,9 @@
 
 -- orders.create places an order, or finds the one that its key stands for, sweeps old keys, and records the event.
 GRANT SELECT, INSERT ON orders TO "orders-create";
-GRANT SELECT, INSERT (user_id, operation, key, fingerprint, order_id), DELETE ON idempotency_keys TO "orders-create";
+-- Sweeping locks the keys, which takes UPDATE.
+GRANT SELECT, INSERT (user_id, operation, key, fingerprint, order_id), UPDATE (created_at), DELETE
+    ON idempotency_keys TO "orders-create";
 GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "orders-create";
 
 -- orders.list
@@ -26,6 +28,8 @@ GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox 
 GRANT SELECT, INSERT, UPDATE (email, first_name, last_name, version) ON customers TO "orders-on-user-updated";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-updated";
 
--- The relay publishes what was recorded, marks it, and removes it in the end.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at),
-    UPDATE (published_at), DELETE ON outbox TO "orders-relay";
+-- The relay leads, publishes what was recorded, marks it or sets it aside, and removes it in the end. The right to update
+-- the view, which cannot be updated, is the right to lock it.
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, failed_at),
+      UPDATE (published_at, failed_at, error), DELETE ON outbox TO "orders-relay";
+GRANT UPDATE ON relay_leadership TO "orders-relay";

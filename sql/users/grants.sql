@@ -3,8 +3,8 @@
 -- users-migrate, to whom the tables belong, applies this after the migrations, at every start, and takes away first what was
 -- granted before: what does not stand here is not granted. Roles are named like the processes. A new process needs a block.
 
--- users.register opens an account and its first session, and records the event. Like every statement that opens a session
--- or prolongs one it removes some that have ended; it locks them for that, which takes UPDATE. A request that comes again
+-- users.register opens an account and its first session, and records the event. Like every process that opens sessions
+-- or prolongs them it removes those that have ended; it locks them for that, which takes UPDATE. A request that comes again
 -- has its password compared, which takes the hash, and its account locked while its session is opened.
 GRANT SELECT (id, email, email_key, password_hash, password_set_by, first_name, last_name, is_active),
       INSERT (id, email, email_key, password_hash, first_name, last_name), UPDATE (created_at) ON users TO "users-register";
@@ -57,6 +57,8 @@ GRANT SELECT (id, user_id), DELETE ON sessions TO "users-end-sessions";
 GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "users-on-order-created";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
 
--- The relay publishes what was recorded, marks it, and removes it in the end.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at),
-    UPDATE (published_at), DELETE ON outbox TO "users-relay";
+-- The relay leads, publishes what was recorded, marks it or sets it aside, and removes it in the end. The right to update
+-- the view, which cannot be updated, is the right to lock it.
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, failed_at),
+      UPDATE (published_at, failed_at, error), DELETE ON outbox TO "users-relay";
+GRANT UPDATE ON relay_leadership TO "users-relay";

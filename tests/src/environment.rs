@@ -74,6 +74,14 @@ pub fn script(name: &str) -> Command {
     command
 }
 
+/// A line of shell that finds programs where the scripts do.
+pub fn script_line(line: &str) -> Command {
+    let mut command = command("bash");
+    command.args(["-c", &format!(". scripts/env && {line}")]);
+    command.env("ENV_FILE", "/dev/null").env("BIN_DIR", programs()).env("DATA_DIR", scratch().join("data"));
+    command
+}
+
 /// Fails with a sentence unless these tools can be found where the scripts look for them.
 pub fn need(tools: &[&str]) -> Result<(), String> {
     let mut look = command("bash");

@@ -17,7 +17,7 @@ use crate::environment::{command, keep_logs, need, program, scratch};
 use crate::http::Call;
 use crate::room::Room;
 use crate::wait::seconds;
-use crate::{Answer, Hold, Http, Process, Servers, Signal, Sql, Wire, ports, token, wait_until};
+use crate::{Answer, Hold, Http, Process, Proxy, Servers, Signal, Sql, Wire, ports, token, wait_until};
 
 /// The name of the process that serves a pattern.
 pub fn process_name(pattern: &str) -> String {
@@ -218,7 +218,7 @@ impl<'a> Stack<'a> {
 
     /// Starts one more process, with the settings of all.
     pub fn launch(&self, name: &str) -> Arc<Process> {
-        self.run(name, self.command(name))
+        self.launch_with(name, |_| {})
     }
 
     /// The same with a wrong clock, by an offset such as `+10s`.
@@ -226,12 +226,16 @@ impl<'a> Stack<'a> {
         need(&["faketime"]).unwrap();
         // The program of that name would stand between us and the process; it knows where its library is.
         let library = Command::new("faketime").args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output().unwrap().stdout;
-        let mut command = self.command(name);
-        command.env("LD_PRELOAD", String::from_utf8(library).unwrap().trim()).env("FAKETIME", offset);
-        self.run(name, command)
+        let library = String::from_utf8(library).unwrap();
+        self.launch_with(name, |command| {
+            command.env("LD_PRELOAD", library.trim()).env("FAKETIME", offset);
+        })
     }
 
-    fn run(&self, name: &str, mut command: Command) -> Arc<Process> {
+    /// The same, with a change of its own.
+    pub fn launch_with(&self, name: &str, change: impl FnOnce(&mut Command)) -> Arc<Process> {
+        let mut command = self.command(name);
+        change(&mut command);
         let mut processes = self.processes();
         let log = self.logs.join(format!("{:02}-{name}.log", processes.len()));
         let process = Arc::new(Process::spawn(name, &mut command, &log, Signal::Term).unwrap());
@@ -239,7 +243,25 @@ impl<'a> Stack<'a> {
         process
     }
 
-    /// The same for a worker, and waits until it serves.
+    /// The address of its database for a process's own account; nothing where all have the same account.
+    pub fn account(&self, name: &str) -> Option<String> {
+        let url = if name.starts_with("users-") { &self.users_url } else { &self.orders_url };
+        self.servers.accounts.as_ref().and_then(|accounts| accounts.address(url, name))
+    }
+
+    /// Starts one more process that comes to its database by way of a proxy.
+    pub fn launch_through(&self, name: &str, proxy: &Proxy) -> Arc<Process> {
+        let (variable, url) = match name.split_once('-') {
+            Some(("users", _)) => ("USERS_DATABASE_URL", &self.users_url),
+            _ => ("ORDERS_DATABASE_URL", &self.orders_url),
+        };
+        let address = proxy.address(self.account(name).as_ref().unwrap_or(url));
+        self.launch_with(name, |command| {
+            command.env(variable, address);
+        })
+    }
+
+    /// The same as [`Self::launch`] for a worker, and waits until it serves.
     #[track_caller]
     pub fn launch_worker(&self, name: &str) -> Arc<Process> {
         let worker = self.launch(name);

@@ -20,7 +20,9 @@ fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
         let profile = person.get("/users/profile").send().expect(200).json();
         assert!((profile["totalSpent"].as_f64().unwrap() - spent).abs() < 0.001, "{profile} {spent}");
     }
-    let published = || orders.value::<i64>("SELECT count(*) FROM outbox WHERE published_at IS NULL", &[]) == 0;
+    let published = || {
+        orders.value::<i64>("SELECT count(*) FROM outbox WHERE published_at IS NULL AND failed_at IS NULL", &[]) == 0
+    };
     wait_until("everything was published", seconds(10), published);
     for queue in ["users.on_order_created", "users.on_order_created.dead"] {
         wait_until(&format!("{queue} was empty"), seconds(10), || stack.wire().queue(queue).unwrap().ready == 0);
@@ -165,6 +167,58 @@ fn of_two_relays_one_publishes_and_the_other_takes_over() {
 }
 
 #[test]
+fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let owner = stack.orders_db();
+    let row = |name: &str, data: &str| {
+        format!(
+            "INSERT INTO outbox (id, name, aggregate, owner, data)
+             VALUES (gen_random_uuid(), '{name}', 'a', '{}', '{data}')",
+            person.id
+        )
+    };
+    if let Some(reader) = stack.account("orders-get") {
+        let reader = Sql::open(&reader);
+        assert_eq!(reader.refusal("LOCK TABLE relay_leadership IN EXCLUSIVE MODE").as_deref(), Some("42501"));
+        // What it may take leads nobody: the number that relays once used, and every lock of that kind that there is.
+        reader.execute("SELECT pg_advisory_lock(31371446158456832)");
+        let writer = Sql::open(&stack.account("orders-create").unwrap());
+        for name in ["x", "", "order.created; --", "user.registered", "order.Created", &"order.".repeat(60)] {
+            assert_eq!(writer.refusal(&row(name, "{}")).as_deref(), Some("23514"), "{name}");
+        }
+        let relay = stack.process("orders-relay");
+        relay.kill();
+        stack.launch_worker("orders-relay");
+        person.place("while somebody holds what he can");
+        assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    }
+
+    // However they came to be there.
+    owner.execute("ALTER TABLE outbox DROP CONSTRAINT outbox_name; ALTER TABLE outbox DROP CONSTRAINT outbox_data");
+    let long = format!("[{}1]", "1,".repeat(600_000));
+    for (name, data) in [
+        ("x", "{}"),
+        ("order.unknown", "{}"),
+        ("user.registered", "{}"),
+        ("order.created", "no JSON"),
+        ("order.created", &long),
+    ] {
+        owner.execute(&row(name, data));
+    }
+    owner.execute(&format!(
+        "{}; UPDATE outbox SET owner = repeat('o', 9000) WHERE data = '[7]'",
+        row("order.created", "[7]")
+    ));
+    person.place("after all that");
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    let aside: Vec<String> = owner.column("SELECT error FROM outbox WHERE failed_at IS NOT NULL ORDER BY seq", &[]);
+    assert_eq!(aside.len(), 6, "{aside:?}");
+    let logged = stack.process("orders-relay").events("an event cannot be published; it is set aside");
+    assert_eq!(logged.iter().map(|event| event["error"].as_str().unwrap()).collect::<Vec<_>>(), aside);
+}
+
+#[test]
 fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "50,100").start();
     let (poisoned, healthy) = (stack.register(), stack.register());
@@ -207,6 +261,14 @@ fn what_is_no_event_is_buried_at_once() {
             stack.wire().queue(&format!("{listener}.dead")).unwrap().ready == count
         });
     }
+    let why: Vec<Value> = stack
+        .process("users-on-order-created")
+        .events("an event that is none is buried")
+        .iter()
+        .map(|event| event["error"].clone())
+        .collect();
+    assert_eq!(why[1], "the field 'id' is not as the event's contract says", "{why:?}");
+    assert_eq!(why[2], "its message id is no UUID", "{why:?}");
     let person = stack.register();
     person.place("the next");
     wait_until("the next one counted", seconds(10), || {

@@ -2,7 +2,8 @@
 
 use tests::problem::problem;
 use tests::stack::order;
-use tests::{Answer, Person, Stack};
+use tests::wait::seconds;
+use tests::{Answer, Person, Stack, wait_until};
 
 fn keyed(person: &Person, key: &str, title: &str) -> tests::http::Call {
     person.ordering(title).header("idempotency-key", key)
@@ -115,4 +116,30 @@ fn requests_without_a_key_are_each_their_own_order() {
         person.ordering("named").header("x-request-id", "same").send().expect(201);
     }
     assert_eq!(stack.orders_db().count("orders"), 4);
+}
+
+#[test]
+fn keys_of_yesterday_may_be_used_again_while_they_are_swept() {
+    let stack = Stack::plan().copies("orders-create", 2).start();
+    let person = stack.register();
+    let db = stack.orders_db();
+    let keys: Vec<String> = (0..30).map(|n| format!("key-{n}")).collect();
+    for _ in 0..3 {
+        for key in &keys {
+            keyed(&person, key, "again").send().expect(201);
+        }
+        db.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'");
+        // What begins looks at once for what is to be swept.
+        let sweeper = stack.launch("orders-create");
+        let new: Vec<_> = (0..30).map(|n| keyed(&person, &format!("new-{n}"), "new").send_in_background()).collect();
+        let old: Vec<_> = keys.iter().map(|key| keyed(&person, key, "again").send_in_background()).collect();
+        for answer in old.into_iter().chain(new) {
+            answer.wait().expect(201);
+        }
+        wait_until("it was swept", seconds(10), || {
+            db.value::<i64>("SELECT count(*) FROM idempotency_keys WHERE created_at < now() - interval '1 day'", &[])
+                == 0
+        });
+        sweeper.stop(seconds(10));
+    }
 }

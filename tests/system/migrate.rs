@@ -74,3 +74,29 @@ fn a_refresh_token_given_out_by_the_first_schema_stays_good() {
     drop(db);
     servers.users.remove(&name);
 }
+
+#[test]
+fn an_older_release_leaves_a_newer_schema_as_it_is_and_says_so() {
+    let servers = Servers::shared();
+    for database in [&servers.users, &servers.orders] {
+        let name = format!("migrate_newer_{}", std::process::id());
+        let url = database.make_empty(&name);
+        assert_current(&start(database, &url).wait_with_output().unwrap());
+        let db = Sql::open(&url);
+        db.execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             VALUES (99, 'of_tomorrow', '2030-01-01T00:00:00Z', '7')",
+        );
+        let output = start(database, &url).wait_with_output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("WARN") && said.contains("V99 of_tomorrow"), "{said}");
+        // One that is unknown and not newer is no release's.
+        db.execute("DELETE FROM refinery_schema_history WHERE version = 99");
+        db.execute("UPDATE refinery_schema_history SET checksum = '7' WHERE version = 1");
+        let output = start(database, &url).wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        drop(db);
+        database.remove(&name);
+    }
+}

@@ -5,14 +5,18 @@
 //! second connection's thread cost every request some 10 µs. Only what was delivered before takes another way, out
 //! (`suspects.rs`) and in (`redelivered.rs`).
 
+use std::collections::VecDeque;
+use std::future::pending;
 use std::rc::Rc;
 use std::time::Instant;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{FutureExt, StreamExt};
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+};
+use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::clocks::{Skew, Stalls};
@@ -23,12 +27,34 @@ use crate::reply_address::ReplyAddresses;
 use crate::suspects::Suspects;
 use crate::{Meta, RequestPacket, topology};
 
-const CONSUMER_TAG: &str = "worker";
+/// The broker prefers the higher, and gives to the lower only what the higher have no room for. 0 is everybody's.
+const LAST_PRIORITY: i32 = -1;
+
+/// Who gets requests first, of several processes that serve one pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// As all do.
+    First,
+    /// Only what nobody else takes.
+    Last,
+}
+
+/// Asks for the requests of a pattern.
+struct Consumers {
+    tag: ShortString,
+    new: Consumer,
+    again: Consumer,
+}
 
 /// The requests of one pattern, as they come, until the connection breaks.
 pub struct Deliveries {
-    consumer: Consumer,
-    again: Consumer,
+    pattern: String,
+    /// While requests are wanted.
+    consumers: Option<Consumers>,
+    /// How often they were asked for.
+    asked: u32,
+    /// What consumers had got when they were cancelled, and whether it comes from the queue of redelivered requests.
+    got: VecDeque<(lapin::message::Delivery, bool)>,
     redelivered: Rc<Redelivered>,
     /// Requests on their way to the queue of redelivered ones.
     set_apart: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
@@ -49,24 +75,23 @@ struct Replies {
 }
 
 impl Deliveries {
-    /// Connects, declares the queues and starts to consume; at most `prefetch` requests are out at a time, and one more
-    /// that was delivered before.
+    /// Connects and declares the queues; at most `prefetch` requests are out at a time, and one more that was delivered
+    /// before, once [`Self::consume`] asks for them.
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
         let line = broker.connect("serves").await?;
         let channel = Rc::new(line.channel().await?);
         topology::declare(&line, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-        let (redelivered, again) = Redelivered::open(&line, pattern, CONSUMER_TAG).await?;
-        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-        let consuming = channel.basic_consume(pattern.into(), CONSUMER_TAG.into(), options, arguments);
-        let consumer = in_time(consuming).await?;
+        let redelivered = Redelivered::open(&line, pattern).await?;
         let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), Suspects::new(broker.clone()));
         let replies = Rc::new(Replies { addresses, suspects });
         let (blocked, set_apart) = (line.blocked(), FuturesUnordered::new());
         let (stalls, skew, met_wrong_deadline) = (Stalls::new(), Skew::default(), false);
         Ok(Self {
-            consumer,
-            again,
+            pattern: pattern.to_owned(),
+            consumers: None,
+            asked: 0,
+            got: VecDeque::new(),
             redelivered,
             set_apart,
             blocked,
@@ -79,27 +104,86 @@ impl Deliveries {
         })
     }
 
+    /// Asks for requests, from now on with this rank.
+    pub async fn consume(&mut self, rank: Rank) -> Result<(), Error> {
+        let arguments = match rank {
+            Rank::First => topology::arguments([]),
+            Rank::Last => topology::arguments([("x-priority", LAST_PRIORITY.into())]),
+        };
+        self.asked += 1;
+        let tag = ShortString::from(format!("worker-{}", self.asked));
+        let (queue, options) = (self.pattern.as_str().into(), BasicConsumeOptions::default());
+        let new = in_time(self.channel.basic_consume(queue, tag.clone(), options, arguments.clone())).await?;
+        let again = self.redelivered.consume(tag.clone(), arguments).await?;
+        // The new ones first: at no time does nobody consume.
+        self.cancel().await?;
+        self.consumers = Some(Consumers { tag, new, again });
+        Ok(())
+    }
+
+    /// Takes no more requests; those already out can still be answered.
+    pub async fn cancel(&mut self) -> Result<(), Error> {
+        let Some(Consumers { tag, new, again }) = self.consumers.take() else { return Ok(()) };
+        for (channel, mut consumer, alone) in [(&self.channel, new, false), (&self.redelivered.channel, again, true)] {
+            in_time(channel.basic_cancel(tag.clone(), BasicCancelOptions::default())).await?;
+            while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
+                self.got.push_back((message, alone));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no more requests, and gives those back that nobody has begun with; but what was delivered before, to be begun
+    /// alone, would be counted again, and is for this process.
+    pub async fn pause(&mut self) -> Result<(), Error> {
+        self.cancel().await?;
+        let (kept, given_back) = self.got.drain(..).partition(|(_, alone)| *alone);
+        self.got = kept;
+        let given_back: Vec<(lapin::message::Delivery, bool)> = given_back;
+        for (message, alone) in given_back {
+            self.delivery(message, alone).give_back()?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody else consumes the queue, too.
+    pub async fn has_company(&self) -> Result<bool, Error> {
+        let depth = topology::depth(&self.channel, &self.pattern).await?.unwrap_or_default();
+        Ok(depth.consumers > u32::from(self.consumers.is_some()))
+    }
+
     /// The next request. Safe to drop and call again; an error is final.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
-            let (message, alone) = tokio::select! {
-                message = self.consumer.next() => (message.ok_or(Error::ConsumerEnded)??, false),
-                message = self.again.next() => (message.ok_or(Error::ConsumerEnded)??, true),
-                Some(done) = self.set_apart.next() => {
-                    done?;
-                    continue;
-                }
-                Some(blocked) = self.blocked.next() => {
-                    tracing::warn!(blocked, "the broker changed whether it takes replies");
-                    continue;
+            let consumers = &mut self.consumers;
+            let next = async {
+                match consumers {
+                    Some(Consumers { new, again, .. }) => tokio::select! {
+                        message = new.next() => (message, false),
+                        message = again.next() => (message, true),
+                    },
+                    None => pending().await,
                 }
                 () = self.stalls.tick() => continue,
             };
-            let channel = Rc::clone(if alone { &self.redelivered.channel } else { &self.channel });
+            let (message, alone) = if let Some(got) = self.got.pop_front() {
+                got
+            } else {
+                tokio::select! {
+                    (message, alone) = next => (message.ok_or(Error::ConsumerEnded)??, alone),
+                    Some(done) = self.set_apart.next() => {
+                        done?;
+                        continue;
+                    }
+                    Some(blocked) = self.blocked.next() => {
+                        tracing::warn!(blocked, "the broker changed whether it takes replies");
+                        continue;
+                    }
+                    () = self.stalls.tick() => continue,
+                }
+            };
             self.note_clocks(&message.properties);
-            let (arrived, attempts) = (self.stalls.arrival(), begun(&message, alone));
-            let replies = Rc::clone(&self.replies);
-            let delivery = Delivery { message, alone, attempts, arrived, channel, replies };
+            let delivery = self.delivery(message, alone);
             if !delivery.message.redelivered || delivery.is_given_up() {
                 return Ok(delivery);
             }
@@ -117,12 +201,10 @@ impl Deliveries {
         }
     }
 
-    /// Takes no more requests; those already out can still be answered.
-    pub async fn cancel(&self) -> Result<(), Error> {
-        for channel in [&self.channel, &self.redelivered.channel] {
-            in_time(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
-        }
-        Ok(())
+    fn delivery(&self, message: lapin::message::Delivery, alone: bool) -> Delivery {
+        let channel = Rc::clone(if alone { &self.redelivered.channel } else { &self.channel });
+        let (replies, arrived, attempts) = (Rc::clone(&self.replies), self.stalls.arrival(), begun(&message, alone));
+        Delivery { message, alone, attempts, arrived, channel, replies }
     }
 
     /// Closes the connection. What was not acknowledged goes back to its queue.
@@ -201,6 +283,12 @@ impl Delivery {
     pub fn acknowledge(&self) -> Result<(), Error> {
         let tag = self.message.delivery_tag;
         Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
+    }
+
+    /// Hands it back to its queue, for another process: nothing was done about it.
+    pub fn give_back(&self) -> Result<(), Error> {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        Ok(send(self.channel.basic_nack(self.message.delivery_tag, options))?)
     }
 
     async fn set_apart(self, redelivered: Rc<Redelivered>) -> Result<(), Error> {

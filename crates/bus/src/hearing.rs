@@ -3,11 +3,15 @@
 //! One at a time, so that an event that kills its listener is the only one the broker holds against it. Acknowledgements
 //! have a connection that publishes nothing, so that they go on when a broker short of memory blocks publishers.
 
+use std::future::pending;
+
 use contracts::Subscription;
 use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+};
 use lapin::types::FieldTable;
 
 use crate::connection::{Broker, Error, Line, in_time, send};
@@ -15,6 +19,8 @@ use crate::grave::{Failed, attempts, moved};
 use crate::publisher::Outgoing;
 use crate::topology::{self, dead_queue, retry_queue};
 use crate::{EventMeta, Publisher, meta};
+
+const CONSUMER_TAG: &str = "listener";
 
 /// What becomes of an event that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +36,8 @@ pub struct Hearing {
     broker: Broker,
     subscription: Subscription,
     delays_ms: Vec<u32>,
-    consumer: Consumer,
+    /// The consumer, if events are wanted.
+    consumer: Option<Consumer>,
     channel: lapin::Channel,
     line: Line,
     /// For what fails; most listeners never need it.
@@ -64,8 +71,8 @@ impl Heard {
 }
 
 impl Hearing {
-    /// Connects, declares the listener's queues and starts to consume. An event whose handler fails comes back after
-    /// each of `delays_ms`, then it is buried.
+    /// Connects and declares the listener's queues; events come once [`Self::listen`] asks for them. One whose handler fails
+    /// comes back after each of `delays_ms`, then it is buried.
     pub async fn open(broker: &Broker, subscription: Subscription, delays_ms: &[u32]) -> Result<Self, Error> {
         const ONE_AT_A_TIME: u16 = 1;
         let line = broker.connect("listens").await?;
@@ -73,16 +80,42 @@ impl Hearing {
         topology::declare(&line, &topology::subscription(&subscription)).await?;
         topology::declare(&line, &topology::retries(subscription.name, delays_ms)).await?;
         in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
-        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-        let consuming = channel.basic_consume(subscription.name.into(), "listener".into(), options, arguments);
-        let consumer = in_time(consuming).await?;
         let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
-        Ok(Self { broker, subscription, delays_ms, consumer, channel, line, publisher: None })
+        Ok(Self { broker, subscription, delays_ms, consumer: None, channel, line, publisher: None })
+    }
+
+    /// Asks for events.
+    pub async fn listen(&mut self) -> Result<(), Error> {
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consuming =
+            self.channel.basic_consume(self.subscription.name.into(), CONSUMER_TAG.into(), options, arguments);
+        self.consumer = Some(in_time(consuming).await?);
+        Ok(())
+    }
+
+    /// Whether events are asked for.
+    pub fn is_listening(&self) -> bool {
+        self.consumer.is_some()
+    }
+
+    /// Whether another copy listens, too.
+    pub async fn has_company(&self) -> Result<bool, Error> {
+        let depth = topology::depth(&self.channel, self.subscription.name).await?.unwrap_or_default();
+        Ok(depth.consumers > u32::from(self.is_listening()))
+    }
+
+    /// Asks for no more events, and hands the one that is out back to its queue: nothing was done about it.
+    pub async fn leave_to_others(&mut self, event: &Heard) -> Result<(), Error> {
+        self.consumer = None;
+        in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        Ok(send(self.channel.basic_nack(event.delivery.delivery_tag, options))?)
     }
 
     /// The next event. Safe to drop and call again; an error is final.
     pub async fn next(&mut self) -> Result<Heard, Error> {
-        let delivery = self.consumer.next().await.ok_or(Error::ConsumerEnded)??;
+        let Some(consumer) = &mut self.consumer else { return pending().await };
+        let delivery = consumer.next().await.ok_or(Error::ConsumerEnded)??;
         let (meta, attempts) = (EventMeta::read(&delivery.properties), attempts(&delivery.properties));
         Ok(Heard { delivery, meta, attempts })
     }

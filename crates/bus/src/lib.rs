@@ -46,7 +46,7 @@ pub use backoff::Backoff;
 pub use connection::{AmqpSettings, Broker, Error};
 pub use control::Control;
 pub use deadline::Deadline;
-pub use deliveries::{Deliveries, Delivery};
+pub use deliveries::{Deliveries, Delivery, Rank};
 pub use event_meta::EventMeta;
 pub use feed::{Feed, Shown};
 pub use grave::Epitaph;

@@ -11,7 +11,7 @@ use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 
 use crate::connection::{Error, Line, in_time};
@@ -28,16 +28,20 @@ pub(crate) struct Redelivered {
 }
 
 impl Redelivered {
-    /// Starts to consume it.
-    pub(crate) async fn open(line: &Line, pattern: &str, tag: &str) -> Result<(Rc<Self>, Consumer), Error> {
+    /// Makes ready to consume it.
+    pub(crate) async fn open(line: &Line, pattern: &str) -> Result<Rc<Self>, Error> {
         const ONE_AT_A_TIME: u16 = 1;
         let queue = topology::redelivered_queue(pattern);
         let channel = line.channel().await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
-        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = in_time(channel.basic_consume(queue.as_str().into(), tag.into(), options, none)).await?;
-        Ok((Rc::new(Self { queue, channel: Rc::new(channel) }), consumer))
+        Ok(Rc::new(Self { queue, channel: Rc::new(channel) }))
+    }
+
+    /// Starts to consume it.
+    pub(crate) async fn consume(&self, tag: ShortString, arguments: FieldTable) -> Result<Consumer, Error> {
+        let queue = self.queue.as_str().into();
+        in_time(self.channel.basic_consume(queue, tag, BasicConsumeOptions::default(), arguments)).await
     }
 
     /// Puts a request at the end of the queue, with how often it was begun there, and takes the original away. A crash

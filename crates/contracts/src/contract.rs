@@ -7,13 +7,14 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{Code, Field, Fields, Input, Request};
 
 /// What any worker may answer with instead of a reply, whatever is asked: its frame does.
-const ANY_WORKER: [Code; 8] = [
+const ANY_WORKER: [Code; 9] = [
     Code::MalformedJson,
     Code::WrongPattern,
     Code::MessageIdReused,
     Code::InvalidInput,
     Code::MissingToken,
     Code::DatabaseUnavailable,
+    Code::DatabaseBusy,
     Code::OutcomeUnknown,
     Code::Internal,
 ];

@@ -63,6 +63,8 @@ pub enum Code {
     ServiceUnavailable,
     /// The service cannot reach its database. Not executed.
     DatabaseUnavailable,
+    /// The database is busy with something else: a lock, or too much at once. Not executed.
+    DatabaseBusy,
     /// The gateway cannot reach the broker. Not executed.
     BrokerUnavailable,
     /// The user follows too many live feeds at once.
@@ -110,6 +112,7 @@ impl Code {
             Self::IdempotencyKeyInUse => "idempotency_key_in_use",
             Self::ServiceUnavailable => "service_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::DatabaseBusy => "database_busy",
             Self::BrokerUnavailable => "broker_unavailable",
             Self::TooManyStreams => "too_many_streams",
             Self::TooManyRequests => "too_many_requests",

@@ -89,7 +89,21 @@ impl Field for Uuid {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, proptest};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_read_if_and_only_if_it_can_be_written(place in any::<u64>(), shift in 0_u32..64, id in any::<u128>()) {
+            let place = place >> shift;
+            let text = format!("\"c{place:016x}{id:032x}\"");
+            match Cursor::read(serde_json::from_str(&text).unwrap()) {
+                Ok(cursor) => assert_eq!(serde_json::to_string(&cursor).unwrap(), text),
+                Err(_) => assert!(i64::try_from(place).is_err(), "{text}"),
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_survives_the_round_trip() {

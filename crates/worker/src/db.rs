@@ -4,32 +4,44 @@
 //! writes, further connections are there for what would otherwise wait behind a statement that waits for a lock. Every
 //! statement is prepared once per connection, bounded in time, and either executed, refused, or reported as lost.
 
+mod error;
 mod line;
 pub(crate) mod own;
+mod sqlstate;
 mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::Backoff;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use process::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
-use tokio_postgres::error::SqlState;
+use tokio::time::{sleep, sleep_until, timeout};
 
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;
 
+use crate::prune::Prune;
 use crate::settings::{Resources, Setup};
+pub(crate) use error::classify;
+use error::{Cause, meaning_of};
 use line::{Connection, Line};
+use sqlstate::Meaning;
 pub(crate) use target::Target;
+
+pub use error::DbError;
 
 pub use own::Transaction;
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.
 pub(crate) const SILENCE: Duration = Duration::from_secs(1);
+/// A process that is frozen inside a transaction loses it, and its locks, after this long.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+/// How often a statement is tried that collides with others, or whose plan went stale.
+const ATTEMPTS: u32 = 3;
 
 /// Settings of a service's database: `USERS_DATABASE_…`, `ORDERS_DATABASE_…`.
 #[derive(Serialize, Deserialize)]
@@ -45,24 +57,11 @@ impl Default for DatabaseSettings {
     }
 }
 
-/// Why a statement gave no rows.
-#[derive(Debug, thiserror::Error)]
-pub enum DbError {
-    /// There is no connection, or the server ended the statement at its limit. Nothing was executed.
-    #[error("the database cannot be reached")]
-    Unavailable,
-    /// The connection broke, or went silent, while the statement was out.
-    #[error("the connection to the database broke under a statement")]
-    Lost(#[source] Option<tokio_postgres::Error>),
-    /// The database refused the statement. Nothing was executed.
-    #[error("the database refused a statement")]
-    Refused(#[source] tokio_postgres::Error),
-}
-
 /// Rows to come.
 pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 
 /// A handle on the database.
+#[derive(Clone)]
 pub struct Db {
     lines: Vec<Line>,
     patience: Duration,
@@ -80,17 +79,59 @@ impl Db {
         self.query(sql, values).boxed_local()
     }
 
-    async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
-        let connection = self.least_busy().ok_or(DbError::Unavailable)?;
-        let Ok(rows) = timeout(self.patience, connection.query(sql, values)).await else {
-            connection.give_up_after(self.patience);
-            return Err(DbError::Lost(None));
-        };
-        rows.map_err(classify)
+    /// Removes rows that nobody needs any more, now and then and beside everything else: `sql` is a `DELETE` of at most
+    /// `$1` rows. That it cannot be done is logged and tried again later; it is held against no request.
+    pub fn prune(&self, what: &'static str, sql: &'static str) {
+        let (db, mut prune) = (self.clone(), Prune::new(what, sql));
+        #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
+        tokio::spawn(async move {
+            loop {
+                sleep_until(prune.due()).await;
+                let done = match db.least_busy() {
+                    Ok(connection) => connection.execute(sql, &[&Prune::BATCH]).await,
+                    // Why, the log has already.
+                    Err(_) => Ok(0),
+                };
+                prune.note(done);
+            }
+        });
     }
 
-    fn least_busy(&self) -> Option<Arc<Connection>> {
-        self.lines.iter().filter_map(Line::connection).min_by_key(|connection| connection.load())
+    async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        let mut attempt = 1;
+        loop {
+            let connection = self.least_busy()?;
+            let Ok(rows) = timeout(self.patience, connection.query(sql, values)).await else {
+                connection.give_up_after(self.patience);
+                return Err(DbError::Lost("no answer in time".into()));
+            };
+            let Err(error) = rows else { return rows.map_err(classify) };
+            match meaning_of(&error) {
+                // Neither has done anything, so it may be done again.
+                Meaning::Stale if attempt < ATTEMPTS => connection.forget(sql),
+                Meaning::Collision if attempt < ATTEMPTS => sleep(jitter()).await,
+                meaning => {
+                    if meaning == Meaning::Unusable {
+                        connection.retire();
+                    }
+                    return Err(classify(error));
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    fn least_busy(&self) -> Result<Arc<Connection>, DbError> {
+        let mut trouble = None;
+        let mut free = Vec::with_capacity(self.lines.len());
+        for line in &self.lines {
+            match line.connection() {
+                Ok(connection) => free.push(connection),
+                Err(why) => trouble = Some(why),
+            }
+        }
+        let least_busy = free.into_iter().min_by_key(|connection| connection.load());
+        least_busy.ok_or_else(|| DbError::Unusable(trouble.as_deref().unwrap_or("no connection").into()))
     }
 
     fn connect(setup: &mut Setup<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
@@ -98,10 +139,14 @@ impl Db {
         let connections = if setup.safe { 1 } else { setup.worker.db_connections };
         let connections = if setup.settings.only_checked() { 0 } else { connections };
         let limit = setup.worker.statement_timeout_ms;
-        let target = bounded(setup);
+        let (target, writes, health) = (bounded(setup), !setup.safe, setup.health.clone());
         async move {
-            let target = target?;
-            let (lines, first_attempts): (_, Vec<_>) = (0..connections).map(|_| Line::keep(target.clone())).unzip();
+            let mut target = target?;
+            if writes {
+                target.for_writing();
+            }
+            let (lines, first_attempts): (_, Vec<_>) =
+                (0..connections).map(|_| Line::keep(target.clone(), health.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them for no reason.
             join_all(first_attempts).await;
             Ok(Self { lines, patience: Duration::from_millis(limit.into()) + SILENCE })
@@ -116,23 +161,12 @@ impl Resources for Db {
     }
 }
 
-pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
-    match error.code() {
-        // The server ended the statement at its limit, or a lock was not to be had: rolled back, so not executed.
-        Some(&(SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE)) => DbError::Unavailable,
-        // The server is going down or was killed under us.
-        Some(&(SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)) | None => {
-            DbError::Lost(Some(error))
-        }
-        Some(_) => DbError::Refused(error),
-    }
-}
-
 /// Where the service's database is, with a limit on every statement: one that outlives its caller would only hold locks.
 pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let limit = setup.worker.statement_timeout_ms;
     let mut target = target(setup)?;
-    target.add_option(&format!("statement_timeout={limit}"));
+    target.set("statement_timeout", limit);
+    target.set("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis());
     Ok(target)
 }
 
@@ -143,4 +177,9 @@ pub(crate) fn target(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
     let mut target = Target::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
     target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
     Ok(target)
+}
+
+/// A short pause, never the same for two who collided.
+pub(crate) fn jitter() -> Duration {
+    Backoff::default().pause()
 }

@@ -12,10 +12,8 @@ use crate::DbError;
 pub enum Failure {
     /// The caller is told exactly this.
     Answer(Fault),
-    /// The database could not be reached, so nothing was executed.
-    Unavailable,
-    /// The line to the database broke under a statement: nobody knows whether it was executed.
-    Lost(Box<dyn Error>),
+    /// The database gave no answer.
+    Database(DbError),
     /// A bug or a breakage. Logged once with its causes; the caller is told "internal".
     Broken(Box<dyn Error>),
 }
@@ -46,11 +44,7 @@ impl From<Invalid> for Failure {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        match error {
-            DbError::Unavailable => Self::Unavailable,
-            DbError::Lost(_) => Self::Lost(Box::new(error)),
-            DbError::Refused(_) => Self::Broken(Box::new(error)),
-        }
+        Self::Database(error)
     }
 }
 
@@ -69,26 +63,49 @@ impl Failure {
         let Circumstances { safe, redelivered } = circumstances;
         match self {
             Self::Answer(fault) => fault,
-            Self::Unavailable if safe || !redelivered => not_executed(),
-            Self::Lost(_) if safe => not_executed(),
-            Self::Unavailable | Self::Lost(_) => {
+            Self::Database(DbError::Unusable(_) | DbError::Unavailable(_)) if safe || !redelivered => unavailable(),
+            Self::Database(DbError::Busy(_)) if safe || !redelivered => busy(),
+            Self::Database(DbError::Lost(_)) if safe => unavailable(),
+            Self::Database(DbError::Unusable(_) | DbError::Unavailable(_) | DbError::Busy(_) | DbError::Lost(_)) => {
                 Fault::new(Code::OutcomeUnknown, "The database was lost meanwhile: the work may have been done.")
             }
-            Self::Broken(_) => Fault::new(Code::Internal, "Something broke on our side."),
+            Self::Database(DbError::Value(_)) => {
+                Invalid::field("body", "holds a value that cannot be stored: it is too long, too large, or no text")
+                    .into()
+            }
+            Self::Database(DbError::Defect(_)) | Self::Broken(_) => {
+                Fault::new(Code::Internal, "Something broke on our side.")
+            }
+        }
+    }
+
+    /// Whether this process has nothing to work with, and for certain nothing was done that may not be done again.
+    pub(crate) fn is_for_another(&self, safe: bool) -> bool {
+        match self {
+            Self::Database(DbError::Unusable(_)) => true,
+            Self::Database(DbError::Lost(_)) => safe,
+            Self::Database(DbError::Unavailable(_) | DbError::Busy(_) | DbError::Value(_) | DbError::Defect(_))
+            | Self::Answer(_)
+            | Self::Broken(_) => false,
         }
     }
 
     /// The chain of causes, for the log; nothing for what the caller is told anyway.
     pub(crate) fn causes(&self) -> Option<String> {
         match self {
-            Self::Answer(_) | Self::Unavailable => None,
-            Self::Lost(source) | Self::Broken(source) => Some(chain(source.as_ref())),
+            Self::Answer(_) => None,
+            Self::Database(error) => Some(chain(error)),
+            Self::Broken(source) => Some(chain(source.as_ref())),
         }
     }
 }
 
-fn not_executed() -> Fault {
-    Fault::new(Code::DatabaseUnavailable, "The service cannot reach its database just now; nothing was done.")
+fn unavailable() -> Fault {
+    Fault::new(Code::DatabaseUnavailable, "The service cannot use its database just now; nothing was done.")
+}
+
+fn busy() -> Fault {
+    Fault::new(Code::DatabaseBusy, "The database is busy with something else; nothing was done. Try again in a moment.")
 }
 
 /// An error and everything below it, in one line.
@@ -114,17 +131,22 @@ fn one_line(error: &(dyn Error + 'static)) -> String {
 mod tests {
     use super::*;
 
-    fn code(failure: Failure, safe: bool, redelivered: bool) -> Code {
-        failure.into_fault(Circumstances { safe, redelivered }).code
+    fn code(failure: impl Into<Failure>, safe: bool, redelivered: bool) -> Code {
+        failure.into().into_fault(Circumstances { safe, redelivered }).code
     }
 
     #[test]
     fn not_executed_is_only_said_when_no_attempt_can_have_been() {
-        assert_eq!(code(Failure::Unavailable, false, false), Code::DatabaseUnavailable);
-        assert_eq!(code(Failure::Unavailable, true, true), Code::DatabaseUnavailable);
-        assert_eq!(code(Failure::Unavailable, false, true), Code::OutcomeUnknown);
-        assert_eq!(code(Failure::Lost("gone".into()), false, false), Code::OutcomeUnknown);
-        assert_eq!(code(Failure::Lost("gone".into()), true, false), Code::DatabaseUnavailable);
+        let unavailable = || DbError::Unusable("gone".into());
+        let (busy, lost) = (|| DbError::Busy("busy".into()), || DbError::Lost("gone".into()));
+        assert_eq!(code(unavailable(), false, false), Code::DatabaseUnavailable);
+        assert_eq!(code(unavailable(), true, true), Code::DatabaseUnavailable);
+        assert_eq!(code(unavailable(), false, true), Code::OutcomeUnknown);
+        assert_eq!(code(busy(), false, false), Code::DatabaseBusy);
+        assert_eq!(code(busy(), true, true), Code::DatabaseBusy);
+        assert_eq!(code(busy(), false, true), Code::OutcomeUnknown);
+        assert_eq!(code(lost(), false, false), Code::OutcomeUnknown);
+        assert_eq!(code(lost(), true, false), Code::DatabaseUnavailable);
     }
 
     #[test]

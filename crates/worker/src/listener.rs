@@ -1,7 +1,7 @@
 //! Listens to one event: takes each from the listener's queue, lets it take effect once, settles it.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bus::{Backoff, Broker, Error, EventPacket, Fate, Heard, Hearing};
 use contracts::Subscription;
@@ -16,12 +16,12 @@ use crate::db::{Target, bounded, classify};
 use crate::failure::chain;
 use crate::prune::Prune;
 use crate::server::{Pattern, Start};
-use crate::{EventSettings, Failure, Transaction};
+use crate::{DbError, EventSettings, Failure, Transaction};
 
 /// Notes that the event is applied; no row when it was before.
 const NOTE: &str = "INSERT INTO inbox (listener, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-/// An event under which the database was lost so often is suspected of being the cause.
-const LOSSES: u32 = 3;
+/// An event under which the database was lost, or was too busy, so often is suspected of being the cause.
+const SUSPICIONS: u32 = 3;
 
 /// A handler without its types.
 pub(crate) trait Apply {
@@ -47,12 +47,15 @@ pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBo
         let Subscription { name, event, .. } = subscription;
         let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
         let mut start = Start::read(Pattern { name, safe: false }, &about, &["EVENTS_"])?;
-        let target = bounded(&mut start.setup())?;
+        let mut target = bounded(&mut start.setup())?;
+        target.for_writing();
         let settings: EventSettings = start.section()?;
         let (broker, stop) = start.run()?;
         let delays_ms = settings.delays_ms().unwrap_or_default();
-        let prune = Prune::inbox(settings.inbox_hours());
-        Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune }.sessions().await
+        let (prune, inbox_hours) = (Prune::inbox(), settings.inbox_hours());
+        Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune, inbox_hours }
+            .sessions()
+            .await
     }
     .boxed_local()
 }
@@ -67,6 +70,7 @@ struct Ear<'h> {
     /// Made when it is needed, and again after it broke.
     database: Option<Own>,
     prune: Prune,
+    inbox_hours: f64,
 }
 
 impl Ear<'_> {
@@ -98,9 +102,18 @@ impl Ear<'_> {
 
     /// Listens until the connection breaks (an error), or a stop was asked.
     async fn session(&mut self, mut hearing: Hearing) -> Result<(), Error> {
-        let stop = self.stop.clone();
-        tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
-        loop {
+        let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
+        while !stop.is_asked() {
+            if !hearing.is_listening() {
+                if self.can_work().await || !hearing.has_company().await? {
+                    hearing.listen().await?;
+                    backoff.reset();
+                    tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
+                } else {
+                    self.pause(backoff.pause()).await;
+                }
+                continue;
+            }
             tokio::select! {
                 () = stop.asked() => break,
                 event = hearing.next() => {
@@ -111,10 +124,26 @@ impl Ear<'_> {
                         () = stop.insisted() => break,
                     }
                 }
+                () = tokio::time::sleep_until(self.prune.due()) => self.prune().await,
             }
         }
         hearing.close().await;
         Ok(())
+    }
+
+    /// Whether there is a database to work with.
+    async fn can_work(&mut self) -> bool {
+        if self.database.as_ref().is_none_or(|database| database.client.is_closed()) {
+            self.database = self.connect().await;
+        }
+        self.database.is_some()
+    }
+
+    async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = self.stop.asked() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
 
     /// Takes one event from delivery to acknowledgement.
@@ -130,7 +159,7 @@ impl Ear<'_> {
             self.log(event, "buried", begun);
             return Ok(());
         }
-        let status = match self.outcome(event).await {
+        let status = match self.outcome(event, hearing).await? {
             None => return Ok(()),
             Some(Outcome::Applied) => {
                 hearing.acknowledge(event)?;
@@ -154,7 +183,7 @@ impl Ear<'_> {
     async fn fail(&self, event: &Heard, failure: Failure, hearing: &mut Hearing) -> Result<&'static str, Error> {
         let why = match &failure {
             Failure::Answer(fault) => format!("refused: {}", fault.code.as_str()),
-            _ => failure.causes().unwrap_or_else(|| "a statement took too long, or waited too long for a lock".into()),
+            _ => failure.causes().unwrap_or_default(),
         };
         tracing::error!(
             listener = self.subscription.name,
@@ -173,44 +202,48 @@ impl Ear<'_> {
         })
     }
 
-    /// How an event went. While the database cannot be reached it waits, and that is not held against the event; `None`
-    /// when a stop was asked meanwhile.
-    async fn outcome(&mut self, event: &Heard) -> Option<Outcome> {
-        let (mut backoff, mut losses) = (Backoff::default(), 0);
+    /// How an event went. While the database cannot be reached it waits, or another copy gets it, and that is not held
+    /// against the event; `None` when a stop was asked meanwhile, or it was left to another.
+    async fn outcome(&mut self, event: &Heard, hearing: &mut Hearing) -> Result<Option<Outcome>, Error> {
+        let (mut backoff, mut suspicions) = (Backoff::default(), 0);
         let packet = match EventPacket::decode(event.body()) {
             Ok(packet) => packet,
-            Err(error) => return Some(Outcome::Undecodable(format!("no event packet: at column {}", error.column()))),
+            Err(error) => {
+                return Ok(Some(Outcome::Undecodable(format!("no event packet: at column {}", error.column()))));
+            }
         };
         let Some(id) = event.meta.as_ref().map(|meta| meta.id) else {
-            return Some(Outcome::Undecodable("it has no message id".into()));
+            return Ok(Some(Outcome::Undecodable("it has no message id".into())));
         };
         loop {
-            let outcome = self.attempt(id, packet.data).await;
-            match outcome {
-                Err(Lost::Before) => {}
-                Err(Lost::Meanwhile) if losses + 1 < LOSSES => losses += 1,
-                Err(Lost::Meanwhile) => {
-                    return Some(Outcome::Failed(Failure::broken("the database was lost under it again and again")));
+            match self.attempt(id, packet.data).await {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(Again::Elsewhere) if hearing.has_company().await? => {
+                    let listener = self.subscription.name;
+                    tracing::warn!(listener, "cannot work, and leaves events to the other copies");
+                    hearing.leave_to_others(event).await?;
+                    return Ok(None);
                 }
-                Ok(outcome) => return Some(outcome),
+                Err(Again::Elsewhere | Again::Waits) => {}
+                Err(Again::Suspect(_)) if suspicions + 1 < SUSPICIONS => suspicions += 1,
+                Err(Again::Suspect(error)) => return Ok(Some(Outcome::Failed(error.into()))),
             }
             self.database = None;
-            tokio::select! {
-                () = self.stop.asked() => return None,
-                () = tokio::time::sleep(backoff.pause()) => {}
+            self.pause(backoff.pause()).await;
+            if self.stop.is_asked() {
+                return Ok(None);
             }
         }
     }
 
     /// One attempt, in one transaction.
-    async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Lost> {
+    async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Again> {
         let database = match self.database.take() {
             Some(database) if !database.client.is_closed() => database,
-            _ => self.connect().await.ok_or(Lost::Before)?,
+            _ => self.connect().await.ok_or(Again::Elsewhere)?,
         };
         let database = self.database.insert(database);
-        self.prune.when_due(&database.client).await.map_err(|_| Lost::Before)?;
-        let transaction = database.client.transaction().await.map_err(|_| Lost::Before)?;
+        let transaction = database.client.transaction().await.map_err(|_| Again::Waits)?;
         let transaction = Transaction(transaction);
         let noted = transaction.execute(NOTE, &[&self.subscription.name, &id]).await;
         let outcome = match noted {
@@ -226,6 +259,14 @@ impl Ear<'_> {
             },
             Outcome::Failed(failure) => failed(failure),
             other => Ok(other),
+        }
+    }
+
+    /// Forgets what is too old to come again, beside the events.
+    async fn prune(&mut self) {
+        match &self.database {
+            Some(database) => self.prune.when_due(&database.client, self.inbox_hours).await,
+            None => self.prune.put_off(),
         }
     }
 
@@ -258,20 +299,26 @@ impl Ear<'_> {
     }
 }
 
-/// The database was not there, which says nothing about the event.
-enum Lost {
-    /// Before the event was touched.
-    Before,
-    /// While it was worked on.
-    Meanwhile,
+/// Why an attempt is no outcome: it is made again.
+enum Again {
+    /// This copy has no database; another may have one.
+    Elsewhere,
+    /// The database cannot be used just now, which says nothing about the event.
+    Waits,
+    /// The database was lost, or too busy, under the event: once that says nothing, again and again it does.
+    Suspect(DbError),
 }
 
-/// A failure of the database's is no failure of the event's; a statement that was too slow is.
-fn failed(failure: Failure) -> Result<Outcome, Lost> {
+/// A failure of the database's is no failure of the event's, unless the event may be its cause.
+fn failed(failure: Failure) -> Result<Outcome, Again> {
     match failure {
-        Failure::Lost(source) => {
-            tracing::warn!(error = chain(source.as_ref()), "the database was lost under an event");
-            Err(Lost::Meanwhile)
+        Failure::Database(error @ (DbError::Unusable(_) | DbError::Unavailable(_))) => {
+            tracing::warn!(error = chain(&error), "the database cannot be used; the event waits");
+            Err(Again::Waits)
+        }
+        Failure::Database(error @ (DbError::Lost(_) | DbError::Busy(_))) => {
+            tracing::warn!(error = chain(&error), "the database failed under an event; it is tried again");
+            Err(Again::Suspect(error))
         }
         failure => Ok(Outcome::Failed(failure)),
     }

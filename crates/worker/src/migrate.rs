@@ -8,13 +8,25 @@ use futures_util::future::LocalBoxFuture;
 use process::{Program, StartError, exit_code};
 use refinery::Runner;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::db;
+use crate::db::own::Own;
 use crate::failure::chain;
+use crate::health::Health;
+use crate::leadership::refuse_transaction_pooling;
 use crate::settings::{Setup, WorkerSettings};
 
+/// How long to wait for a lock: for another migration's, or for a table's.
+const LOCK_TIMEOUT_MS: u32 = 60_000;
 /// refinery does not lock, and two at once would trip over each other. Any number serves, as long as all use the same.
 const LOCK: i64 = 0x006d_6967_7261_7465;
+
+/// Who has the lock.
+const HOLDER: &str = "SELECT format('%s (%s, process %s)', usename, application_name, pid)
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::bigint = $1
+        AND datname = current_database()";
 
 /// Takes away what was granted to the processes of a service, whose roles are named like the one that migrates:
 /// `users-login` like `users-migrate`. That they may look into the schema stays, or comes, for without it no grant counts.
@@ -44,27 +56,64 @@ async fn run(service: &'static str, migrations: &Runner, grants: &str) -> Result
                  and ends.";
     let mut settings = Program { name: &process, about, settings: &[&database, "WORKER_", "LOG_"] }.start()?;
     let worker: WorkerSettings = settings.section()?;
-    let setup = &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker };
-    let target = db::target(setup)?;
+    let health = Health::default();
+    let setup =
+        &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker, health };
+    let mut target = db::target(setup)?;
+    target.for_writing();
+    target.set("lock_timeout", LOCK_TIMEOUT_MS);
     settings.done()?;
 
-    let unreachable = |error| StartError::failed("cannot reach the database", chain(&error));
+    let unreachable = |error| StartError::failed("cannot reach the database", error);
     let grants = (target.config.get_user() == Some(&process)).then_some(grants);
-    let (mut client, driver) = target.connect().await.map_err(unreachable)?;
-    // Ends when the client is dropped, below.
-    let work = async move { apply(&mut client, migrations, grants).await };
-    let (applied, _) = tokio::join!(work, driver);
-    let applied = applied.map_err(|error| StartError::failed("cannot migrate the database", chain(error.as_ref())))?;
+    let mut database = Own::connect(&target).await.map_err(unreachable)?;
+    let other = Own::connect(&target).await.map_err(unreachable)?;
+    let unfit = |error| StartError::failed("cannot migrate the database", error);
+    refuse_transaction_pooling(&database.client, &other.client).await.map_err(unfit)?;
+    drop(other);
+    let client = &mut database.client;
+    take_turn(client).await.map_err(|error| unfit(chain(error.as_ref())))?;
+    let newer = newer(client, migrations).await.map_err(|error| unfit(chain(error.as_ref())))?;
+    if !newer.is_empty() {
+        // Its grants are newer too, and those of this release would take rights away from its processes.
+        let unknown = newer.join(", ");
+        tracing::warn!(service, unknown, "the schema is newer than this release; it is left as it is");
+        return Ok(());
+    }
+    let applied = apply(client, migrations, grants).await.map_err(|error| unfit(chain(error.as_ref())))?;
     tracing::info!(service, applied, granted = grants.is_some(), "schema is current");
     Ok(())
 }
 
-async fn apply(
-    client: &mut Client,
-    migrations: &Runner,
-    grants: Option<&str>,
-) -> Result<usize, Box<dyn std::error::Error>> {
-    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+type Failed = Box<dyn std::error::Error>;
+
+/// Waits until no other migration runs on this database. The lock ends with the connection.
+async fn take_turn(client: &Client) -> Result<(), Failed> {
+    let Err(error) = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await else { return Ok(()) };
+    if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return Err(error.into());
+    }
+    let holder = client.query_opt(HOLDER, &[&LOCK]).await?.map(|row| row.get::<_, String>(0));
+    let holder = holder.unwrap_or_else(|| "somebody who has let go of it by now".into());
+    Err(format!("the lock under which migrations run is held by {holder}").into())
+}
+
+/// The migrations, as `V7 name`, that this database has had from a later release; an error if it differs in another way.
+async fn newer(client: &Client, migrations: &Runner) -> Result<Vec<String>, Failed> {
+    let history: Option<String> =
+        client.query_one("SELECT to_regclass('refinery_schema_history')::text", &[]).await?.get(0);
+    if history.is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = client.query("SELECT version, name FROM refinery_schema_history ORDER BY version", &[]).await?;
+    let newest = migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0);
+    let versions = rows.iter().map(|row| (i64::from(row.get::<_, i32>(0)), row.get::<_, Option<&str>>(1)));
+    let newer = versions.filter(|(version, _)| *version > newest);
+    Ok(newer.map(|(version, name)| format!("V{version} {}", name.unwrap_or_default())).collect())
+}
+
+/// Brings the schema up to date and grants the rights; how many migrations that took.
+async fn apply(client: &mut Client, migrations: &Runner, grants: Option<&str>) -> Result<usize, Failed> {
     let report = migrations.run_async(client).await?;
     if let Some(grants) = grants {
         // In one transaction: nobody is without rights meanwhile.
@@ -73,6 +122,5 @@ async fn apply(
         transaction.batch_execute(grants).await?;
         transaction.commit().await?;
     }
-    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
     Ok(report.applied_migrations().len())
 }

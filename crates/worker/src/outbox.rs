@@ -6,6 +6,11 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::db::ToSql;
 
+/// In characters: what a stranger calls a request must not make the event of it too large to publish.
+const LONGEST_REQUEST_ID: usize = 200;
+/// In bytes; W3C's first version has 55.
+const LONGEST_TRACEPARENT: usize = 200;
+
 /// A fact for others to hear, ready to be recorded.
 pub struct Fact(Vec<Option<String>>);
 
@@ -18,8 +23,8 @@ impl Fact {
             Some(event.aggregate()),
             Some(event.owner()),
             Some(data),
-            Some(request_id.into()),
-            traceparent.map(Into::into),
+            Some(request_id.chars().take(LONGEST_REQUEST_ID).collect()),
+            traceparent.filter(|traceparent| traceparent.len() <= LONGEST_TRACEPARENT).map(Into::into),
         ]))
     }
 

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::db::own::Own;
 use crate::db::{Row, SILENCE, ToSql, bounded};
 use crate::failure::chain;
+use crate::health::Health;
 use crate::settings::{Setup, WorkerSettings};
 
 /// A connection that can only read.
@@ -22,8 +23,9 @@ impl Reader {
     /// connections.
     pub async fn open(settings: &mut Settings, service: &'static str, process: &str) -> Result<Self, StartError> {
         let worker: WorkerSettings = settings.section()?;
-        let mut target = bounded(&mut Setup { settings, service, safe: true, process, worker: &worker })?;
-        target.add_option("default_transaction_read_only=on");
+        let mut target =
+            bounded(&mut Setup { settings, service, safe: true, process, worker: &worker, health: Health::default() })?;
+        target.set("default_transaction_read_only", "on");
         let failed = |why| StartError::failed(format!("cannot reach the {service} database"), why);
         let database = Own::connect(&target).await.map_err(failed)?;
         let patience = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;

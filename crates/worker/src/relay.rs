@@ -1,15 +1,17 @@
-//! Publishes a service's outbox: what was committed reaches the broker, in order, and is marked when that is certain.
+//! Publishes a service's outbox: what was committed reaches the broker, in order, and is marked when that is certain. What
+//! cannot be published is set aside, so that the others go on.
 //!
-//! Any number of copies may run; one of them leads, by an advisory lock that its connection holds, and another takes
-//! over when that connection ends. A leader that hangs is disconnected by the server after some seconds of silence.
+//! Any number of copies may run; one of them leads, and another takes over when it ends: see `leadership.rs`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bus::{Backoff, Broker, EventMeta, OutgoingEvent, Publisher, topology};
+use contracts::EVENTS;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{StartError, Stop, exit_code};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
@@ -18,22 +20,25 @@ use crate::control::Teller;
 use crate::db::own::Own;
 use crate::db::{Target, bounded};
 use crate::failure::chain;
+use crate::leadership::Leadership;
 use crate::prune::Prune;
 use crate::server::{Pattern, Start};
 
-/// Any number serves, as long as all relays of a database use the same.
-const LEADERSHIP: i64 = 0x006f_7574_626f_7800;
 /// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
 const POLL: Duration = Duration::from_secs(1);
-/// After this much silence the server ends the connection, and with it the leadership.
-const SILENCE_MS: u32 = 5_000;
 /// How many events are under way at a time.
 const BATCH: i64 = 100;
+/// In bytes. All headers of a message together must fit one frame.
+const LONGEST_HEADER: usize = 1_024;
+/// In bytes; brokers refuse what is several times larger, and so does the outbox.
+const LARGEST: usize = 1 << 20;
+/// So many characters of a name that is none are shown.
+const LONGEST_SHOWN: usize = 100;
 
-const LEAD: &str = "SELECT pg_try_advisory_lock($1)";
 const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent
-    FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1";
+    FROM outbox WHERE published_at IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1";
 const MARK: &str = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1)";
+const SET_ASIDE: &str = "UPDATE outbox SET failed_at = clock_timestamp(), error = $2 WHERE seq = $1";
 
 /// Runs the relay of a service, such as `users.relay`, until it is told to stop.
 pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
@@ -46,12 +51,12 @@ async fn run(name: &'static str) -> Result<(), StartError> {
     let service = start.setup().service;
     let mut target = bounded(&mut start.setup())?;
     let plain = target.clone();
-    target.add_option(&format!("idle_session_timeout={SILENCE_MS}"));
+    target.for_writing();
     let settings: EventSettings = start.section()?;
     let (broker, stop) = start.run()?;
-    let prune = Prune::outbox(settings.outbox_hours());
+    let (prune, outbox_hours) = (Prune::outbox(), settings.outbox_hours());
     let teller = Teller::new(name, broker.clone(), plain);
-    let mut relay = Relay { service, target, broker, stop, prune, teller: &teller };
+    let mut relay = Relay { service, target, broker, stop, prune, outbox_hours, teller: &teller };
     tokio::select! {
         ended = relay.shifts() => ended,
         () = teller.tell() => Ok(()),
@@ -64,6 +69,7 @@ struct Relay<'t> {
     broker: Broker,
     stop: Stop,
     prune: Prune,
+    outbox_hours: f64,
     /// Is told who leads.
     teller: &'t Teller,
 }
@@ -99,30 +105,38 @@ impl Relay<'_> {
     /// From connecting until something breaks, or a stop is asked.
     async fn shift(&mut self, backoff: &mut Backoff) -> Result<(), Broke> {
         let database = Own::connect(&self.target).await.map_err(Broke::Database)?;
+        let mut leadership = Leadership::seek(&self.target, &database.client).await.map_err(Broke::Database)?;
         database.client.batch_execute("LISTEN outbox").await?;
         let publisher = Publisher::open(&self.broker, &topology::told_by(self.service)).await?;
         tracing::info!(service = self.service, "serving");
-        let led = self.lead(&database, &publisher, backoff).await;
+        let led = self.lead(&database, &mut leadership, &publisher, backoff).await;
         publisher.close().await;
         led
     }
 
-    async fn lead(&mut self, database: &Own, publisher: &Publisher, backoff: &mut Backoff) -> Result<(), Broke> {
+    async fn lead(
+        &mut self,
+        database: &Own,
+        leadership: &mut Leadership,
+        publisher: &Publisher,
+        backoff: &mut Backoff,
+    ) -> Result<(), Broke> {
         let client = &database.client;
-        let mut leads = false;
         loop {
+            let leads = tokio::select! {
+                () = self.stop.asked() => return Ok(()),
+                leads = leadership.confirm(POLL) => leads.map_err(Broke::Database)?,
+            };
+            self.teller.leads(leads);
             if !leads {
-                leads = client.query_one(LEAD, &[&LEADERSHIP]).await?.get(0);
-                self.teller.leads(leads);
-                if leads {
-                    tracing::info!(service = self.service, "leading");
-                }
+                // Another one leads; the connection must be good when it is this one's turn.
+                client.simple_query("").await?;
+                backoff.reset();
+                continue;
             }
-            let more = leads && self.publish_some(client, publisher).await?;
+            let more = self.publish_some(client, publisher).await?;
             backoff.reset();
-            if leads {
-                self.prune.when_due(client).await?;
-            }
+            self.prune.when_due(client, self.outbox_hours).await;
             if self.stop.is_asked() {
                 return Ok(());
             }
@@ -142,9 +156,17 @@ impl Relay<'_> {
         if rows.is_empty() {
             return Ok(false);
         }
-        let events: Vec<_> = rows.iter().map(event).collect();
+        let mut events = Vec::new();
+        let mut done: Vec<i64> = Vec::new();
+        for row in rows {
+            if let Some(why) = fault_of(row, self.service) {
+                self.set_aside(client, row, why).await?;
+                continue;
+            }
+            events.push(event(row));
+            done.push(row.get("seq"));
+        }
         publisher.publish_events(&events).await?;
-        let done: Vec<i64> = rows.iter().map(|row| row.get("seq")).collect();
         client.execute(MARK, &[&done]).await?;
         for event in &events {
             let meta = &event.meta;
@@ -152,6 +174,38 @@ impl Relay<'_> {
         }
         Ok(true)
     }
+
+    async fn set_aside(&self, client: &Client, row: &Row, why: &str) -> Result<(), Broke> {
+        let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
+        client.execute(SET_ASIDE, &[&seq, &why]).await?;
+        let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
+        tracing::error!(
+            service = self.service,
+            seq,
+            message_id = %id,
+            event,
+            error = why,
+            "an event cannot be published; it is set aside"
+        );
+        Ok(())
+    }
+}
+
+/// What is wrong with a row, so that the broker would refuse the event, or nobody could make anything of it.
+fn fault_of(row: &Row, service: &str) -> Option<&'static str> {
+    let name: &str = row.get("name");
+    if !EVENTS.iter().any(|event| event.name == name && event.service == service) {
+        return Some("its name is none of this service's events");
+    }
+    let beside = ["owner", "request_id", "traceparent"].map(|column| row.get::<_, Option<&str>>(column));
+    if beside.iter().flatten().any(|text| text.len() > LONGEST_HEADER) {
+        return Some("its owner, request id or traceparent is too long for a header");
+    }
+    let data: &str = row.get("data");
+    if data.len() > LARGEST {
+        return Some("its data is larger than a mebibyte");
+    }
+    serde_json::from_str::<&RawValue>(data).err().map(|_| "its data is not JSON")
 }
 
 /// The rows before the first that tells of something another one tells of already: of two events about one thing the

@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::Failure;
 use crate::failure::Circumstances;
+use crate::health::Health;
+use crate::post::Post;
 use crate::settings::{Setup, WorkerSettings};
 
 /// What a worker serves.
@@ -42,6 +44,7 @@ pub(crate) struct Start {
     settings: Settings,
     worker: WorkerSettings,
     broker: Broker,
+    health: Health,
 }
 
 impl Start {
@@ -54,13 +57,13 @@ impl Start {
         let worker = settings.section()?;
         let broker = Broker::new(&settings.section_named("amqp")?, &process)
             .map_err(|problem| SettingError::of("amqp", "url", problem))?;
-        Ok(Self { pattern, process, settings, worker, broker })
+        Ok(Self { pattern, process, settings, worker, broker, health: Health::default() })
     }
 
     /// What the handler's resources are opened with.
     pub(crate) fn setup(&mut self) -> Setup<'_> {
-        let (service, safe) = (self.pattern.service(), self.pattern.safe);
-        Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker }
+        let (service, safe, health) = (self.pattern.service(), self.pattern.safe, self.health.clone());
+        Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker, health }
     }
 
     /// One more section of settings.
@@ -76,8 +79,9 @@ impl Start {
 
     pub(crate) fn server(self, handler: &dyn Handle, lookahead: u16) -> Result<Server<'_>, StartError> {
         let (pattern, prefetch) = (self.pattern, self.worker.prefetch.saturating_mul(lookahead));
+        let post = Post::new(pattern.name, self.health.clone());
         let (broker, stop) = self.run()?;
-        Ok(Server { pattern, handler, broker, prefetch, stop })
+        Ok(Server { pattern, handler, broker, prefetch, stop, post })
     }
 }
 
@@ -88,6 +92,7 @@ pub(crate) struct Server<'h> {
     broker: Broker,
     prefetch: u16,
     stop: Stop,
+    post: Post,
 }
 
 /// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
@@ -127,11 +132,13 @@ impl Server<'_> {
 
     /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
     async fn session<'a>(&'a self, mut deliveries: Deliveries, running: &mut Running<'a>) -> Result<(), Error> {
+        self.post.begin(&mut deliveries).await?;
         tracing::info!(pattern = self.pattern.name, prefetch = self.prefetch, "serving");
         loop {
             tokio::select! {
                 () = self.stop.asked() => break,
                 Some(settled) = running.next() => settled?,
+                () = self.post.due() => self.post.review(&mut deliveries).await?,
                 // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
                 delivery = deliveries.next(), if running.len() <= usize::from(self.prefetch) => {
                     running.push(self.serve(delivery?).boxed_local());
@@ -197,8 +204,16 @@ impl Server<'_> {
             return delivery.acknowledge();
         }
         let outcome = match self.acceptable(packet, &delivery, &request_id) {
-            Ok(packet) => self.work(packet.message(), meta, &request_id, &delivery).await,
-            Err(fault) => Err(fault),
+            Ok(packet) => self.work(packet.message(), meta).await,
+            Err(fault) => Err(fault.into()),
+        };
+        let outcome = match outcome {
+            Ok(reply) => Ok(reply),
+            Err(failure) if self.is_for_another(&failure, &delivery).await => {
+                log("returned");
+                return delivery.give_back();
+            }
+            Err(failure) => Err(self.fault(failure, &request_id, &delivery)),
         };
         // Lets what else is ready get this far, so that several replies leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
@@ -238,22 +253,37 @@ impl Server<'_> {
         Ok(packet)
     }
 
-    /// Lets the handler work, and turns whatever happens into a reply or a fault.
-    async fn work(&self, data: &RawValue, meta: Meta, request_id: &str, delivery: &Delivery) -> Result<Vec<u8>, Fault> {
+    /// Lets the handler work.
+    async fn work(&self, data: &RawValue, meta: Meta) -> Result<Vec<u8>, Failure> {
         let handling = AssertUnwindSafe(self.handler.handle(data, meta)).catch_unwind();
         // The panic's own words went to standard error when it happened.
-        let outcome = handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")));
-        outcome.map_err(|failure| {
-            if let Some(causes) = failure.causes() {
-                tracing::error!(
-                    pattern = self.pattern.name,
-                    request_id,
-                    error = causes,
-                    "a request failed on our side"
-                );
-            }
-            failure.into_fault(Circumstances { safe: self.pattern.safe, redelivered: delivery.is_redelivered() })
-        })
+        handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")))
+    }
+
+    /// Whether another copy can do what this one cannot. Only once: a request that goes round is answered in the end.
+    async fn is_for_another(&self, failure: &Failure, delivery: &Delivery) -> bool {
+        !delivery.is_redelivered() && failure.is_for_another(self.pattern.safe) && self.post.leaves_to_others().await
+    }
+
+    /// Turns a failure into what the caller is told, and logs what he is not told.
+    fn fault(&self, failure: Failure, request_id: &str, delivery: &Delivery) -> Fault {
+        let causes = failure.causes();
+        let circumstances = Circumstances { safe: self.pattern.safe, redelivered: delivery.is_redelivered() };
+        let fault = failure.into_fault(circumstances);
+        if let Some(causes) = causes {
+            self.log_failure(&fault, request_id, &causes);
+        }
+        fault
+    }
+
+    /// A defect of ours is an error; that something else is away, or in the way, is a warning.
+    fn log_failure(&self, fault: &Fault, request_id: &str, causes: &str) {
+        let (pattern, code) = (self.pattern.name, fault.code.as_str());
+        if fault.code == Code::Internal {
+            tracing::error!(pattern, code, request_id, error = causes, "a request failed on our side");
+        } else {
+            tracing::warn!(pattern, code, request_id, error = causes, "a request failed on our side");
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use process::{Section, Settings, StartError};
 use serde::{Deserialize, Serialize};
 
+use crate::health::Health;
+
 /// Settings of any worker process.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +105,8 @@ pub struct Setup<'a> {
     /// The process's name, for the other side's lists of connections.
     pub process: &'a str,
     pub(crate) worker: &'a WorkerSettings,
+    /// Where its database tells whether it can be used.
+    pub(crate) health: Health,
 }
 
 /// Everything a handler works with, made once at start.

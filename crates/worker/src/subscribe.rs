@@ -36,10 +36,10 @@ where
 {
     fn apply<'a>(&'a self, data: &'a RawValue, transaction: &'a Transaction<'a>) -> LocalBoxFuture<'a, Outcome> {
         async move {
-            let event = match serde_json::from_str(data.get()) {
+            let mut json = serde_json::Deserializer::from_str(data.get());
+            let event = match serde_path_to_error::deserialize(&mut json) {
                 Ok(event) => event,
-                // Only where it is wrong: the parser's words quote the data.
-                Err(error) => return Outcome::Undecodable(format!("at column {} of the data", error.column())),
+                Err(error) => return Outcome::Undecodable(unfit(&error)),
             };
             match (self.handler)(event, transaction).await {
                 Ok(()) => Outcome::Applied,
@@ -47,5 +47,39 @@ where
             }
         }
         .boxed_local()
+    }
+}
+
+/// Which field is wrong. Of the parser's words only those that quote no data.
+fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (field, words) = (error.path().to_string(), error.inner().to_string());
+    let place = if field == "." { "the data".to_owned() } else { format!("the field '{field}'") };
+    match words.split_once(" at line ") {
+        Some((missing, _)) if missing.starts_with("missing field") => format!("{place}: {missing}"),
+        _ => format!("{place} is not as the event's contract says"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::events::OrderCreated;
+
+    use super::*;
+
+    fn said(data: &str) -> String {
+        let mut json = serde_json::Deserializer::from_str(data);
+        unfit(&serde_path_to_error::deserialize::<_, OrderCreated>(&mut json).err().unwrap())
+    }
+
+    #[test]
+    fn the_field_is_named_and_the_data_is_not_quoted() {
+        let good = <OrderCreated as contracts::Event>::EXAMPLE;
+        assert_eq!(said(r#"{"id":"secret"}"#), "the field 'id' is not as the event's contract says");
+        assert_eq!(
+            said(&good.replace("1999.99", r#""secret""#)),
+            "the field 'price' is not as the event's contract says"
+        );
+        assert_eq!(said(&good.replace("\"title\"", "\"tittle\"")), "the data: missing field `title`");
+        assert_eq!(said("[]"), "the data is not as the event's contract says");
     }
 }

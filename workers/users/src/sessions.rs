@@ -20,29 +20,19 @@ pub struct Sessions {
 impl Resources for Sessions {
     async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
         let tokens = Tokens::new(setup.settings.section()?)?;
-        Ok(Self { db: Db::open(setup).await?, tokens })
+        let db = Db::open(setup).await?;
+        db.prune("sessions", PRUNE);
+        Ok(Self { db, tokens })
     }
 }
 
-/// Part of each statement that opens or prolongs a session: it takes up to 20 that have ended away, so that the tables do
-/// not grow for ever, however many processes there are and without a timer in any.
-#[macro_export]
-macro_rules! prune_sessions {
-    () => {
-        "pruned AS (
-            DELETE FROM sessions WHERE id IN (
-                SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED
-            )
-         )"
-    };
-}
+/// Sessions that have ended go, and their tokens with them.
+const PRUNE: &str = "DELETE FROM sessions WHERE id IN (
+    SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
 
 /// Opens a session, or finds the one that this request opened before, and gives it one more token; nothing when the
 /// password was changed after it was compared. The user is locked for that: see `users.change_password`.
-const OPEN: &str = concat!(
-    "WITH ",
-    prune_sessions!(),
-    ", opened AS (
+const OPEN: &str = "WITH opened AS (
         INSERT INTO sessions (id, user_id, expires_at)
         SELECT $1, users.id, now() + $4::bigint * interval '1 second' FROM users
         WHERE users.id = $2 AND is_active AND password_set_by IS NOT DISTINCT FROM $5
@@ -51,8 +41,7 @@ const OPEN: &str = concat!(
         RETURNING id
      )
      INSERT INTO refresh_tokens (token_hash, session_id) SELECT $3, id FROM opened
-     RETURNING session_id"
-);
+     RETURNING session_id";
 
 impl Sessions {
     /// Signs in whose password was right: an access token, and a refresh token of which only the hash is kept. The session

@@ -10,64 +10,80 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::{CONNECT, Target, ToSql};
+use super::{CONNECT, SILENCE, Target, ToSql};
 use crate::failure::chain;
+use crate::health::Health;
 
 /// A line on which nothing was heard for this long, though something is out, is passed over if another is free.
 const OVERDUE: Duration = Duration::from_millis(20);
 
 /// A place for a connection: there is one, or it is being made.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Line {
-    current: Arc<RwLock<Option<Arc<Connection>>>>,
+    /// Or why there is none.
+    current: Arc<RwLock<Result<Arc<Connection>, Arc<str>>>>,
+    health: Health,
 }
 
 impl Line {
     /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
-    pub(super) fn keep(target: Target) -> (Self, oneshot::Receiver<()>) {
+    pub(super) fn keep(target: Target, health: Health) -> (Self, oneshot::Receiver<()>) {
         let (tried, first_attempt) = oneshot::channel();
-        let line = Self::default();
+        let line = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
+        line.health.add();
         #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
         tokio::spawn(line.clone().supervise(target, tried));
         (line, first_attempt)
     }
 
-    /// The connection, if there is one.
-    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+    /// The connection, or why there is none.
+    pub(super) fn connection(&self) -> Result<Arc<Connection>, Arc<str>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        current.filter(|connection| !connection.client.is_closed())
+        current.and_then(|connection| {
+            if connection.client.is_closed() { Err("the connection has ended".into()) } else { Ok(connection) }
+        })
     }
 
     async fn supervise(self, target: Target, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
         let mut backoff = Backoff::default();
         loop {
-            let attempt = timeout(CONNECT, target.connect()).await;
-            match attempt {
-                Ok(Ok((client, driver))) => {
+            match target.connect().await {
+                Ok((client, mut driver)) => {
                     tracing::info!("connected to the database");
                     backoff.reset();
                     let connection = Arc::new(Connection::new(client));
-                    self.set(Some(Arc::clone(&connection)));
+                    self.set(Ok(Arc::clone(&connection)));
                     // Nobody may be waiting for the first attempt any more.
                     tried.take().map(|tried| tried.send(()));
                     let ended = tokio::select! {
-                        ended = driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
+                        ended = &mut driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
                         () = connection.given_up.notified() => "silent".into(),
+                        () = connection.retired.notified() => {
+                            // What is still out on it may come to its end; it closes when nobody holds it any more.
+                            #[expect(clippy::disallowed_methods, reason = "ends with the connection, and in bounded time")]
+                            tokio::spawn(timeout(CONNECT + SILENCE, driver));
+                            "of no use any more".into()
+                        }
                     };
-                    self.set(None);
                     tracing::warn!(reason = ended, "the connection to the database ended");
+                    self.set(Err(format!("the connection has ended: {ended}").into()));
                 }
-                Ok(Err(error)) => tracing::warn!(error = chain(&error), "cannot reach the database"),
-                Err(_) => tracing::warn!(error = "no answer in time", "cannot reach the database"),
+                Err(cause) => {
+                    let why = chain(cause.as_ref());
+                    tracing::warn!(error = why, "cannot reach the database");
+                    self.set(Err(why.into()));
+                }
             }
             tried.take().map(|tried| tried.send(()));
             tokio::time::sleep(backoff.pause()).await;
         }
     }
 
-    fn set(&self, connection: Option<Arc<Connection>>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = connection;
+    fn set(&self, connection: Result<Arc<Connection>, Arc<str>>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        self.health.changed(current.is_ok(), connection.is_ok());
+        *current = connection;
     }
 }
 
@@ -80,6 +96,8 @@ pub(super) struct Connection {
     heard: Mutex<Instant>,
     /// Told when the server is silent, so that the supervisor drops this connection and makes another.
     given_up: Notify,
+    /// Told when it is good for nothing more, so that the supervisor makes another.
+    retired: Notify,
 }
 
 impl Connection {
@@ -90,6 +108,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             heard: Mutex::new(Instant::now()),
             given_up: Notify::new(),
+            retired: Notify::new(),
         }
     }
 
@@ -109,6 +128,24 @@ impl Connection {
         let rows = self.client.query(&statement, values).await;
         self.note_heard();
         rows
+    }
+
+    /// Runs one statement that is needed rarely; the number of rows that it changed.
+    pub(super) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        let _counted = Counted::new(self);
+        let changed = self.client.execute(sql, values).await;
+        self.note_heard();
+        changed
+    }
+
+    /// Prepares the statement anew when it is needed next.
+    pub(super) fn forget(&self, sql: &'static str) {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+    }
+
+    /// Replaces the connection by a new one; what is still out on it comes to its end.
+    pub(super) fn retire(&self) {
+        self.retired.notify_one();
     }
 
     /// Gives the connection up if the server has been silent on it for this long.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
-use super::{CONNECT, DbError, Target, ToSql, classify};
+use super::{DbError, Target, ToSql, classify};
 use crate::failure::chain;
 
 /// A connection that somebody has for themselves.
@@ -22,8 +21,7 @@ pub(crate) struct Own {
 impl Own {
     /// Connects; the error says why not, in one line.
     pub(crate) async fn connect(target: &Target) -> Result<Self, String> {
-        let connected = timeout(CONNECT, target.connect()).await.map_err(|_| "no answer in time")?;
-        let (client, mut driver) = connected.map_err(|error| chain(&error))?;
+        let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());
         let bell = Arc::clone(&notified);
         #[expect(clippy::disallowed_methods, reason = "ends with the client, which is ours")]

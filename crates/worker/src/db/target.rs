@@ -9,10 +9,13 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Error, Socket};
+use tokio_postgres::{Client, Config, Connection, Error, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{CONNECT, Cause};
 
 /// Drives a connection: it must be polled for anything to happen.
 pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -24,6 +27,9 @@ const A_URL: &str = "must be like postgres://user:password@host:5432/database";
 pub(crate) struct Target {
     pub(crate) config: Config,
     tls: MakeRustlsConnect,
+    /// `SET …;` of each server parameter that differs for our connections.
+    parameters: String,
+    writes: bool,
 }
 
 impl Target {
@@ -52,18 +58,53 @@ impl Target {
             .map_err(|error| format!("cannot be reached by TLS ({error})"))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config, tls: MakeRustlsConnect::new(tls) })
+        Ok(Self { config, tls: MakeRustlsConnect::new(tls), parameters: String::new(), writes: false })
     }
 
-    /// Connects.
-    pub(crate) async fn connect(&self) -> Result<(Client, Driver), Error> {
-        self.config.connect(self.tls.clone()).await
+    /// Connects, and sets the connection's parameters. The error says why that cannot be, or why the connection is of no
+    /// use: a server that takes no writes is as good as none to those who write.
+    pub(crate) async fn connect(&self) -> Result<(Client, Driver), Cause> {
+        timeout(CONNECT, self.connected()).await.map_err(|_| "no answer in time")?
     }
 
-    /// Sets a server parameter for the connection.
-    pub(crate) fn add_option(&mut self, option: &str) {
-        let options = format!("{} -c {option}", self.config.get_options().unwrap_or_default());
-        self.config.options(options.trim_start());
+    async fn connected(&self) -> Result<(Client, Driver), Cause> {
+        let (client, mut driver) = self.config.connect(self.tls.clone()).await?;
+        let read_only = {
+            let mut settling = std::pin::pin!(self.settle(&client));
+            tokio::select! {
+                biased;
+                settled = &mut settling => settled?,
+                ended = &mut driver => {
+                    ended?;
+                    settling.await?
+                }
+            }
+        };
+        if self.writes && read_only {
+            return Err("the server is read-only: a standby, or default_transaction_read_only is on".into());
+        }
+        Ok((client, driver))
+    }
+
+    /// Sets the parameters, after connecting: a pooler refuses them, or forgets them, when they come as startup options.
+    /// Returns whether the server takes no writes.
+    async fn settle(&self, client: &Client) -> Result<bool, Error> {
+        let answers = client.simple_query(&format!("{}SHOW transaction_read_only", self.parameters)).await?;
+        let told = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Ok(told == Some("on"))
+    }
+
+    /// Sets a server parameter for each connection. Both parts are ours, not a stranger's.
+    pub(crate) fn set(&mut self, parameter: &str, value: impl std::fmt::Display) {
+        self.parameters = format!("{}SET {parameter} = '{value}'; ", self.parameters);
+    }
+
+    /// Refuses servers that take no writes.
+    pub(crate) fn for_writing(&mut self) {
+        self.writes = true;
     }
 }
 

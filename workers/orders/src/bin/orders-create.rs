@@ -9,8 +9,9 @@ use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
 use contracts::{Code, Instant};
 use orders::{order, order_columns};
+use process::StartError;
 use worker::db::ToSql;
-use worker::{Call, Db, Fact, Failure};
+use worker::{Call, Db, Fact, Failure, Resources, Setup};
 
 /// Places it and records the fact; no row when this request placed it before.
 const PLACE: &str = concat!(
@@ -29,8 +30,7 @@ const PLACE: &str = concat!(
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
 /// Claims the key, places the order and records the fact, together or not at all. `free` is false while another request with this key
-/// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open. The caller's keys
-/// of yesterday go away meanwhile, so that the table does not grow for ever.
+/// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open.
 const PLACE_WITH_KEY: &str = concat!(
     "WITH key AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $9, 0)) AS free
@@ -39,12 +39,10 @@ const PLACE_WITH_KEY: &str = concat!(
         SELECT $2, 'orders.create', $9, sha256($10), $1 FROM key WHERE free AND NOT EXISTS (SELECT FROM orders WHERE id = $1)
         ON CONFLICT DO NOTHING
         RETURNING order_id
-     ), swept AS (
-        DELETE FROM idempotency_keys
-        WHERE user_id = $2 AND key <> $9 AND created_at < now() - interval '24 hours'
      ), placed AS (
         INSERT INTO orders (id, user_id, title, description, price, order_reference, created_at, updated_at)
         SELECT $1, $2, $3, $4, $5::bigint::numeric / 100, $6, $7, $7 FROM claimed
+        ON CONFLICT (id) DO NOTHING
         RETURNING *
      ), recorded AS (",
     worker::record!("placed", "$8"),
@@ -58,16 +56,35 @@ const FIND_BY_KEY: &str = concat!(
     "SELECT fingerprint = sha256($3) AS same_payload, placed.*
      FROM idempotency_keys JOIN LATERAL (SELECT ",
     order_columns!(),
-    " FROM orders WHERE orders.id = order_id) AS placed ON true
+    " FROM orders WHERE orders.id = order_id AND orders.user_id = $1) AS placed ON true
      WHERE idempotency_keys.user_id = $1 AND operation = 'orders.create' AND key = $2"
 );
+
+/// A key is remembered for a day at least.
+const SWEEP: &str = "DELETE FROM idempotency_keys WHERE (user_id, operation, key) IN (
+    SELECT user_id, operation, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
+    ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+
+/// How often a key is claimed that was taken and then let go of: the sweep can come between.
+const CLAIMS: usize = 3;
+
+/// The orders database, kept free of old keys.
+struct Orders(Db);
+
+impl Resources for Orders {
+    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+        let db = Db::open(setup).await?;
+        db.prune("idempotency keys", SWEEP);
+        Ok(Self(db))
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     worker::serve(create).await
 }
 
-async fn create(call: Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
+async fn create(call: Call<CreateOrder>, Orders(db): &Orders) -> Result<Order, Failure> {
     match &call.idempotency_key {
         None => place(&call, db).await,
         Some(key) => place_once(&call, key, db).await,
@@ -85,13 +102,17 @@ async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
 
 /// The order of this request, placed when it was delivered before; unless its id is that of another request.
 async fn placed_before(wanted: &Wanted, db: &Db) -> Result<Order, Failure> {
-    let before = db.row(FIND, &[&wanted.order.id]).await?.as_ref().map(order);
-    match before.ok_or_else(|| Failure::broken("the request's id is taken and stands for nothing"))? {
-        before if wanted.is_same_as(&before) => Ok(before),
-        _ => Err(Failure::answer(
+    let before = find_placed(wanted, db).await?;
+    before.ok_or_else(|| Failure::broken("the request's id is taken and stands for nothing"))
+}
+
+async fn find_placed(wanted: &Wanted, db: &Db) -> Result<Option<Order>, Failure> {
+    match db.row(FIND, &[&wanted.order.id]).await?.as_ref().map(order) {
+        Some(before) if !wanted.is_same_as(&before) => Err(Failure::answer(
             Code::MessageIdReused,
             "Another request has this message id: each needs one of its own.",
         )),
+        before => Ok(before),
     }
 }
 
@@ -100,25 +121,32 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     let payload = serde_json::to_vec(&call.data).map_err(Failure::broken)?;
     let mut parameters = wanted.parameters().to_vec();
     parameters.extend([&key as &(dyn ToSql + Sync), &payload]);
-    let row = db.row(PLACE_WITH_KEY, &parameters).await?;
-    let row = row.ok_or_else(|| Failure::broken("the statement gave no row"))?;
-    if !row.get::<_, bool>("free") {
-        return Err(Failure::answer(
-            Code::IdempotencyKeyInUse,
-            "A request with this idempotency key is still running.",
-        ));
+    for _ in 0..CLAIMS {
+        let row = db.row(PLACE_WITH_KEY, &parameters).await?;
+        let row = row.ok_or_else(|| Failure::broken("the statement gave no row"))?;
+        if !row.get::<_, bool>("free") {
+            return Err(in_use());
+        }
+        if row.get::<_, Option<&str>>("title").is_some() {
+            return Ok(order(&row));
+        }
+        let Some(before) = db.row(FIND_BY_KEY, &[&wanted.order.user_id, &key, &payload]).await? else {
+            // Either the request's id is taken, or the key was swept in between.
+            match find_placed(&wanted, db).await? {
+                Some(before) => return Ok(before),
+                None => continue,
+            }
+        };
+        if before.get("same_payload") {
+            return Ok(order(&before));
+        }
+        return Err(Failure::answer(Code::IdempotencyKeyReused, "This idempotency key was used with another payload."));
     }
-    if row.get::<_, Option<&str>>("title").is_some() {
-        return Ok(order(&row));
-    }
-    let before = db.row(FIND_BY_KEY, &[&wanted.order.user_id, &key, &payload]).await?;
-    // Not the key is taken, but the request's id.
-    let Some(before) = before else { return placed_before(&wanted, db).await };
-    if before.get("same_payload") {
-        Ok(order(&before))
-    } else {
-        Err(Failure::answer(Code::IdempotencyKeyReused, "This idempotency key was used with another payload."))
-    }
+    Err(Failure::broken("the key is taken and stands for nothing"))
+}
+
+fn in_use() -> Failure {
+    Failure::answer(Code::IdempotencyKeyInUse, "A request with this idempotency key is still running.")
 }
 
 /// The order as it will be if this request is the first, and the fact that it was placed.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use contracts::Code;
 use contracts::users::{Refresh, Refreshed};
-use users::{Secret, Sessions, prune_sessions, salt, user};
+use users::{Secret, Sessions, salt, user};
 use uuid::Uuid;
 use worker::db::Row;
 use worker::{Call, Failure};
@@ -18,10 +18,7 @@ use worker::{Call, Failure};
 /// it, so that these never wait for each other in a circle. Tokens that were used longer ago than a session may lie idle
 /// are forgotten: an unused one of that age would be refused as well. Salts go as soon as they have served, so that an old
 /// token and a copy of the database do not make a good one.
-const ROTATE: &str = concat!(
-    "WITH ",
-    prune_sessions!(),
-    ", session AS MATERIALIZED (
+const ROTATE: &str = "WITH session AS MATERIALIZED (
         SELECT sessions.id AS session_id, sessions.started_at, users.id, email, first_name, last_name
         FROM refresh_tokens
         JOIN sessions ON sessions.id = session_id AND expires_at > now()
@@ -48,8 +45,7 @@ const ROTATE: &str = concat!(
             AND refresh_tokens.replaced_at < now() - $8::bigint * interval '1 second'
             AND refresh_tokens.replaced_at >= now() - $6::bigint * interval '1 second'
      )
-     SELECT * FROM used"
-);
+     SELECT * FROM used";
 
 /// What became of a token that cannot be replaced.
 const FOLLOW: &str = "SELECT session_id, salt, users.id, email, first_name, last_name,

@@ -5,15 +5,13 @@ use std::process::ExitCode;
 use contracts::events::UserRegistered;
 use contracts::users::{Register, SignedIn, User};
 use contracts::{Code, Invalid};
-use users::{Accounts, Secret, prune_sessions, user};
+use users::{Accounts, Secret, user};
 use worker::{Call, Failure};
 
 /// Opens the account and its first session and records the fact, all or nothing; no row when this request did so before,
 /// or the address is taken.
 const OPEN: &str = concat!(
-    "WITH ",
-    prune_sessions!(),
-    ", opened AS (
+    "WITH opened AS (
         INSERT INTO users (id, email, email_key, password_hash, first_name, last_name)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING
