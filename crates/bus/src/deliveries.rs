@@ -35,7 +35,7 @@ impl Deliveries {
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
         let line = broker.connect("serves").await?;
         let channel = Rc::new(line.channel().await?);
-        topology::declare(&line, &topology::request(pattern)).await?;
+        topology::declare_requests(&line, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let consuming = channel.basic_consume(pattern.into(), CONSUMER_TAG.into(), options, arguments);
