@@ -2,17 +2,21 @@
 
 use std::fmt;
 
+use bus::topology::policies;
 use bus::topology::rights::accounts;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::print;
 use crate::tool::{Tool, Trouble};
+use crate::{management, print};
 
 /// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.
 #[derive(Serialize)]
 struct Definitions {
     permissions: Vec<Permission>,
     topic_permissions: Vec<TopicPermission>,
+    /// Bounds of the queues: they come with the rights, so that one import sets both.
+    policies: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -46,7 +50,14 @@ pub(crate) fn show(tool: &Tool) -> Result<bool, Trouble> {
         let (configure, write, read) = (rights.configure(), rights.write(), rights.read());
         permissions.push(Permission { user, vhost: vhost.to_owned(), configure, write, read });
     }
-    print::report(&Definitions { permissions, topic_permissions }, tool.json)?;
+    let policies = policies().into_iter().map(|policy| {
+        let mut body = management::body(&policy);
+        body["name"] = policy.name.into();
+        body["vhost"] = vhost.into();
+        body
+    });
+    let policies = policies.collect();
+    print::report(&Definitions { permissions, topic_permissions, policies }, tool.json)?;
     Ok(true)
 }
 
@@ -59,6 +70,11 @@ impl fmt::Display for Definitions {
                 let TopicPermission { exchange, write, read, .. } = topic;
                 writeln!(f, "  routing keys of {exchange}: write {write}, read {read}")?;
             }
+        }
+        for policy in &self.policies {
+            let field = |key: &str| policy[key].as_str().unwrap_or_default();
+            writeln!(f, "policy {}, in the vhost {}", field("name"), print::harmless(field("vhost")))?;
+            writeln!(f, "  queues      {}\n  definition  {}", field("pattern"), policy["definition"])?;
         }
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! The command line.
 
-use std::num::NonZeroU32;
-
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use contracts::{LISTENERS, Subscription};
 
 const AFTER_HELP: &str = "\
@@ -48,7 +47,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Topology,
     },
-    /// Which rights each process needs at the broker, worked out from what it does there
+    /// Which rights each process needs at the broker, worked out from what it does there; and the queues' policies
     ///
     /// With --json in the form that RabbitMQ imports, for the vhost of AMQP_URL: add the `users`, with their passwords,
     /// and send it to `POST /api/definitions` of the management API. Asks no broker.
@@ -56,43 +55,68 @@ pub(crate) enum Command {
     /// What happened to something: its row, its events, who has heard them
     ///
     /// Exit code 1 if nothing is known of it. Shows no address and no content.
+    #[command(after_help = "Example:\n  bus why 0190b7a4-5a1c-7c00-8000-000000000000")]
     Why {
         /// Of an order, a request, an event or a user
         id: String,
     },
+    /// How it stands with relays, databases, patterns and listeners just now
+    #[command(after_help = "Example, for a monitor:\n  bus status --check --json")]
+    Status {
+        /// Exits with 1 if anything is not as it should be
+        #[arg(long)]
+        check: bool,
+    },
+    /// Writes a script that completes this command line
+    #[command(after_help = "Example:\n  bus completions bash > ~/.local/share/bash-completion/completions/bus")]
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Writes the manual page
+    #[command(after_help = "Example:\n  bus man > ~/.local/share/man/man1/bus.1")]
+    Man,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
     /// How many each listener has
-    List,
+    #[command(after_help = "Example, for cron, which mails what a command says:\n  bus dead list --check")]
+    List {
+        /// Shows only listeners that have some, and exits with 1 if there is one
+        #[arg(long)]
+        check: bool,
+    },
     /// Why they are there; leaves them in place
+    #[command(after_help = "Example:\n  bus dead show users.on_order_created --limit 5")]
     Show {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
         listener: Subscription,
         /// The first so many
-        #[arg(long, default_value = "20")]
-        limit: NonZeroU32,
+        #[arg(long, default_value = "20", value_parser = at_least_one)]
+        limit: u32,
         /// Shows what is in them, too: it may be personal data
         #[arg(long)]
         body: bool,
     },
     /// Gives them back to their listener, for a fresh start
+    #[command(after_help = "Example:\n  bus dead redrive users.on_order_created --rate 50 --dry-run")]
     Redrive {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
         listener: Subscription,
         #[command(flatten)]
         which: Which,
-        /// So many each second at most
-        #[arg(long, value_name = "PER_SECOND")]
-        rate: Option<NonZeroU32>,
+        /// So many each second at most, from 1 to 1000
+        #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+        rate: Option<u32>,
         /// Says what would be done, and does nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Removes them for good
+    /// Removes them for good: shows which, and asks
+    #[command(after_help = "Example:\n  bus dead drop users.on_order_created --limit 1")]
     Drop {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
@@ -109,19 +133,40 @@ pub(crate) enum Dead {
 #[derive(clap::Args)]
 pub(crate) struct Which {
     /// Only those with this message id; may be given several times
-    #[arg(long = "id", value_name = "UUID")]
+    #[arg(long = "id", value_name = "UUID", value_parser = message_id)]
     pub(crate) ids: Vec<String>,
     /// The first so many
-    #[arg(long)]
-    pub(crate) limit: Option<NonZeroU32>,
+    #[arg(long, conflicts_with = "ids", value_parser = at_least_one)]
+    pub(crate) limit: Option<u32>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Topology {
     /// Compares; changes nothing
     Check,
-    /// Makes what is missing; does not touch what differs
+    /// Makes what is missing, sets policies, renews request queues of older releases
+    ///
+    /// Policies take AMQP_MANAGEMENT_URL and a user with the tag policymaker; without, they are left to whoever imports
+    /// what `bus accounts --json` prints. Any other queue that differs is not touched.
     Apply,
+}
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("it must be a whole number from 1 to {}", u32::MAX)),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// Faster than a beat of the clock nothing can be kept to.
+fn rate(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000).contains(number));
+    number.ok_or_else(|| "it must be a whole number from 1 to 1000; leave it out for no limit".into())
+}
+
+/// An empty one would be that of all messages without an id.
+fn message_id(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it must not be empty".into()) } else { Ok(text.into()) }
 }
 
 /// A listener by its name, or by that of its dead queue.
@@ -129,7 +174,10 @@ fn listener(text: &str) -> Result<Subscription, String> {
     let name = text.strip_suffix(".dead").unwrap_or(text);
     LISTENERS.into_iter().find(|listener| listener.name == name).ok_or_else(|| {
         let names: Vec<_> = LISTENERS.iter().map(|listener| listener.name).collect();
-        format!("no listener has this name; there are: {}", names.join(", "))
+        match process::nearest(name, &names) {
+            Some(near) => format!("no listener has this name; did you mean {near}?"),
+            None => format!("no listener has this name; there are: {}", names.join(", ")),
+        }
     })
 }
 
@@ -151,5 +199,24 @@ mod tests {
             assert_eq!(listener(&format!("{}.dead", listening.name)), Ok(listening));
         }
         assert!(listener("users.login").unwrap_err().contains("users.on_order_created"));
+        assert!(listener("users.on_order_create").unwrap_err().contains("did you mean users.on_order_created?"));
+    }
+
+    #[test]
+    fn numbers_and_ids_that_cannot_be_meant_are_refused() {
+        let refused = |arguments: &str| {
+            let arguments = ["bus", "dead"].into_iter().chain(arguments.split(' '));
+            Args::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        for text in ["0", "-1", "many", "4294967296"] {
+            let said = refused(&format!("show users.on_order_created --limit={text}"));
+            assert!(said.contains("it must be a whole number from 1 to 4294967295"), "{said}");
+        }
+        for text in ["0", "1001", "2000000000", "1e3"] {
+            let said = refused(&format!("redrive users.on_order_created --rate={text}"));
+            assert!(said.contains("it must be a whole number from 1 to 1000"), "{said}");
+        }
+        assert!(refused("drop users.on_order_created --id=").contains("it must not be empty"));
+        assert!(refused("lits").contains("'list'"));
     }
 }

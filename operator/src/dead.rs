@@ -8,18 +8,19 @@ use contracts::{LISTENERS, Subscription};
 use serde::Serialize;
 
 use crate::print::{self, harmless};
+use crate::table::{Cell, Table};
 use crate::tool::{Tool, Trouble};
 
 /// Numbers are null where the queue does not exist.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listening {
-    listener: &'static str,
+pub(crate) struct Listening {
+    pub(crate) listener: &'static str,
     event: &'static str,
-    dead: Option<u32>,
+    pub(crate) dead: Option<u32>,
     waiting: Option<u32>,
     retrying: Vec<Retrying>,
-    consumers: Option<u32>,
+    pub(crate) consumers: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -29,21 +30,58 @@ struct Retrying {
     waiting: Option<u32>,
 }
 
+impl Listening {
+    /// That there is no dead queue is no comfort: what is buried then is lost, or stays in its queue.
+    pub(crate) fn is_well(&self) -> bool {
+        self.dead == Some(0)
+    }
+
+    /// "3 after 1 s, 1 after 30 s"; nothing where none waits.
+    fn retrying(&self) -> String {
+        let waiting = self.retrying.iter().filter_map(|retry| Some((retry.after_ms, retry.waiting?)));
+        let waiting = waiting.filter(|(_, waiting)| *waiting > 0);
+        let texts: Vec<_> =
+            waiting.map(|(after_ms, waiting)| format!("{waiting} after {}", seconds(after_ms))).collect();
+        if texts.is_empty() { "–".into() } else { texts.join(", ") }
+    }
+}
+
+fn seconds(milliseconds: u32) -> String {
+    if milliseconds.is_multiple_of(1_000) {
+        format!("{} s", milliseconds / 1_000)
+    } else {
+        format!("{milliseconds} ms")
+    }
+}
+
 #[derive(Serialize)]
 struct List {
     listeners: Vec<Listening>,
 }
 
-/// Shows how full the queues of every listener are.
-pub(crate) async fn list(tool: &Tool) -> Result<bool, Trouble> {
+/// Shows how full the queues of every listener are. A check shows those that have dead messages, and is well without.
+pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, Trouble> {
     let operator = tool.operator().await?;
+    let listeners = listeners(tool, &operator).await;
+    operator.close().await;
+    let mut listeners = listeners.map_err(|error| tool.broke("cannot ask the broker", &error))?;
+    if check {
+        listeners.retain(|listening| !listening.is_well());
+    }
+    let well = !check || listeners.is_empty();
+    if tool.json || !(check && well) {
+        print::report(&List { listeners }, tool.json)?;
+    }
+    Ok(well)
+}
+
+/// How it stands with each listener.
+pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Listening>, bus::Error> {
     let mut listeners = Vec::new();
     for listener in &LISTENERS {
-        listeners.push(listening(&operator, listener, &tool.delays_ms).await?);
+        listeners.push(listening(operator, listener, &tool.delays_ms).await?);
     }
-    operator.close().await;
-    print::report(&List { listeners }, tool.json)?;
-    Ok(true)
+    Ok(listeners)
 }
 
 async fn listening(operator: &Operator, listener: &Subscription, delays_ms: &[u32]) -> Result<Listening, bus::Error> {
@@ -66,18 +104,24 @@ async fn listening(operator: &Operator, listener: &Subscription, delays_ms: &[u3
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |number: Option<u32>| number.map_or_else(|| "no queue".into(), |number| number.to_string());
-        writeln!(f, "{:<28} {:>8} {:>8} {:>9}  RETRYING", "LISTENER", "DEAD", "WAITING", "CONSUMERS")?;
-        for listening in &self.listeners {
-            let Listening { listener, dead, waiting, consumers, .. } = listening;
-            let (dead, waiting, consumers) = (number(*dead), number(*waiting), number(*consumers));
-            let retrying = listening.retrying.iter();
-            let retrying: Vec<_> =
-                retrying.map(|retry| format!("{} after {} ms", number(retry.waiting), retry.after_ms)).collect();
-            writeln!(f, "{listener:<28} {dead:>8} {waiting:>8} {consumers:>9}  {}", retrying.join(", "))?;
-        }
-        Ok(())
+        write!(f, "{}", table(&self.listeners))
     }
+}
+
+/// Of listeners, for people.
+pub(crate) fn table(listeners: &[Listening]) -> Table<5> {
+    let mut table = Table::new(["LISTENER", "DEAD", "WAITING", "WORKERS", "RETRYING"]);
+    for listening in listeners {
+        let Listening { listener, dead, waiting, consumers, .. } = listening;
+        table.row([
+            Cell::text(*listener),
+            Cell::number(*dead).alarm_if(!listening.is_well()),
+            Cell::number(*waiting),
+            Cell::number(*consumers).alarm_if(consumers.unwrap_or_default() == 0),
+            Cell::text(listening.retrying()),
+        ]);
+    }
+    table
 }
 
 /// A dead message.
@@ -93,6 +137,10 @@ struct DeadMessage {
     request_id: Option<String>,
     /// Since it was published.
     age_seconds: Option<u64>,
+    /// How large its body is, if that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_bytes: Option<usize>,
+    /// Its beginning, if it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -108,6 +156,14 @@ struct Show {
 /// Shows the first of a listener's dead messages, and leaves them where they are.
 pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: bool) -> Result<bool, Trouble> {
     let operator = tool.operator().await?;
+    let shown = first(&operator, listener, limit, body).await;
+    operator.close().await;
+    let shown = shown.map_err(|error| tool.broke("cannot look at the dead messages", &error))?;
+    print::report(&shown, tool.json)?;
+    Ok(true)
+}
+
+async fn first(operator: &Operator, listener: Subscription, limit: u32, body: bool) -> Result<Show, bus::Error> {
     let queue = dead_queue(listener.name);
     let dead = operator.depth(&queue).await?.unwrap_or_default().waiting;
     let mut messages = Vec::new();
@@ -125,9 +181,7 @@ pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: 
         }
         look.close().await?;
     }
-    operator.close().await;
-    print::report(&Show { listener: listener.name, dead, messages }, tool.json)?;
-    Ok(true)
+    Ok(Show { listener: listener.name, dead, messages })
 }
 
 fn dead_message(found: &Found, body: bool) -> DeadMessage {
@@ -141,8 +195,16 @@ fn dead_message(found: &Found, body: bool) -> DeadMessage {
         last_error: epitaph.last_error,
         request_id: found.meta.as_ref().and_then(|meta| meta.request_id.clone()),
         age_seconds: found.age().map(|age| age.as_secs()),
-        body: body.then(|| String::from_utf8_lossy(found.body()).into_owned()),
+        body_bytes: body.then(|| found.body().len()),
+        body: body.then(|| beginning(found.body())),
     }
+}
+
+/// So much of a body that nobody has to wait for it, and no terminal chokes on it.
+fn beginning(body: &[u8]) -> String {
+    const MOST: usize = 64 * 1024;
+    let shown = String::from_utf8_lossy(&body[..body.len().min(MOST)]).into_owned();
+    if body.len() > MOST { format!("{shown}… (the first {MOST} of {} bytes)", body.len()) } else { shown }
 }
 
 impl fmt::Display for Show {
@@ -165,8 +227,8 @@ impl fmt::Display for Show {
             if let Some(age) = message.age_seconds {
                 writeln!(f, "  published       {age} s ago")?;
             }
-            if message.body.is_some() {
-                writeln!(f, "  body            {}", text(&message.body))?;
+            if let Some(bytes) = message.body_bytes {
+                writeln!(f, "  body, {bytes} bytes  {}", text(&message.body))?;
             }
         }
         Ok(())

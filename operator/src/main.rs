@@ -4,19 +4,22 @@
 mod accounts;
 mod args;
 mod dead;
+mod management;
 mod move_dead;
 mod print;
+mod status;
+mod table;
 mod tool;
 mod topology;
 mod why;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command, Dead, Topology};
-use tool::{Tool, Trouble, USAGE};
+use tool::{EX_USAGE, Tool, Trouble};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,7 +29,7 @@ async fn main() -> ExitCode {
             // Help that nobody reads is no failure.
             let _ = error.print();
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
         }
     };
     match run(args).await {
@@ -38,21 +41,34 @@ async fn main() -> ExitCode {
 
 /// Whether all is as it should be.
 async fn run(args: Args) -> Result<bool, Trouble> {
-    let mut tool = Tool::open(args.json)?;
+    let json = args.json;
     match args.command {
-        Command::Dead { command: Dead::List } => dead::list(&tool).await,
-        Command::Dead { command: Dead::Show { listener, limit, body } } => {
-            dead::show(&tool, listener, limit.get(), body).await
+        Command::Dead { command } => dead(&Tool::open(json)?, command).await,
+        Command::Topology { command: Topology::Check } => topology::check(&Tool::open(json)?).await,
+        Command::Topology { command: Topology::Apply } => topology::apply(&Tool::open(json)?).await,
+        Command::Accounts => accounts::show(&Tool::open(json)?),
+        Command::Why { id } => why::why(&mut Tool::open(json)?, &id).await,
+        Command::Status { check } => status::status(&mut Tool::open(json)?, check).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), tool::PROCESS, &mut script);
+            print::write(&script)
         }
-        Command::Dead { command: Dead::Redrive { listener, which, rate, dry_run } } => {
-            move_dead::redrive(&tool, listener, &which, rate, dry_run).await
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|_| Trouble::Unheard)?;
+            print::write(&page)
         }
-        Command::Dead { command: Dead::Drop { listener, which, yes } } => {
-            move_dead::drop(&tool, listener, &which, yes).await
+    }
+}
+
+async fn dead(tool: &Tool, command: Dead) -> Result<bool, Trouble> {
+    match command {
+        Dead::List { check } => dead::list(tool, check).await,
+        Dead::Show { listener, limit, body } => dead::show(tool, listener, limit, body).await,
+        Dead::Redrive { listener, which, rate, dry_run } => {
+            move_dead::redrive(tool, listener, &which, rate, dry_run).await
         }
-        Command::Topology { command: Topology::Check } => topology::check(&tool).await,
-        Command::Topology { command: Topology::Apply } => topology::apply(&tool).await,
-        Command::Accounts => accounts::show(&tool),
-        Command::Why { id } => why::why(&mut tool, &id).await,
+        Dead::Drop { listener, which, yes } => move_dead::drop(tool, listener, &which, yes).await,
     }
 }

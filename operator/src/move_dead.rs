@@ -2,20 +2,25 @@
 
 use std::fmt;
 use std::io::{IsTerminal, Write, stdin};
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bus::topology::dead_queue;
-use bus::{Found, Graveyard, Operator};
+use bus::{Found, Graveyard, Held, Operator};
 use contracts::Subscription;
 use indicatif::{ProgressBar, ProgressStyle};
-use process::{StartError, Stop};
+use process::Stop;
 use serde::Serialize;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::oneshot;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::args::Which;
 use crate::print;
 use crate::tool::{Tool, Trouble};
+
+/// How long the question waits for its answer: meanwhile nobody else sees the messages.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// How many ids the question names.
+const NAMED: usize = 20;
 
 /// What is done to each message that was chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,9 +43,9 @@ struct Outcome {
     not_found: Vec<String>,
     /// Whether it was told to stop before it was through.
     interrupted: bool,
-    /// Ids of the messages.
-    #[serde(skip)]
-    ids: Vec<String>,
+    /// Whether it was asked about, and not wanted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    declined: bool,
     #[serde(skip)]
     broke: Option<bus::Error>,
 }
@@ -50,8 +55,8 @@ impl Outcome {
     fn shown(self, tool: &Tool) -> Result<bool, Trouble> {
         print::report(&self, tool.json)?;
         match self.broke {
-            Some(error) => Err(StartError::failed("gave up before the end", error).into()),
-            None => Ok(!self.interrupted && self.not_found.is_empty()),
+            Some(error) => Err(tool.broke("gave up before the end", &error)),
+            None => Ok(!self.interrupted && !self.declined && self.not_found.is_empty()),
         }
     }
 }
@@ -61,15 +66,12 @@ pub(crate) async fn redrive(
     tool: &Tool,
     listener: Subscription,
     which: &Which,
-    rate: Option<NonZeroU32>,
+    rate: Option<u32>,
     dry_run: bool,
 ) -> Result<bool, Trouble> {
     let deed = if dry_run { Deed::Counted } else { Deed::Redriven };
-    let (operator, stop) = (tool.operator().await?, Tool::stop()?);
-    let mut pass = Pass { listener, deed, which, rate: rate.map(beat), stop };
-    let done = pass.run(&operator).await?;
-    operator.close().await;
-    done.shown(tool)
+    let pass = Pass { listener, deed, which, rate: rate.map(Rate::new), asks: false, stop: Tool::stop()? };
+    pass.run(tool).await
 }
 
 /// Removes dead messages for good, if that is really wanted.
@@ -77,42 +79,22 @@ pub(crate) async fn drop(tool: &Tool, listener: Subscription, which: &Which, yes
     if !yes && !stdin().is_terminal() {
         return Err(Trouble::Usage("nobody is there to be asked: say --yes to drop messages for good".into()));
     }
-    let (operator, stop) = (tool.operator().await?, Tool::stop()?);
-    let mut pass = Pass { listener, deed: Deed::Counted, which, rate: None, stop };
-    if yes {
-        pass.deed = Deed::Dropped;
-        let done = pass.run(&operator).await?;
-        operator.close().await;
-        return done.shown(tool);
+    let pass = Pass { listener, deed: Deed::Dropped, which, rate: None, asks: !yes, stop: Tool::stop()? };
+    pass.run(tool).await
+}
+
+/// So many each second at most.
+struct Rate {
+    per_second: u32,
+    beat: Interval,
+}
+
+impl Rate {
+    fn new(per_second: u32) -> Self {
+        let mut beat = interval(Duration::from_secs(1) / per_second);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { per_second, beat }
     }
-    let counted = pass.run(&operator).await?;
-    let sure = counted.messages > 0 && !counted.interrupted && ask(&counted)?;
-    let done = if sure {
-        // Exactly those that were asked about.
-        let which = Which { ids: counted.ids, limit: None };
-        let mut pass = Pass { deed: Deed::Dropped, which: &which, ..pass };
-        pass.run(&operator).await?
-    } else {
-        Outcome { done: Deed::Dropped, messages: 0, ..counted }
-    };
-    operator.close().await;
-    done.shown(tool)
-}
-
-#[expect(clippy::print_stderr, reason = "a question to the person at the terminal")]
-fn ask(counted: &Outcome) -> Result<bool, Trouble> {
-    let messages = print::count(counted.messages, "dead message");
-    eprint!("Drop {messages} of {} for good? [y/N] ", counted.listener);
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(|error| StartError::failed("cannot read the answer", error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn beat(per_second: NonZeroU32) -> Interval {
-    let mut beat = interval(Duration::from_secs(1) / per_second.get());
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beat
 }
 
 /// One walk through the dead messages that are there when it begins: one that is buried again meanwhile is not met twice.
@@ -120,77 +102,132 @@ struct Pass<'a> {
     listener: Subscription,
     deed: Deed,
     which: &'a Which,
-    rate: Option<Interval>,
+    rate: Option<Rate>,
+    /// First finds all that were chosen, and holds them; then asks; then does it to exactly those.
+    asks: bool,
     stop: Stop,
 }
 
 impl Pass<'_> {
-    async fn run(&mut self, operator: &Operator) -> Result<Outcome, bus::Error> {
+    async fn run(mut self, tool: &Tool) -> Result<bool, Trouble> {
+        let operator = tool.operator().await?;
+        let done = self.all(&operator).await;
+        operator.close().await;
+        done.map_err(|error| tool.broke("cannot go through the dead messages", &error))?.shown(tool)
+    }
+
+    async fn all(&mut self, operator: &Operator) -> Result<Outcome, bus::Error> {
         let total = operator.depth(&dead_queue(self.listener.name)).await?.unwrap_or_default().waiting;
-        let not_found = self.which.ids.clone();
         let mut done = Outcome {
             listener: self.listener.name,
             done: self.deed,
             messages: 0,
-            not_found,
+            not_found: self.which.ids.clone(),
             interrupted: false,
-            ids: Vec::new(),
+            declined: false,
             broke: None,
         };
         if total == 0 {
             return Ok(done);
         }
         let graveyard = operator.graveyard(self.listener.name).await?;
-        let bar = bar(total);
         // Whatever breaks, what was done before is told.
-        done.broke = self.walk(total, &graveyard, &bar, &mut done).await.err();
-        bar.finish_and_clear();
+        done.broke = self.walk(total, &graveyard, &mut done).await.err();
+        if done.interrupted || done.broke.is_some() {
+            // Those it did not come to may be there.
+            done.not_found.clear();
+        }
         let closed = graveyard.close().await;
         done.broke = done.broke.or(closed.err());
         Ok(done)
     }
 
-    async fn walk(
-        &mut self,
-        total: u32,
-        graveyard: &Graveyard,
-        bar: &ProgressBar,
-        done: &mut Outcome,
-    ) -> Result<(), bus::Error> {
-        let most = usize::try_from(self.which.limit.map_or(total, NonZeroU32::get)).unwrap_or(usize::MAX);
-        for _ in 0..total {
-            if done.messages == most {
-                break;
-            }
+    async fn walk(&mut self, total: u32, graveyard: &Graveyard, done: &mut Outcome) -> Result<(), bus::Error> {
+        let most = self.which.limit.unwrap_or(total).min(total);
+        let bar = bar(if self.which.ids.is_empty() { most } else { total }, self.rate.as_ref());
+        let mut held: Vec<(Option<String>, Held)> = Vec::new();
+        let (mut met, mut chosen) = (0, 0);
+        while met < total && chosen < most {
             if self.stop.is_asked() {
                 done.interrupted = true;
                 break;
             }
             let Some(found) = graveyard.next().await? else { break };
-            bar.inc(1);
-            if !self.is_chosen(&found, &mut done.not_found) {
-                continue;
+            met += 1;
+            if self.is_chosen(&found, &mut done.not_found) {
+                if !self.may_go_on().await {
+                    done.interrupted = true;
+                    break;
+                }
+                chosen += 1;
+                if self.asks {
+                    held.push((found.id().map(Into::into), found.held()));
+                } else {
+                    self.settle(graveyard, &found).await?;
+                    done.messages += 1;
+                }
             }
-            if !self.may_go_on().await {
-                done.interrupted = true;
-                break;
-            }
-            match self.deed {
-                Deed::Counted => {}
-                Deed::Redriven => graveyard.redrive(&found).await?,
-                Deed::Dropped => graveyard.remove(&found).await?,
-            }
-            done.messages += 1;
-            done.ids.push(found.id().unwrap_or_default().into());
+            bar.set_position(if self.which.ids.is_empty() { chosen } else { met }.into());
+        }
+        bar.finish_and_clear();
+        if self.asks && !done.interrupted && !held.is_empty() {
+            self.ask_and_drop(graveyard, &held, done).await?;
         }
         Ok(())
     }
 
+    async fn settle(&self, graveyard: &Graveyard, found: &Found) -> Result<(), bus::Error> {
+        match self.deed {
+            Deed::Counted => Ok(()),
+            Deed::Redriven => graveyard.redrive(found).await,
+            Deed::Dropped => graveyard.remove(&found.held()).await,
+        }
+    }
+
+    async fn ask_and_drop(
+        &self,
+        graveyard: &Graveyard,
+        held: &[(Option<String>, Held)],
+        done: &mut Outcome,
+    ) -> Result<(), bus::Error> {
+        let ids = held.iter().map(|(id, _)| id.as_deref());
+        done.declined = !self.wants(ids, &done.not_found).await;
+        if done.declined {
+            return Ok(());
+        }
+        for (_, held) in held {
+            graveyard.remove(held).await?;
+            done.messages += 1;
+        }
+        Ok(())
+    }
+
+    /// Asks the person at the terminal. No answer in time, an end of the input and a stop are a no.
+    async fn wants<'i>(&self, ids: impl ExactSizeIterator<Item = Option<&'i str>>, not_found: &[String]) -> bool {
+        let question = question(self.listener.name, ids, not_found);
+        let _ = write!(std::io::stderr(), "{question}");
+        let _ = std::io::stderr().flush();
+        let (tell, told) = oneshot::channel();
+        // Not a task: reading cannot be given up, and the process would wait for it.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = stdin().read_line(&mut answer);
+            let _ = tell.send(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"));
+        });
+        tokio::select! {
+            answer = timeout(PATIENCE, told) => matches!(answer, Ok(Ok(true))),
+            () = self.stop.asked() => false,
+        }
+    }
+
     fn is_chosen(&self, found: &Found, not_found: &mut Vec<String>) -> bool {
-        let id = found.id().unwrap_or_default();
+        if self.which.ids.is_empty() {
+            return true;
+        }
+        let Some(id) = found.id() else { return false };
         let is_it = |wanted: &String| wanted.eq_ignore_ascii_case(id);
         not_found.retain(|wanted| !is_it(wanted));
-        self.which.ids.is_empty() || self.which.ids.iter().any(is_it)
+        self.which.ids.iter().any(is_it)
     }
 
     /// Waits until the rate allows one more; false when it was told to stop meanwhile.
@@ -199,14 +236,27 @@ impl Pass<'_> {
         tokio::select! {
             biased;
             () = self.stop.asked() => false,
-            _ = rate.tick() => true,
+            _ = rate.beat.tick() => true,
         }
     }
 }
 
+fn question<'i>(listener: &str, ids: impl ExactSizeIterator<Item = Option<&'i str>>, not_found: &[String]) -> String {
+    let total = ids.len();
+    let mut lines: Vec<String> = ids.take(NAMED).map(|id| id.map_or("without an id".into(), print::harmless)).collect();
+    if total > NAMED {
+        lines.push(format!("and {} more", total - NAMED));
+    }
+    let missed = not_found.iter().map(|id| format!("no dead message has the id {}\n", print::harmless(id)));
+    let missed: String = missed.collect();
+    let messages = print::count(total, "dead message");
+    format!("  {}\n{missed}Drop {messages} of {listener} for good? [y/N] ", lines.join("\n  "))
+}
+
 /// Shown on a terminal only.
-fn bar(total: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}, {eta} left");
+fn bar(total: u32, rate: Option<&Rate>) -> ProgressBar {
+    let speed = rate.map_or_else(|| "{per_sec}".into(), |rate| format!("at most {}/s", rate.per_second));
+    let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}} of {{len}}, {speed}, {{eta}} left"));
     ProgressBar::new(total.into()).with_style(style.expect("a constant template"))
 }
 
@@ -225,5 +275,21 @@ impl fmt::Display for Outcome {
             writeln!(f, "stopped before the end; the others are where they were")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_what_would_go() {
+        let asked = question("a.b", [Some("x"), None].into_iter(), &["z".into()]);
+        assert_eq!(
+            asked,
+            "  x\n  without an id\nno dead message has the id z\nDrop 2 dead messages of a.b for good? [y/N] "
+        );
+        let many = vec![Some("x"); NAMED + 3];
+        assert!(question("a.b", many.into_iter(), &[]).contains("  and 3 more\n"));
     }
 }

@@ -14,7 +14,15 @@ pub(crate) fn report(report: &(impl Serialize + Display), json: bool) -> Result<
     } else {
         report.to_string().trim_end().to_owned()
     };
-    writeln!(std::io::stdout(), "{text}").map_err(|_| Trouble::Unheard)
+    // Takes the colours out where there is no terminal, and where NO_COLOR is set.
+    writeln!(anstream::stdout(), "{text}").map_err(|_| Trouble::Unheard)
+}
+
+/// Writes something that is no report, as it is.
+pub(crate) fn write(bytes: &[u8]) -> Result<bool, Trouble> {
+    let mut out = std::io::stdout();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| Trouble::Unheard)?;
+    Ok(true)
 }
 
 /// Foreign text, fit for a terminal: what could command it is escaped, and a long one is cut.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use bus::topology::{CONTROL_EXCHANGE, Item, State, request, retries, subscription};
+use bus::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
+use bus::{Operator, Upgrade};
 use contracts::{LISTENERS, PATTERNS};
 use serde::Serialize;
 
+use crate::management::Difference;
 use crate::print;
 use crate::tool::{Tool, Trouble};
 
@@ -27,76 +29,156 @@ fn declared(delays_ms: &[u32]) -> Vec<Item> {
 }
 
 /// What is not as declared.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Report {
-    /// Queues and exchanges that are as declared.
+    /// Queues, exchanges and policies that are as declared.
     same: usize,
     missing: Vec<String>,
     different: Vec<Different>,
-    /// Bindings, of which a broker does not tell.
+    /// Bindings, of which a broker does not tell; and policies, where nobody says how to ask for them.
     untold: Vec<String>,
     /// What was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     made: Option<Vec<String>>,
+    /// Queues of an older release that were made anew.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    renewed: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Different {
     item: String,
-    /// In the broker's words.
+    /// In the broker's words, or in those of who is to do something about it.
     how: String,
 }
 
 impl Report {
-    fn of(compared: &[(&Item, State)]) -> Self {
-        let mut report = Self { same: 0, missing: vec![], different: vec![], untold: vec![], made: None };
+    fn add(&mut self, compared: &[(&Item, State)]) {
         for (item, state) in compared {
             let item = item.to_string();
             match state {
-                State::Same => report.same += 1,
-                State::Missing => report.missing.push(item),
-                State::Different(how) => report.different.push(Different { item, how: how.clone() }),
-                State::Untold => report.untold.push(item),
+                State::Same => self.same += 1,
+                State::Missing => self.missing.push(item),
+                State::Different(how) => self.different.push(Different { item, how: how.clone() }),
+                State::Untold => self.untold.push(item),
             }
         }
-        report
     }
 
     fn is_well(&self) -> bool {
         self.missing.is_empty() && self.different.is_empty()
     }
+
+    fn untold(&self, start: &str) -> usize {
+        self.untold.iter().filter(|item| item.starts_with(start)).count()
+    }
+}
+
+/// How it stands with the policies. Without a management API to ask, nobody knows.
+fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, Trouble> {
+    let Some(management) = &tool.management else {
+        report.untold.extend(policies().iter().map(|policy| format!("policy {}", policy.name)));
+        return Ok(Vec::new());
+    };
+    let mut wanted = Vec::new();
+    for (policy, difference) in management.compare(&policies())? {
+        let item = format!("policy {}", policy.name);
+        match difference {
+            Difference::None => report.same += 1,
+            Difference::Missing => {
+                report.missing.push(item);
+                wanted.push(policy);
+            }
+            Difference::Some(how) => {
+                report.different.push(Different { item, how });
+                wanted.push(policy);
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 /// Compares and changes nothing.
 pub(crate) async fn check(tool: &Tool) -> Result<bool, Trouble> {
     let items = declared(&tool.delays_ms);
+    let mut report = Report::default();
+    compare_policies(tool, &mut report)?;
     let operator = tool.operator().await?;
-    let report = Report::of(&operator.compare(&items).await?);
+    let compared = operator.compare(&items).await;
     operator.close().await;
+    report.add(&compared.map_err(|error| tool.broke("cannot ask the broker", &error))?);
     print::report(&report, tool.json)?;
     Ok(report.is_well())
 }
 
-/// Makes what is missing, and every binding, which is no change where there is one.
+/// Makes what is missing, and every binding, which is no change where there is one; sets the policies, and renews request
+/// queues that an older release made.
 pub(crate) async fn apply(tool: &Tool) -> Result<bool, Trouble> {
-    let items = declared(&tool.delays_ms);
+    let mut report = Report::default();
+    let wanted = compare_policies(tool, &mut report)?;
+    for policy in &wanted {
+        // First, so that no queue is without its bounds.
+        if let Some(management) = &tool.management {
+            management.set(policy)?;
+        }
+    }
+    let changed = report.different.drain(..).map(|Different { item, .. }| item);
+    let mut made: Vec<String> = report.missing.drain(..).chain(changed).collect();
     let operator = tool.operator().await?;
-    let compared = operator.compare(&items).await?;
-    let mut report = Report::of(&compared);
-    let wanted = compared.iter().filter(|(_, state)| matches!(state, State::Missing | State::Untold));
-    let wanted: Vec<Item> = wanted.map(|(item, _)| (*item).clone()).collect();
-    operator.apply(&wanted).await?;
+    let applied = make(tool, &operator, &declared(&tool.delays_ms), &mut report).await;
     operator.close().await;
-    report.made = Some(std::mem::take(&mut report.missing));
+    applied?;
+    made.append(&mut report.missing);
+    report.made = Some(made);
     print::report(&report, tool.json)?;
     Ok(report.is_well())
 }
+
+async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), Trouble> {
+    let broke = |error: bus::Error| tool.broke("cannot make what is missing", &error);
+    let mut compared = operator.compare(items).await.map_err(broke)?;
+    let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_))).cloned();
+    operator.apply(&exchanges.collect::<Vec<_>>()).await.map_err(broke)?;
+    for item in PATTERNS.into_iter().flat_map(request) {
+        let Item::Queue(queue, _) = &item else { continue };
+        let bindings = items.iter().filter(|it| matches!(it, Item::Binding { queue: bound, .. } if bound == queue));
+        let own: Vec<Item> = std::iter::once(&item).chain(bindings).cloned().collect();
+        let differs = compared.iter().any(|(it, state)| **it == item && matches!(state, State::Different(_)));
+        let worked_on = match &tool.management {
+            Some(management) if differs => management.unacknowledged(queue)?,
+            _ => 0,
+        };
+        let upgraded =
+            if worked_on > 0 { Upgrade::InUse } else { operator.upgrade(queue, &own).await.map_err(broke)? };
+        let state = match upgraded {
+            Upgrade::Unneeded => continue,
+            Upgrade::Done(waiting) => {
+                let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
+                report.renewed.push(format!("{item}, with {}", print::count(waiting, "message")));
+                State::Same
+            }
+            Upgrade::InUse => State::Different(IN_USE.into()),
+        };
+        compared.iter_mut().filter(|(it, _)| **it == item).for_each(|row| row.1 = state.clone());
+    }
+    let wanted = compared.iter().filter(|(_, state)| matches!(state, State::Missing | State::Untold));
+    let wanted: Vec<Item> = wanted.map(|(item, _)| (*item).clone()).collect();
+    operator.apply(&wanted).await.map_err(broke)?;
+    report.add(&compared);
+    Ok(())
+}
+
+const IN_USE: &str =
+    "an older release made it, and workers take from it, or did until now: stop them, then run this again";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "as declared: {} queues and exchanges", self.same)?;
+        writeln!(f, "as declared: {} queues, exchanges and policies", self.same)?;
         for item in self.made.iter().flatten() {
             writeln!(f, "made: {item}")?;
+        }
+        for item in &self.renewed {
+            writeln!(f, "made anew: {item}")?;
         }
         for item in &self.missing {
             writeln!(f, "missing: {item}")?;
@@ -104,14 +186,16 @@ impl fmt::Display for Report {
         for Different { item, how } in &self.different {
             writeln!(f, "different: {item}\n  {}", print::harmless(how))?;
         }
-        let bindings = print::count(self.untold.len(), "binding");
+        let policies = self.untold("policy ");
+        if policies > 0 {
+            let policies = if policies == 1 { "1 policy".into() } else { format!("{policies} policies") };
+            writeln!(f, "{policies} not compared: set AMQP_MANAGEMENT_URL to the broker's management API")?;
+        }
+        let bindings = print::count(self.untold("binding "), "binding");
         if self.made.is_some() {
             writeln!(f, "{bindings} made sure of")?;
         } else {
-            writeln!(
-                f,
-                "{bindings} not compared: a broker does not tell of them; `bus topology apply` makes them sure"
-            )?;
+            writeln!(f, "{bindings} not compared: a broker does not tell of them")?;
         }
         if !self.missing.is_empty() {
             writeln!(f, "\n`bus topology apply` makes what is missing; so does every process that needs it.")?;
@@ -123,10 +207,13 @@ impl fmt::Display for Report {
     }
 }
 
-const WHAT_TO_DO: &str =
-    "What differs is not touched: a queue's arguments cannot be changed, and a process that declares
-it fails. Either set the setting back that it was made with (EVENTS_RETRY_MS), or stop what publishes to the queue, let
-its consumers empty it, delete it (`rabbitmqctl delete_queue NAME`) and run `bus topology apply`.";
+const WHAT_TO_DO: &str = "\
+What differs: `bus topology apply` sets policies, and renews request queues of an
+older release once no worker takes from them. Any other queue it does not touch:
+arguments cannot be changed, and a process that declares it fails. Either set the
+setting back that it was made with (EVENTS_RETRY_MS), or stop what publishes to
+it, let its consumers empty it, delete it (`rabbitmqctl delete_queue NAME`) and
+run `bus topology apply`.";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,8 @@ mod queues;
 mod records;
 mod report;
 
-use contracts::LISTENERS;
+use bus::{Depth, Operator};
+use contracts::{LISTENERS, Subscription};
 use process::StartError;
 use uuid::Uuid;
 
@@ -12,28 +13,35 @@ use crate::print;
 use crate::tool::{Tool, Trouble};
 use queues::{Lying, Queues};
 use records::Records;
-use report::{Hearing, Report, State, Told};
+use report::{Hearing, Pending, Report, State, Told};
 
 /// Shows everything that is known of an id; that nothing is, is a failure.
 pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, Trouble> {
     let records = Records::open(tool).await?;
     let mut report = rows(&records, id).await?;
     let operator = tool.operator().await?;
-    let mut queues = Queues::new(&operator, &tool.delays_ms);
-    if report.events.is_empty() {
-        report.events = strays(&records, &mut queues, id).await?;
-    }
-    for told in &mut report.events {
-        told.listeners = hearings(&records, &mut queues, told).await?;
-    }
-    report.not_seen_through = queues.not_seen_through();
+    let followed = follow(tool, &records, &operator, &mut report).await;
     operator.close().await;
+    followed?;
     if report.is_empty() {
         let where_not = "no row, no event in an outbox or an inbox, no message that waits or is dead";
         return Err(StartError::failed(format!("nothing is known of {}", print::harmless(id)), where_not).into());
     }
     print::report(&report, tool.json)?;
     Ok(true)
+}
+
+/// Adds what became of each event.
+async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mut Report) -> Result<(), Trouble> {
+    let mut queues = Queues::new(tool, operator);
+    if report.events.is_empty() {
+        report.events = strays(records, &mut queues, &report.id).await?;
+    }
+    for told in &mut report.events {
+        told.listeners = hearings(records, &mut queues, told).await?;
+    }
+    report.not_seen_through = queues.not_seen_through();
+    Ok(())
 }
 
 /// What the services have written down.
@@ -88,7 +96,26 @@ async fn hearings(records: &Records, queues: &mut Queues<'_>, told: &Told) -> Re
             (None, Some(_)) => State::Retrying,
             (None, None) => State::Pending,
         };
-        hearings.push(Hearing { listener: listener.name, state, applied_at, queue });
+        let pending = match state {
+            State::Pending => Some(pending(queues, listener, told).await?),
+            _ => None,
+        };
+        hearings.push(Hearing { listener: listener.name, state, pending, applied_at, queue });
     }
     Ok(hearings)
+}
+
+/// What an event waits for that has had no effect and has not failed.
+async fn pending(queues: &Queues<'_>, listener: &Subscription, told: &Told) -> Result<Pending, Trouble> {
+    if told.set_aside.is_some() {
+        return Ok(Pending::SetAside);
+    }
+    if told.recorded_at.is_some() && told.published_at.is_none() {
+        return Ok(Pending::Unpublished);
+    }
+    Ok(match queues.live(listener).await? {
+        None => Pending::NoQueue,
+        Some(Depth { consumers: 0, .. }) => Pending::NoWorker,
+        Some(_) => Pending::InQueue,
+    })
 }

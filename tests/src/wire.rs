@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
 use serde_json::Value;
@@ -26,6 +28,13 @@ pub struct Queue {
     pub ready: u32,
     /// Consumers.
     pub consumers: u32,
+}
+
+/// A message that was taken out of a queue.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// What it is marked with.
+    pub correlation_id: Option<String>,
 }
 
 /// A reply as it came.
@@ -107,17 +116,46 @@ impl Wire {
     #[track_caller]
     pub fn make_pattern_queue(&self, pattern: &str) {
         run("a declaration", async {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            self.channel.queue_declare(pattern.into(), options, FieldTable::default()).await.unwrap();
+        });
+    }
+
+    /// Makes a request queue as an older release did.
+    #[track_caller]
+    pub fn make_former_queue(&self, name: &str) {
+        run("a declaration", async {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             let mut arguments = FieldTable::default();
             arguments.insert("x-max-length".into(), AMQPValue::LongInt(10_000));
             arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            self.channel.queue_declare(pattern.into(), options, arguments).await.unwrap();
+            self.channel.queue_declare(name.into(), options, arguments).await.unwrap();
         });
     }
 
     /// How many processes serve a pattern.
     pub fn consumers(&self, pattern: &str) -> u32 {
         self.queue(pattern).map_or(0, |queue| queue.consumers)
+    }
+
+    /// Takes messages from a queue for as long as what this returns lives, and does nothing with them.
+    #[track_caller]
+    pub fn hold(&self, queue: &str) -> Consumer {
+        run("a consumer", async {
+            let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+            self.channel.basic_consume(queue.into(), "holds".into(), options, none).await.unwrap()
+        })
+    }
+
+    /// Takes the first message out of a queue for good.
+    #[track_caller]
+    pub fn take_message(&self, queue: &str) -> Option<Taken> {
+        run("a get", async {
+            let options = BasicGetOptions { no_ack: true };
+            let message = self.channel.basic_get(queue.into(), options).await.unwrap()?;
+            let id = message.delivery.properties.correlation_id();
+            Some(Taken { correlation_id: id.as_ref().map(ToString::to_string) })
+        })
     }
 
     /// Publishes a message.

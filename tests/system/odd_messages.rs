@@ -229,7 +229,7 @@ fn a_request_that_brings_down_its_worker_again_and_again_is_given_up() {
 }
 
 /// Where the gateway has its replies: whoever serves a pattern sees it. For a stack without `users-logout`.
-pub fn reply_address_of_the_gateway(stack: &Stack<'_>, person: &Person) -> String {
+pub(crate) fn reply_address_of_the_gateway(stack: &Stack<'_>, person: &Person) -> String {
     stack.wire().make_pattern_queue("users.logout");
     let (address, id) = stack.wire().take("users.logout", || {
         let seen = || stack.readiness().is_some_and(|answer| answer.json()["patterns"]["users.logout"] == 1);

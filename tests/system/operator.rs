@@ -248,7 +248,7 @@ impl Vhost {
 
     fn topology(&self, deed: &str) -> (Option<i32>, Value) {
         let mut command = command(program("bus"));
-        command.env("AMQP_URL", &self.url);
+        command.env("AMQP_URL", &self.url).env("AMQP_MANAGEMENT_URL", Servers::shared().broker.api().base());
         let (code, said, complained) = run(command, &["topology", deed, "--json"]);
         (code, serde_json::from_str(&said).unwrap_or_else(|_| panic!("{complained}")))
     }
@@ -264,6 +264,7 @@ impl Drop for Vhost {
 fn what_is_missing_on_a_broker_is_told_and_made() {
     let vhost = Vhost::make();
     let (code, missing) = vhost.topology("check");
+    assert!(missing["missing"].as_array().unwrap().contains(&json!("policy requests")), "{missing}");
     let names = |list: &Value| list.as_array().unwrap().len();
     assert_eq!((code, &missing["same"], &missing["different"]), (Some(1), &json!(0), &json!([])));
     for item in
@@ -403,7 +404,7 @@ fn wrong_usage_and_wrong_settings_are_told_from_failures() {
         assert!(code == Some(64) && said.is_empty() && complained.contains(sentence), "{arguments}: {complained}");
     }
     for (variable, value, code) in
-        [("EVENTS_RETRY_MS", "soon", 64), ("AMQP_URL", "nowhere", 64), ("AMQP_URL", "amqp://127.0.0.1:1/%2f", 1)]
+        [("EVENTS_RETRY_MS", "soon", 64), ("AMQP_URL", "nowhere", 64), ("AMQP_URL", "amqp://127.0.0.1:1/%2f", 69)]
     {
         let mut command = stack.command("bus");
         command.env(variable, value);
@@ -416,4 +417,159 @@ fn wrong_usage_and_wrong_settings_are_told_from_failures() {
     assert_eq!(list["listeners"][1]["dead"], Value::Null);
     assert_eq!(told(&stack, "dead show orders.on_user_registered")["messages"], json!([]));
     assert_eq!(told(&stack, "dead redrive orders.on_user_registered")["messages"], 0);
+}
+
+/// What a queue has in the management API, once it has it: its figures are some seconds old.
+#[track_caller]
+fn of_queue(vhost: &Vhost, queue: &str, field: &str, wanted: &Value) {
+    let path = format!("/api/queues/{}/{queue}", vhost.name);
+    wait_until(&format!("{queue} had {field} {wanted}"), seconds(20), || {
+        Servers::shared().broker.api().get(&path).send().json()[field] == *wanted
+    });
+}
+
+#[test]
+fn bounds_of_queues_are_policies_that_are_compared_and_set() {
+    let vhost = Vhost::make();
+    assert_eq!(vhost.topology("apply").0, Some(0));
+    let wire = Wire::open(&vhost.url);
+    // A stock client declares it plainly, before or after a worker does.
+    wire.make_queue("orders.get");
+    of_queue(&vhost, "orders.get", "policy", &json!("requests"));
+    let bounds = json!({
+        "max-length": 10_000, "max-length-bytes": 67_108_864, "message-ttl": 30_000, "overflow": "reject-publish",
+    });
+    of_queue(&vhost, "orders.get", "effective_policy_definition", &bounds);
+    of_queue(&vhost, DEAD, "policy", &json!("events"));
+    let policy = format!("/api/policies/{}/requests", vhost.name);
+    let changed = json!({ "pattern": "^orders", "apply-to": "queues", "definition": { "max-length": 1 } });
+    assert_eq!(Servers::shared().broker.api().call("PUT", &policy).json(&changed).send().status, 204);
+    let (code, report) = vhost.topology("check");
+    assert_eq!((code, &report["different"][0]["item"]), (Some(1), &json!("policy requests")), "{report}");
+    let (code, report) = vhost.topology("apply");
+    assert_eq!((code, &report["made"]), (Some(0), &json!(["policy requests"])), "{report}");
+    assert_eq!(vhost.topology("check").0, Some(0));
+}
+
+#[test]
+fn a_queue_of_an_older_release_is_renewed_with_what_waits_in_it() {
+    let vhost = Vhost::make();
+    let wire = Wire::open(&vhost.url);
+    wire.make_former_queue("orders.get");
+    for n in 0..50 {
+        wire.send(&Message::request("orders.get", &json!({ "n": n })).correlation_id(&n.to_string()).header("h", "v"));
+    }
+    let (code, report) = vhost.topology("check");
+    let differs = report["different"].as_array().unwrap();
+    assert!(code == Some(1) && differs.iter().any(|it| it["item"] == "queue orders.get"), "{report}");
+
+    // As long as somebody takes from it, it is left alone.
+    let worker = Wire::open(&vhost.url);
+    let holds = worker.hold("orders.get");
+    let (code, report) = vhost.topology("apply");
+    let how = report["different"][0]["how"].as_str().unwrap_or_default();
+    assert!(code == Some(1) && how.contains("stop them"), "{report}");
+    drop((holds, worker));
+    wait_until("the worker had gone", seconds(10), || {
+        wire.queue("orders.get").is_some_and(|queue| queue.consumers == 0 && queue.ready == 50)
+    });
+
+    // What the broker says of messages that are worked on is some seconds old.
+    of_queue(&vhost, "orders.get", "messages_unacknowledged", &json!(0));
+    let (code, report) = vhost.topology("apply");
+    let renewed = json!(["queue orders.get, with 50 messages"]);
+    assert_eq!((code, &report["renewed"]), (Some(0), &renewed), "{report}");
+    assert_eq!(wire.queue("orders.get").unwrap().ready, 50);
+    assert!(wire.queue("orders.get.upgrade").is_none());
+    Wire::open(&vhost.url).make_queue("orders.get");
+    let taken = wire.take_message("orders.get").expect("a message waits");
+    assert_eq!(taken.correlation_id.as_deref(), Some("0"), "in their order, with what travels beside them");
+    assert_eq!(vhost.topology("check").0, Some(0));
+}
+
+#[test]
+fn a_worker_takes_an_old_queue_as_it_is_and_says_what_to_do() {
+    let stack = Stack::plan().without("orders-get").start();
+    stack.wire().make_former_queue("orders.get");
+    let worker = stack.launch_worker("orders-get");
+    let person = stack.register();
+    let order = person.place("x");
+    assert_eq!(person.get(&format!("/orders/{}", order["id"].as_str().unwrap())).send().status, 200);
+    assert!(worker.log().contains("bus topology apply"), "{}", worker.log());
+}
+
+/// What a person at a terminal sees, who types an answer. `script` makes the terminal.
+fn at_a_terminal(stack: &Stack<'_>, arguments: &str, answer: &str) -> (Option<i32>, String) {
+    use std::io::Write as _;
+    let bus = stack.command("bus");
+    let mut command = command("script");
+    command.envs(bus.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let line = format!("{} {arguments}", program("bus").display());
+    command.args(["-qec", &line, "/dev/null"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn exactly_what_was_shown_is_dropped() {
+    let stack = Stack::plan().with_events().start();
+    for n in 0..3 {
+        stack.wire().send(&Message::new(DEAD, format!("{{\"n\":{n}}}")).without_reply());
+    }
+    wait_until("three without an id were dead", seconds(5), || dead(&stack) == 3);
+    let (code, said) = at_a_terminal(&stack, &format!("dead drop {LISTENER} --limit 1"), "y\n");
+    assert!(
+        code == Some(0) && said.contains("Drop 1 dead message") && said.contains("1 dead message dropped"),
+        "{said}"
+    );
+    wait_until("the others stayed", seconds(5), || dead(&stack) == 2);
+
+    let (known, unknown) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    stack.wire().send(&Message::new(DEAD, "{}").without_reply().message_id(&known));
+    wait_until("one with an id was dead", seconds(5), || dead(&stack) == 3);
+    let ids = format!("dead drop {LISTENER} --id {known} --id {unknown}");
+    let (code, said) = at_a_terminal(&stack, &ids, "n\n");
+    assert!(code == Some(1) && said.contains("0 dead messages dropped"), "{said}");
+    wait_until("none went", seconds(5), || dead(&stack) == 3);
+    let (code, said) = at_a_terminal(&stack, &ids, "y\n");
+    assert!(said.contains(&known) && said.contains(&format!("no dead message has the id {unknown}")), "{said}");
+    assert_eq!((code, said.contains("1 dead message dropped")), (Some(1), true), "{said}");
+    wait_until("only that one went", seconds(5), || dead(&stack) == 2);
+    // Nobody can be asked for those that have no id by an empty one.
+    assert_eq!(bus(&stack, &format!("dead drop {LISTENER} --yes --id=")).0, Some(64));
+}
+
+#[test]
+fn a_check_for_cron_speaks_only_of_what_is_dead() {
+    let stack = Stack::plan().with_events().start();
+    assert_eq!(bus(&stack, "dead list --check"), (Some(0), String::new(), String::new()));
+    stack.wire().send(&Message::new(DEAD, "{}").without_reply());
+    wait_until("one was dead", seconds(5), || dead(&stack) == 1);
+    let (code, said, complained) = bus(&stack, "dead list --check");
+    assert_eq!((code, complained.as_str()), (Some(1), ""));
+    assert!(said.contains(LISTENER) && !said.contains("orders.on_user_registered"), "{said}");
+    let (_, said, _) = bus(&stack, "dead list");
+    assert!(said.contains('–') && said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colours where there is no terminal: {said}");
+}
+
+#[test]
+fn a_broker_that_cannot_be_used_is_named_with_the_likely_cause_and_without_its_password() {
+    let stack = Stack::start();
+    let [port, _] = Servers::shared().broker.ports();
+    for (url, code, sentence) in [
+        ("amqp://me:hunter2@127.0.0.1:1/%2f".to_owned(), 69, "nothing listens there"),
+        ("amqp://me:hunter2@no-such-host.invalid:5672/%2f".to_owned(), 69, "no-such-host.invalid:5672"),
+        (format!("amqp://guest:hunter2@127.0.0.1:{port}/%2f"), 77, "is the user right"),
+    ] {
+        let mut command = stack.command("bus");
+        command.env("AMQP_URL", &url);
+        let (ended, _, complained) = run(command, &["dead", "list"]);
+        assert_eq!(ended, Some(code), "{complained}");
+        assert!(complained.contains(sentence) && complained.contains("AMQP_URL"), "{complained}");
+        assert!(!complained.contains("hunter2"), "{complained}");
+    }
 }

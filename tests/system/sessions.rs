@@ -66,7 +66,7 @@ fn an_old_token_that_comes_again_ends_its_session_and_no_other() {
     assert_ended(&stack, &newest);
     next(&stack, &elsewhere.refresh_token);
     let told = || stack.process("users-refresh").log().contains("used again");
-    wait_until("the log told of it", tests::wait::seconds(2), told);
+    wait_until("the log told of it", seconds(2), told);
 }
 
 #[test]

@@ -40,11 +40,14 @@ pub struct AmqpSettings {
     /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
     /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
     pub url: String,
+    /// Where the broker's management API is, for `bus` alone, which sets policies by it: `http://host:15672`. It comes there
+    /// as the user of `AMQP_URL`, unless this names another: `https://user:password@host:15671`.
+    pub management_url: String,
 }
 
 impl Default for AmqpSettings {
     fn default() -> Self {
-        Self { url: "amqp://guest:guest@127.0.0.1:5672/%2f".into() }
+        Self { url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(), management_url: String::new() }
     }
 }
 
@@ -128,6 +131,18 @@ impl Broker {
         &self.process
     }
 
+    /// As whom we come: the name and the password.
+    pub fn user(&self) -> (&str, &str) {
+        let userinfo = &self.uri.authority.userinfo;
+        (&userinfo.username, &userinfo.password)
+    }
+
+    /// Where it is and as whom we come, without the password: for people.
+    pub fn address(&self) -> String {
+        let AMQPUri { authority, vhost, .. } = &self.uri;
+        format!("{}:{} (vhost {vhost}, user {})", authority.host, authority.port, authority.userinfo.username)
+    }
+
     /// Connects; `role` tells this connection from the process's others in the management UI.
     pub(crate) async fn connect(&self, role: &str) -> Result<Line, Error> {
         let name = format!("{} {role}", self.process);
@@ -191,14 +206,14 @@ mod tests {
 
     #[test]
     fn a_bad_address_is_refused_without_quoting_its_password() {
-        let settings = AmqpSettings { url: "amqp://me:hunter2@host:port/%2f".into() };
+        let settings = AmqpSettings { url: "amqp://me:hunter2@host:port/%2f".into(), ..AmqpSettings::default() };
         let problem = Broker::new(&settings, "test").err().unwrap();
         assert!(!problem.contains("hunter2"), "{problem}");
     }
 
     #[test]
     fn the_file_of_authorities_is_read_at_once_and_kept_from_lapin() {
-        let new = |url: &str| Broker::new(&AmqpSettings { url: url.into() }, "test");
+        let new = |url: &str| Broker::new(&AmqpSettings { url: url.into(), ..AmqpSettings::default() }, "test");
         for file in ["/nonexistent.pem", "/dev/null"] {
             let problem = new(&format!("amqps://me:hunter2@host/%2f?cacertfile={file}&heartbeat=5")).err().unwrap();
             assert!(problem.contains(file) && !problem.contains("hunter2"), "{problem}");

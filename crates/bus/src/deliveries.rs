@@ -80,7 +80,7 @@ impl Deliveries {
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
         let line = broker.connect("serves").await?;
         let channel = Rc::new(line.channel().await?);
-        topology::declare(&line, &topology::request(pattern)).await?;
+        topology::declare_requests(&line, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let redelivered = Redelivered::open(&line, pattern).await?;
         let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), Suspects::new(broker.clone()));
@@ -137,9 +137,8 @@ impl Deliveries {
     /// alone, would be counted again, and is for this process.
     pub async fn pause(&mut self) -> Result<(), Error> {
         self.cancel().await?;
-        let (kept, given_back) = self.got.drain(..).partition(|(_, alone)| *alone);
+        let (kept, given_back): (VecDeque<_>, VecDeque<_>) = self.got.drain(..).partition(|(_, alone)| *alone);
         self.got = kept;
-        let given_back: Vec<(lapin::message::Delivery, bool)> = given_back;
         for (message, alone) in given_back {
             self.delivery(message, alone).give_back()?;
         }
@@ -164,7 +163,6 @@ impl Deliveries {
                     },
                     None => pending().await,
                 }
-                () = self.stalls.tick() => continue,
             };
             let (message, alone) = if let Some(got) = self.got.pop_front() {
                 got
@@ -201,7 +199,7 @@ impl Deliveries {
         }
     }
 
-    fn delivery(&self, message: lapin::message::Delivery, alone: bool) -> Delivery {
+    fn delivery(&mut self, message: lapin::message::Delivery, alone: bool) -> Delivery {
         let channel = Rc::clone(if alone { &self.redelivered.channel } else { &self.channel });
         let (replies, arrived, attempts) = (Rc::clone(&self.replies), self.stalls.arrival(), begun(&message, alone));
         Delivery { message, alone, attempts, arrived, channel, replies }

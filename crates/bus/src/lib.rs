@@ -53,7 +53,7 @@ pub use grave::Epitaph;
 pub use hearing::{Fate, Heard, Hearing};
 pub use inquiry::{Census, Told};
 pub use meta::Meta;
-pub use operator::{Found, Graveyard, Look, Operator};
+pub use operator::{Cause, Found, Graveyard, Held, Look, Operator, Upgrade};
 pub use packet::{EventPacket, RequestPacket, encode_fault, encode_response};
 pub use publisher::{OutgoingEvent, Publisher};
 pub use topology::Depth;

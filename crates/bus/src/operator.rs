@@ -1,14 +1,18 @@
 //! What an operator does to the broker: compares it with what the code declares, and looks after dead messages.
 
+mod cause;
 mod graveyard;
 mod look;
+mod upgrade;
 
 use crate::Publisher;
 use crate::connection::{Broker, Error, Line};
 use crate::topology::{self, Depth, Item, State};
 
+pub use cause::Cause;
 pub use graveyard::Graveyard;
-pub use look::{Found, Look};
+pub use look::{Found, Held, Look};
+pub use upgrade::Upgrade;
 
 /// A connection for looking around.
 pub struct Operator {

@@ -3,6 +3,7 @@
 //! Everybody declares through here, so the arguments never differ. All names are frozen: other systems use them.
 
 mod events;
+mod policies;
 mod requests;
 pub mod rights;
 
@@ -13,6 +14,8 @@ use lapin::{Channel, ExchangeKind};
 use crate::connection::{Error, Line, in_time};
 
 pub use events::{EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, retries, retry_queue, subscription, told_by};
+pub use policies::{Bound, Policy, policies};
+pub(crate) use requests::former_request;
 pub use requests::{PATTERNS_EXCHANGE, redelivered_queue, request};
 
 /// Processes are asked here how they fare. Frozen.
@@ -20,6 +23,7 @@ pub const CONTROL_EXCHANGE: &str = "control";
 /// Reply codes of AMQP 0-9-1, section 1.2.
 const DONE: u16 = 200;
 const NOT_FOUND: u16 = 404;
+const PRECONDITION_FAILED: u16 = 406;
 
 /// One thing on the broker.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +63,24 @@ pub(crate) async fn declare(line: &Line, items: &[Item]) -> Result<(), Error> {
 /// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
 pub(crate) async fn declare_for_others(line: &Line, items: &[Item]) -> Result<(), Error> {
     declare_all(line, items, |item| !matches!(item, Item::Binding { .. })).await
+}
+
+/// The same for requests, whose queues others may have made, too: one that exists with other arguments is taken as it is.
+/// It can be consumed from all the same, and to refuse it would stop the pattern.
+pub(crate) async fn declare_requests(line: &Line, items: &[Item]) -> Result<(), Error> {
+    for item in items {
+        match declare(line, std::slice::from_ref(item)).await {
+            Err(error) if matches!(item, Item::Queue(..)) && error.is_refusal(PRECONDITION_FAILED) => {
+                tracing::warn!(
+                    error = %error,
+                    "{item} exists with other arguments, perhaps of an older release; it is used as it is. To renew it, stop \
+                     its workers and run `bus topology apply`"
+                );
+            }
+            declared => declared?,
+        }
+    }
+    Ok(())
 }
 
 async fn declare_all(line: &Line, items: &[Item], only_if_missing: fn(&Item) -> bool) -> Result<(), Error> {
@@ -105,7 +127,6 @@ pub enum State {
 
 /// Compares an item, without making or changing anything. Takes channels of its own, for a "no" closes them.
 pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
-    const PRECONDITION_FAILED: u16 = 406;
     if matches!(item, Item::Binding { .. }) {
         return Ok(State::Untold);
     }

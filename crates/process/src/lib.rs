@@ -8,6 +8,6 @@ mod start;
 mod stop;
 
 pub use program::{Program, VERSION};
-pub use settings::{Section, SettingError, Settings};
+pub use settings::{Section, SettingError, Settings, nearest};
 pub use start::{StartError, exit_code};
 pub use stop::Stop;

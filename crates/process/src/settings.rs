@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StartError;
+pub use complaint::nearest;
 use complaint::{Place, explain, is_secret, must_be, shown};
 
 /// One group of settings: a struct whose `Default` gives every key a value.

@@ -41,7 +41,7 @@ pub use db::{Db, DbError, Transaction};
 pub use failure::Failure;
 pub use migrate::migrate;
 pub use outbox::Fact;
-pub use reader::Reader;
+pub use reader::{Reader, RelayState};
 pub use relay::relay;
 pub use serve::serve;
 pub use settings::{EventSettings, Resources, Setup};

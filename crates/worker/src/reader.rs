@@ -6,7 +6,7 @@ use process::{Settings, StartError};
 use tokio::time::timeout;
 
 use crate::db::own::Own;
-use crate::db::{Row, SILENCE, ToSql, bounded};
+use crate::db::{Row, SILENCE, Target, ToSql, bounded};
 use crate::failure::chain;
 use crate::health::Health;
 use crate::settings::{Setup, WorkerSettings};
@@ -26,15 +26,19 @@ impl Reader {
         let mut target =
             bounded(&mut Setup { settings, service, safe: true, process, worker: &worker, health: Health::default() })?;
         target.set("default_transaction_read_only", "on");
-        let failed = |why| StartError::failed(format!("cannot reach the {service} database"), why);
-        let database = Own::connect(&target).await.map_err(failed)?;
+        let database = Own::connect(&target).await.map_err(|why| {
+            let (place, variable) = (place(&target), format!("{}_DATABASE_URL", service.to_uppercase()));
+            StartError::Unavailable(format!(
+                "cannot reach the {service} database at {place}, the one of {variable}: {why}"
+            ))
+        })?;
         let patience = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;
         Ok(Self { service, database, patience })
     }
 
     /// Runs one query and returns its rows.
     pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StartError> {
-        let failed = |why: String| StartError::failed(format!("cannot read the {} database", self.service), why);
+        let failed = |why: String| StartError::Unavailable(format!("cannot read the {} database: {why}", self.service));
         let answer = timeout(self.patience, self.database.client.query(sql, values)).await;
         answer.map_err(|_| failed("no answer in time".into()))?.map_err(|error| failed(chain(&error)))
     }
@@ -43,4 +47,58 @@ impl Reader {
     pub async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, StartError> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
+}
+
+/// How it stands with a service's relays and its outbox.
+pub struct RelayState {
+    /// Whether one of them leads.
+    pub leads: bool,
+    /// How many wait for their turn.
+    pub standby: i64,
+    /// Events that are to be published yet.
+    pub unpublished: i64,
+    /// How long the oldest of them has waited, in seconds.
+    pub oldest_unpublished_s: Option<f64>,
+    /// Events that cannot be published.
+    pub set_aside: i64,
+}
+
+/// A leader holds the lock on a view, and who stands by waits for it. An older schema has neither the view nor the column.
+const RELAY: &str = "SELECT
+        (SELECT count(*) FROM pg_locks
+            WHERE relation = to_regclass('relay_leadership') AND mode = 'ExclusiveLock' AND granted),
+        (SELECT count(*) FROM pg_locks
+            WHERE relation = to_regclass('relay_leadership') AND mode = 'ExclusiveLock' AND NOT granted),
+        count(*) FILTER (WHERE failed_at IS NULL),
+        extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE failed_at IS NULL))::float8,
+        count(*) FILTER (WHERE failed_at IS NOT NULL)
+    FROM (SELECT created_at, to_jsonb(outbox) ->> 'failed_at' AS failed_at FROM outbox WHERE published_at IS NULL) AS waiting";
+
+impl Reader {
+    /// How it stands with the relays.
+    pub async fn relay(&self) -> Result<RelayState, StartError> {
+        let row = self.row(RELAY, &[]).await?;
+        let row = row.ok_or_else(|| StartError::Unavailable("the database gave no answer".into()))?;
+        let leaders: i64 = row.get(0);
+        Ok(RelayState {
+            leads: leaders > 0,
+            standby: row.get(1),
+            unpublished: row.get(2),
+            oldest_unpublished_s: row.get(3),
+            set_aside: row.get(4),
+        })
+    }
+}
+
+/// Where a database is and as whom we come, without the password: for people.
+fn place(target: &Target) -> String {
+    use tokio_postgres::config::Host;
+    let config = &target.config;
+    let host = config.get_hosts().first().map_or_else(String::new, |host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let (name, user) = (config.get_dbname().unwrap_or_default(), config.get_user().unwrap_or_default());
+    format!("{host}:{port} (database {name}, user {user})")
 }

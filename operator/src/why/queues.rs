@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use bus::topology::{dead_queue, retry_queue};
-use bus::{Epitaph, Found, Operator};
+use bus::{Depth, Epitaph, Found, Operator};
 use contracts::Subscription;
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::tool::{Tool, Trouble};
 
 /// Messages looked at in a queue: everything taken out is held until the look is over.
 const MOST: u32 = 1_000;
@@ -44,29 +46,36 @@ impl Lying {
 
 /// What was seen so far.
 pub(super) struct Queues<'o> {
+    tool: &'o Tool,
     operator: &'o Operator,
-    delays_ms: &'o [u32],
     seen: BTreeMap<&'static str, Vec<Lying>>,
     not_seen_through: Vec<String>,
 }
 
 impl<'o> Queues<'o> {
-    pub(super) fn new(operator: &'o Operator, delays_ms: &'o [u32]) -> Self {
-        Self { operator, delays_ms, seen: BTreeMap::new(), not_seen_through: Vec::new() }
+    pub(super) fn new(tool: &'o Tool, operator: &'o Operator) -> Self {
+        Self { tool, operator, seen: BTreeMap::new(), not_seen_through: Vec::new() }
     }
 
     /// What lies in a listener's queues, its own excepted, from which it is being taken all the time.
-    pub(super) async fn of(&mut self, listener: &Subscription) -> Result<&[Lying], bus::Error> {
+    pub(super) async fn of(&mut self, listener: &Subscription) -> Result<&[Lying], Trouble> {
         let name = listener.name;
         if !self.seen.contains_key(name) {
             let mut lying = Vec::new();
-            for delay_ms in self.delays_ms {
-                self.look(retry_queue(name, *delay_ms), false, &mut lying).await?;
+            let retries = self.tool.delays_ms.iter().map(|delay_ms| (retry_queue(name, *delay_ms), false));
+            for (queue, dead) in retries.chain([(dead_queue(name), true)]) {
+                let looked = self.look(queue, dead, &mut lying).await;
+                looked.map_err(|error| self.tool.broke("cannot look into the queues", &error))?;
             }
-            self.look(dead_queue(name), true, &mut lying).await?;
             self.seen.insert(name, lying);
         }
         Ok(&self.seen[name])
+    }
+
+    /// How full a listener's own queue is, and who takes from it.
+    pub(super) async fn live(&self, listener: &Subscription) -> Result<Option<Depth>, Trouble> {
+        let depth = self.operator.depth(listener.name).await;
+        depth.map_err(|error| self.tool.broke("cannot ask the broker", &error))
     }
 
     /// Queues that held more than was looked at.

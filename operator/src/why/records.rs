@@ -13,14 +13,15 @@ const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";
 const KEY: &str = "SELECT key, created_at FROM idempotency_keys WHERE user_id = $1 AND order_id = $2 LIMIT 1";
 const APPLIED: &str = "SELECT applied_at FROM inbox WHERE listener = $1 AND event_id = $2";
 /// By the event's id; the last ones of an owner; those about an order of an owner. Each has its index.
-const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at FROM (
+const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(found) ->> 'error' AS error FROM (
         SELECT * FROM outbox WHERE id = $1
         UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY created_at DESC LIMIT 50)
         UNION SELECT * FROM outbox WHERE owner = $3 AND aggregate = $2
     ) AS found ORDER BY seq";
-/// Reads the whole outbox; it holds some days at most.
-const EVENTS_OF_REQUEST: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at
-    FROM outbox WHERE request_id = $1 ORDER BY seq LIMIT 50";
+/// A request's id has no index, which every event would pay for: so the last events are looked through, up to a bound.
+const EVENTS_OF_REQUEST: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(last) ->> 'error' AS error FROM (
+        SELECT * FROM outbox ORDER BY seq DESC LIMIT 200000
+    ) AS last WHERE request_id = $1 ORDER BY seq LIMIT 50";
 
 /// Connections to both databases.
 pub(super) struct Records {
@@ -88,6 +89,7 @@ fn told(row: &Row) -> Told {
         request_id: row.get("request_id"),
         recorded_at: Some(Instant(row.get("created_at"))),
         published_at: row.get::<_, Option<_>>("published_at").map(Instant),
+        set_aside: row.get("error"),
         listeners: Vec::new(),
     }
 }

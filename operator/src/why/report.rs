@@ -62,14 +62,18 @@ pub(super) struct Told {
     pub(super) request_id: Option<String>,
     pub(super) recorded_at: Option<Instant>,
     pub(super) published_at: Option<Instant>,
+    /// Why it cannot be published, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) set_aside: Option<String>,
     pub(super) listeners: Vec<Hearing>,
 }
 
 impl Told {
     pub(super) fn stray(id: Uuid, listener: &Subscription) -> Self {
         let (about, owner, request_id) = Default::default();
-        let (recorded_at, published_at, listeners) = Default::default();
-        Self { id, event: listener.event.into(), about, owner, request_id, recorded_at, published_at, listeners }
+        let (recorded_at, published_at, set_aside, listeners) = Default::default();
+        let event = listener.event.into();
+        Self { id, event, about, owner, request_id, recorded_at, published_at, set_aside, listeners }
     }
 }
 
@@ -79,6 +83,9 @@ impl Told {
 pub(super) struct Hearing {
     pub(super) listener: &'static str,
     pub(super) state: State,
+    /// What it waits for, if it is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<Pending>,
     pub(super) applied_at: Option<Instant>,
     /// Where it lies, if it is to be tried again or dead.
     pub(super) queue: Option<Lying>,
@@ -93,8 +100,36 @@ pub(super) enum State {
     Retrying,
     /// It was buried.
     Dead,
-    /// None of these: not published yet, in the listener's queue, or being worked on.
+    /// None of these: [`Pending`] says what it waits for.
     Pending,
+}
+
+/// What an event waits for.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Pending {
+    /// For its relay.
+    Unpublished,
+    /// For an operator: it cannot be published.
+    SetAside,
+    /// For the listener's queue, which does not exist.
+    NoQueue,
+    /// For a worker: nobody takes from the listener's queue.
+    NoWorker,
+    /// For its turn in the listener's queue, or for the end of the work on it.
+    InQueue,
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unpublished => "waits to be published: see `bus status` for its relay",
+            Self::SetAside => "waits for somebody to mend it: it cannot be published",
+            Self::NoQueue => "the listener's queue does not exist: `bus topology apply` makes it",
+            Self::NoWorker => "waits in its queue: no worker takes from it",
+            Self::InQueue => "waits in its queue, or is being worked on",
+        })
+    }
 }
 
 impl fmt::Display for Report {
@@ -133,6 +168,10 @@ impl fmt::Display for Told {
         writeln!(f)?;
         match (self.recorded_at, self.published_at) {
             (None, _) => writeln!(f, "  not in an outbox (any more)")?,
+            (Some(recorded), None) if self.set_aside.is_some() => {
+                let why = self.set_aside.as_deref().map(harmless).unwrap_or_default();
+                writeln!(f, "  recorded {recorded}, set aside: {why}")?;
+            }
             (Some(recorded), None) => writeln!(f, "  recorded {recorded}, not published yet")?,
             (Some(recorded), Some(published)) => writeln!(f, "  recorded {recorded}, published {published}")?,
         }
@@ -143,10 +182,11 @@ impl fmt::Display for Told {
 impl fmt::Display for Hearing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}: ", self.listener)?;
-        match (&self.queue, self.applied_at) {
-            (_, Some(applied)) => writeln!(f, "applied {applied}"),
-            (None, None) => writeln!(f, "pending: not published yet, in the listener's queue, or being worked on"),
-            (Some(lying), None) => write!(f, "{lying}"),
+        match (&self.queue, self.applied_at, self.pending) {
+            (_, Some(applied), _) => writeln!(f, "applied {applied}"),
+            (Some(lying), None, _) => write!(f, "{lying}"),
+            (None, None, Some(pending)) => writeln!(f, "{pending}"),
+            (None, None, None) => writeln!(f, "pending"),
         }
     }
 }

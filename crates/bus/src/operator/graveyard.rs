@@ -5,7 +5,7 @@ use crate::connection::Error;
 use crate::grave::revived;
 use crate::publisher::Outgoing;
 
-use super::{Found, Look};
+use super::{Found, Held, Look};
 
 /// The dead messages of one listener. Each that is taken out goes back when this is closed, or the process dies, unless
 /// it was redriven or removed.
@@ -31,11 +31,11 @@ impl Graveyard {
         let properties = revived(&dead.message.delivery.properties);
         let copy = Outgoing { exchange: "", key: &self.listener, body: dead.body().to_vec(), properties };
         self.publisher.publish(std::iter::once(copy)).await?;
-        self.look.remove(dead).await
+        self.look.remove(&dead.held()).await
     }
 
     /// Removes a message for good.
-    pub async fn remove(&self, dead: &Found) -> Result<(), Error> {
+    pub async fn remove(&self, dead: &Held) -> Result<(), Error> {
         self.look.remove(dead).await
     }
 

@@ -29,7 +29,16 @@ pub struct Found {
     pub epitaph: Epitaph,
 }
 
+/// Which of the messages that are held: what is needed to remove it.
+#[derive(Clone, Copy)]
+pub struct Held(u64);
+
 impl Found {
+    /// Where it is held.
+    pub fn held(&self) -> Held {
+        Held(self.message.delivery.delivery_tag)
+    }
+
     /// The packet as it came. May hold what must not be logged.
     pub fn body(&self) -> &[u8] {
         &self.message.delivery.data
@@ -70,9 +79,8 @@ impl Look {
     }
 
     /// Removes a message for good.
-    pub(super) async fn remove(&self, found: &Found) -> Result<(), Error> {
-        let tag = found.message.delivery.delivery_tag;
-        in_time(self.channel.basic_ack(tag, BasicAckOptions::default())).await?;
+    pub(super) async fn remove(&self, held: &Held) -> Result<(), Error> {
+        in_time(self.channel.basic_ack(held.0, BasicAckOptions::default())).await?;
         self.held.set(self.held.get().saturating_sub(1));
         Ok(())
     }

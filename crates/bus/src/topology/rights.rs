@@ -197,7 +197,7 @@ fn process(name: &str) -> String {
 }
 
 /// A name as a regular expression that fits it alone.
-fn escape(name: &str) -> String {
+pub(super) fn escape(name: &str) -> String {
     name.chars().fold(String::new(), |mut escaped, character| {
         if !character.is_ascii_alphanumeric() && !matches!(character, '_' | '-') {
             escaped.push('\\');

@@ -114,8 +114,8 @@ pub(super) fn must_be(wanted: &str, default: Option<&Value>) -> String {
     }
 }
 
-/// The name that differs least, if it does not differ much.
-fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
+/// The name that differs least from one that is not known, if it does not differ much: "did you mean …?"
+pub fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
     const LIKE: f64 = 0.85;
     let likeness = |other: &str| strsim::jaro_winkler(name, other);
     let nearest = names.iter().map(|other| (likeness(other), *other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
