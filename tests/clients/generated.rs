@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tests::Stack;
 
-use crate::program::{all_well, bounded, python, typescript};
+use crate::program::{Judged, all_well, bounded, python, typescript};
 
 #[test]
 fn generated_clients_do_their_work() {
@@ -19,9 +19,9 @@ fn generated_clients_do_their_work() {
         ("oapi-codegen", bounded("go", &["./client"])),
         ("openapi-generator for Java", bounded("java", &["java", "-cp", "classes:lib/*", "Main"])),
     ];
-    let programs = programs.into_iter().map(|(name, mut command)| {
+    let programs = programs.into_iter().map(|(name, mut command)| -> Judged<'_> {
         command.env("API_URL", &url);
-        (name, command, &(|_: &str| true) as &(dyn Fn(&str) -> bool + Sync))
+        (name, command, &|_| true)
     });
     all_well(programs.collect());
 }

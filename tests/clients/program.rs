@@ -55,14 +55,16 @@ pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(own.join("\n")) } else { Err(format!("{}\n{out}{err}", output.status)) }
 }
 
+/// What a program is called, how it is run, and whether what it printed is right.
+pub(crate) type Judged<'a> = (&'a str, Command, &'a (dyn Fn(&str) -> bool + Sync));
+
 /// Runs all at once, each judged by itself; fails with everything that went wrong.
-pub(crate) fn all_well(programs: Vec<(&str, Command, &(dyn Fn(&str) -> bool + Sync))>) {
-    let judge =
-        |(name, mut command, is_right): (&str, Command, &(dyn Fn(&str) -> bool + Sync))| match said(&mut command) {
-            Ok(out) if is_right(&out) => None,
-            Ok(out) => Some(format!("{name} said: {out}")),
-            Err(error) => Some(format!("{name}: {error}")),
-        };
+pub(crate) fn all_well(programs: Vec<Judged<'_>>) {
+    let judge = |(name, mut command, is_right): Judged<'_>| match said(&mut command) {
+        Ok(out) if is_right(&out) => None,
+        Ok(out) => Some(format!("{name} said: {out}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    };
     let wrong: Vec<String> = thread::scope(|scope| {
         let all: Vec<_> = programs.into_iter().map(|program| scope.spawn(move || judge(program))).collect();
         all.into_iter().filter_map(|one| one.join().unwrap()).collect()
