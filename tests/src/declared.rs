@@ -10,8 +10,11 @@ pub(crate) fn undeclared(process: &Process) -> Vec<String> {
     for event in process.events("handled") {
         let (pattern, status) = (event["pattern"].as_str().unwrap(), event["status"].as_str().unwrap());
         let Some(contract) = CONTRACTS.iter().find(|contract| contract.pattern == pattern) else { continue };
-        let declared =
-            contract.all_faults().map(Code::as_str).chain(["ok", "expired", "unanswerable"]).any(|it| it == status);
+        let declared = contract
+            .all_faults()
+            .map(Code::as_str)
+            .chain(["ok", "expired", "unanswerable", "returned"])
+            .any(|it| it == status);
         let complaint = format!("{pattern} has answered {status}, which its contract does not say");
         if !declared && !undeclared.contains(&complaint) {
             undeclared.push(complaint);

@@ -11,7 +11,7 @@ use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::accounts::with_exchanges;
+use crate::accounts::{with_account, with_exchanges};
 use crate::declared::undeclared;
 use crate::environment::{command, keep_logs, need, program, scratch};
 use crate::http::Call;
@@ -216,6 +216,23 @@ impl<'a> Stack<'a> {
         command
     }
 
+    /// Lets somebody else's software into the vhost, with these rights to configure, write and read; its address.
+    pub fn admit_guest(&self, name: &str, rights: [&str; 3]) -> String {
+        let (user, password) = (format!("{}-{name}", self.name), Uuid::now_v7().simple().to_string());
+        let [configure, write, read] = rights;
+        self.servers.broker.import(&json!({
+            "users": [{ "name": user, "password": password, "tags": "" }],
+            "permissions": [{ "user": user, "vhost": self.name, "configure": configure, "write": write, "read": read }],
+        }));
+        with_account(&self.amqp, &user, &password)
+    }
+
+    /// The vhost's address for software that comes in the place of one of our processes.
+    pub fn address_of(&self, process: &str) -> String {
+        let accounts = self.servers.accounts.as_ref();
+        accounts.and_then(|accounts| accounts.address(&self.amqp, process)).unwrap_or_else(|| self.amqp.clone())
+    }
+
     /// Starts one more process, with the settings of all.
     pub fn launch(&self, name: &str) -> Arc<Process> {
         self.launch_with(name, |_| {})
@@ -229,6 +246,8 @@ impl<'a> Stack<'a> {
         let library = String::from_utf8(library).unwrap();
         self.launch_with(name, |command| {
             command.env("LD_PRELOAD", library.trim()).env("FAKETIME", offset);
+            // Clocks that only count stay right when the time of day is wrong.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         })
     }
 

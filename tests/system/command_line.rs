@@ -1,10 +1,11 @@
 //! Every program says what it is, checks its settings when asked, and refuses an argument that it does not know, without
 //! connecting to anything.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
 use contracts::{LISTENERS, PATTERNS};
-use tests::environment::{command, program};
+use tests::environment::{command, program, repository};
 use tests::stack::process_name;
 use tests::token::keys;
 
@@ -97,4 +98,22 @@ fn the_files_that_settings_name_are_checked_too() {
         assert_eq!((code, said.as_str()), (Some(64), ""), "{name} {variable}: {complained}");
         assert!(complained.contains(variable), "{name} {variable}: {complained}");
     }
+}
+
+#[test]
+fn the_documentation_has_every_setting_with_its_default() {
+    let text = std::fs::read_to_string(repository().join("docs/configuration.md")).unwrap();
+    // A row of a table: | `NAME` | `default` | meaning |
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
+    let rows = text.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let documented: BTreeSet<String> = rows.map(|cells| format!("{}={}", cells[1], cells[2])).collect();
+    let mut there = BTreeSet::new();
+    for name in programs() {
+        let (code, said, complained) = ended(started(&name).arg("--list-settings"));
+        assert_eq!((code, complained.as_str()), (Some(0), ""), "{name}");
+        there.extend(said.lines().map(str::to_owned));
+    }
+    let missing: Vec<_> = there.difference(&documented).collect();
+    let superfluous: Vec<_> = documented.difference(&there).collect();
+    assert!(missing.is_empty() && superfluous.is_empty(), "missing: {missing:#?}, superfluous: {superfluous:#?}");
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use contracts::{LISTENERS, PATTERNS};
+use contracts::{EVENTS, LISTENERS, PATTERNS};
 use serde_json::json;
 use tests::raw_amqp::{Properties, long, nested};
 use tests::stack::order;
@@ -59,7 +59,7 @@ pub(crate) fn odd_properties() -> Vec<(&'static str, Properties)> {
     let plain = Properties::default;
     let many = (0..2_000).fold(plain(), |all, n| all.text(&format!("x-{n}"), "some text"));
     // Of each type a value at the end of its range; which types there are differs from broker to broker.
-    let types: [(&str, &[u8]); 16] = [
+    let values: [(&str, &[u8]); 16] = [
         ("type t", b"t\x02"),
         ("type b", b"b\xff"),
         ("type B", b"B\xff"),
@@ -79,7 +79,7 @@ pub(crate) fn odd_properties() -> Vec<(&'static str, Properties)> {
     ];
     let names = ["x", "caller", "deadline", "attempts", "idempotency-key", "owner"];
     let all_named = |value: &[u8]| names.iter().fold(plain(), |all, name| all.header(name.as_bytes(), value));
-    let typed = types.into_iter().map(|(what, value)| (what, all_named(value)));
+    let typed = values.into_iter().map(|(what, value)| (what, all_named(value)));
     let others = [
         ("a header of 20 000 bytes", plain().text("x-baggage", &"x".repeat(20_000))),
         ("a header of 16 300 bytes", plain().text("x-baggage", &"x".repeat(16_300))),
@@ -130,7 +130,7 @@ fn a_message_with_odd_properties_costs_at_most_itself() {
                 publish(exchange, &queue, &packet);
             }
         }
-        for event in ["order.created", "user.registered"] {
+        for event in EVENTS.map(|event| event.name) {
             let packet = json!({ "pattern": event, "data": {} }).to_string();
             publish("events", event, &packet);
         }

@@ -37,7 +37,12 @@ impl Components {
 
     /// A reference to the schema of a contract's reply.
     pub(crate) fn reply(&mut self, contract: &Contract) -> Value {
-        (contract.reply)(&mut self.generator).to_value()
+        let mut reply = (contract.reply)(&mut self.generator).to_value();
+        // No worker answers with more than this in one list: a page holds no more.
+        if reply["type"] == "array" {
+            reply["maxItems"] = 100.into();
+        }
+        reply
     }
 
     /// The schema that a reference points to.

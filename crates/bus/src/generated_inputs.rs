@@ -19,8 +19,8 @@ use crate::{Epitaph, EventMeta, EventPacket, Meta, RequestPacket};
 
 const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 };
 
-fn named(name: &[u8], value: Vec<u8>) -> Vec<u8> {
-    [&[u8::try_from(name.len()).unwrap_or(0)][..], name, &value].concat()
+fn named(name: &[u8], value: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(name.len()).unwrap_or(0)][..], name, value].concat()
 }
 
 fn long(kind: u8, content: &[u8]) -> Vec<u8> {
@@ -53,7 +53,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
             vec(inner.clone(), 0..4).prop_map(|values| long(b'A', &values.concat())),
             vec((name(), inner), 0..4).prop_map(|all| long(
                 b'F',
-                &all.into_iter().flat_map(|(name, it)| named(&name, it)).collect::<Vec<_>>()
+                &all.into_iter().flat_map(|(name, it)| named(&name, &it)).collect::<Vec<_>>()
             )),
         ]
     })
@@ -69,7 +69,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 /// A table, sometimes with a byte of it changed or its end cut off.
 fn table() -> impl Strategy<Value = Vec<u8>> {
     let sound = vec((name(), value()), 0..8)
-        .prop_map(|entries| entries.into_iter().flat_map(|(name, it)| named(&name, it)).collect::<Vec<u8>>());
+        .prop_map(|entries| entries.into_iter().flat_map(|(name, it)| named(&name, &it)).collect::<Vec<u8>>());
     (sound, any::<prop::sample::Index>(), any::<u8>(), 0..4).prop_map(|(mut table, at, byte, how)| {
         if !table.is_empty() {
             let at = at.index(table.len());

@@ -70,9 +70,10 @@ impl Amount {
 
 impl Field for Amount {
     fn read(value: &RawValue) -> Result<Self, String> {
-        let text: Cow<'_, str> = match value.get().starts_with('"') {
-            true => serde_json::from_str(value.get()).map_err(|_| "must be a number")?,
-            false => value.get().into(),
+        let text: Cow<'_, str> = if value.get().starts_with('"') {
+            serde_json::from_str(value.get()).map_err(|_| "must be a number")?
+        } else {
+            value.get().into()
         };
         let is_number = serde_json::from_str::<serde_json::Number>(&text).is_ok();
         if !is_number || text.trim() != text {

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use crate::settings::Only;
 use crate::{Settings, StartError, log};
 
 /// The release and the revision that this program was built from.
@@ -23,6 +24,7 @@ pub struct Program<'a> {
 enum Asked {
     Run,
     CheckConfig,
+    ListSettings,
     Help,
     Version,
 }
@@ -30,16 +32,17 @@ enum Asked {
 impl Program<'_> {
     /// What every program does first: reads its command line and where its settings are, and opens its log.
     pub fn start(&self) -> Result<Settings, StartError> {
-        let check = match self.asked(std::env::args_os().skip(1))? {
-            Asked::Run => false,
-            Asked::CheckConfig => true,
+        let only = match self.asked(std::env::args_os().skip(1))? {
+            Asked::Run => None,
+            Asked::CheckConfig => Some(Only::Check),
+            Asked::ListSettings => Some(Only::List),
             Asked::Help => return Err(StartError::Answered(self.help())),
             Asked::Version => return Err(StartError::Answered(format!("{} {VERSION}", self.name))),
         };
         let mut settings = Settings::from_environment()?;
-        settings.set_check(check);
+        settings.set_only(only);
         let section = settings.section()?;
-        if check {
+        if only.is_some() {
             log::check(&section)?;
         } else {
             log::open(&section)?;
@@ -53,6 +56,7 @@ impl Program<'_> {
             Some("-h" | "--help") => Asked::Help,
             Some("-V" | "--version") => Asked::Version,
             Some("--check-config") => Asked::CheckConfig,
+            Some("--list-settings") => Asked::ListSettings,
             _ => return Err(self.unexpected(&first)),
         };
         match arguments.next() {
@@ -65,7 +69,7 @@ impl Program<'_> {
         let name = self.name;
         // Escaped as in a literal: it may hold what commands a terminal.
         let argument: String = argument.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
-        StartError::Usage(format!("unexpected argument '{argument}'; usage: {name} [--help|--version|--check-config]"))
+        StartError::Usage(format!("unexpected argument '{argument}'; see {name} --help"))
     }
 
     fn help(&self) -> String {
@@ -80,6 +84,7 @@ Usage: {name} [OPTION]
 Options:
       --check-config  Read and check all settings and the files they name, and
                       connect to nothing
+      --list-settings Do the same, and print each setting with its default
   -h, --help          Print this help
   -V, --version       Print the version
 

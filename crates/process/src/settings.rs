@@ -57,8 +57,17 @@ pub struct Settings {
     known: HashSet<String>,
     /// The settings file, for complaints.
     path: Option<PathBuf>,
-    /// They are only to be checked.
-    check: bool,
+    /// What they are read for, if not to be used.
+    only: Option<Only>,
+    /// Each setting that was read, with its default.
+    defaults: Vec<String>,
+}
+
+/// What settings are read for, if the program is not to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    Check,
+    List,
 }
 
 impl Settings {
@@ -79,7 +88,15 @@ impl Settings {
                 SettingError(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
             })?,
         };
-        Ok(Self { file, variables, prefixes: Vec::new(), known: HashSet::new(), path, check: false })
+        Ok(Self {
+            file,
+            variables,
+            prefixes: Vec::new(),
+            known: HashSet::new(),
+            path,
+            only: None,
+            defaults: Vec::new(),
+        })
     }
 
     /// Reads one section; the first value that does not fit is the error.
@@ -111,6 +128,7 @@ impl Settings {
         let defaults = Figment::from(Serialized::defaults(S::default()));
         let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
         self.prefixes.push(variable(name, ""));
+        self.defaults.extend(known.iter().map(|(key, default)| format!("{}={}", variable(name, key), plain(default))));
         self.known.extend(known.keys().map(|key| variable(name, key)));
         let texts = known.iter().filter(|(_, default)| matches!(default, Value::String(..)));
         self.known.extend(texts.map(|(key, _)| variable(name, &format!("{key}_file"))));
@@ -123,24 +141,28 @@ impl Settings {
 
     /// Whether they are only to be checked: nothing is to be connected to.
     pub fn only_checked(&self) -> bool {
-        self.check
+        self.only.is_some()
     }
 
-    pub(crate) fn set_check(&mut self, check: bool) {
-        self.check = check;
+    pub(crate) fn set_only(&mut self, only: Option<Only>) {
+        self.only = only;
     }
 
     /// All sections are read, and what they name is opened. Warns of variables that look like ours and are no setting:
     /// most likely misspelt. If the settings were only to be checked, this is the end.
     pub fn done(&self) -> Result<(), StartError> {
         for name in self.unknown() {
-            if self.check {
+            if self.only.is_some() {
                 let _ = writeln!(std::io::stderr(), "warning: no setting is called {name}; it is ignored");
             } else {
                 tracing::warn!(variable = name, "no setting has this name; it is ignored");
             }
         }
-        if self.check { Err(StartError::Answered("the settings are fine".into())) } else { Ok(()) }
+        match self.only {
+            None => Ok(()),
+            Some(Only::Check) => Err(StartError::Answered("the settings are fine".into())),
+            Some(Only::List) => Err(StartError::Answered(self.defaults.join("\n"))),
+        }
     }
 
     fn unknown(&self) -> impl Iterator<Item = &String> {
@@ -157,6 +179,16 @@ fn read(path: &Path) -> Result<Figment, String> {
         Ok(_) => Ok(file),
         // Only the parser's first line: the next ones quote the file, and that may hold a secret.
         Err(error) => Err(error.kind.to_string().lines().next().unwrap_or("it is not TOML").to_owned()),
+    }
+}
+
+/// A default, as a variable would have it.
+fn plain(default: &Value) -> String {
+    match default {
+        Value::String(_, text) => text.clone(),
+        Value::Bool(_, value) => value.to_string(),
+        Value::Num(_, number) => number.to_u128().map_or_else(String::new, |number| number.to_string()),
+        _ => String::new(),
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn meaning_of(error: &tokio_postgres::Error) -> Meaning {
     match error.as_db_error() {
         Some(said) if ends_the_connection(said) => Meaning::Lost,
         Some(said) => meaning(said.code().code(), said.message()),
-        None if is_ours(error) => Meaning::Defect,
+        // A value that fits no parameter, or a column that fits no value: of a table that has changed, perhaps.
+        None if is_ours(error) => Meaning::Stale,
         None => Meaning::Lost,
     }
 }

@@ -1,0 +1,32 @@
+"""FastStream: asks for orders, and hears of one at a queue of its own."""
+
+import asyncio, os, uuid
+from faststream.rabbit import ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
+
+broker = RabbitBroker(os.environ["AMQP_URL"], logger=None)
+heard = asyncio.Event()
+events = RabbitExchange("events", type=ExchangeType.TOPIC, durable=True)
+
+
+@broker.subscriber(RabbitQueue("audit.on_order_created", durable=True, routing_key="order.created"), events)
+async def created(packet: dict):
+    print(packet["data"]["title"])
+    heard.set()
+
+
+async def ask(pattern, data):
+    mark = str(uuid.uuid4())
+    reply = await broker.request({"pattern": pattern, "data": data, "id": mark}, pattern, exchange="patterns", timeout=5,
+                                 message_id=mark, expiration=5, headers={"caller": os.environ["CALLER"]})
+    return await reply.decode()
+
+
+async def main():
+    async with broker:
+        await broker.start()
+        order = {"title": "By FastStream", "description": "Through the exchange", "price": 19.99}
+        print((await ask("orders.create", order))["response"]["title"])
+        await asyncio.wait_for(heard.wait(), 10)
+
+
+asyncio.run(main())
