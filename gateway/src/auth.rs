@@ -3,21 +3,22 @@
 //! The algorithm is the key's to say, never the token's, so neither `none` nor a signature made with the public key as an
 //! HMAC secret gets anywhere.
 
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contracts::Code;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use jsonwebtoken::{Header, dangerous, decode, decode_header};
+use jsonwebtoken::dangerous;
 use process::SettingError;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::keyring::{Keyring, Trusted};
+use crate::keys::KeyPrint;
 use crate::marks::only;
 use crate::problem::Refusal;
 use crate::settings::{AuthMode, GatewaySettings};
+use crate::token::{Reason, Times, Token};
 use crate::verified::Fingerprint;
 
 /// How callers are recognised.
@@ -56,22 +57,37 @@ impl Auth {
         }
     }
 
+    /// Resolves when a caller is none any more: when the token has expired, or its key is not trusted any more. Says why.
+    pub(crate) async fn lapse(&self, caller: &Caller) -> &'static str {
+        let key = async {
+            match (self, caller.key) {
+                (Self::Tokens(keyring), Some(print)) => keyring.forgotten(print).await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = expiry(caller.expires) => "the token expired",
+            () = key => "the token's key is not trusted any more",
+        }
+    }
+
     /// On whose behalf the request comes.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let token = bearer(headers)?;
         let caller = match self {
-            Self::Tokens(keyring) => verified(keyring, token, now())?,
+            Self::Tokens(keyring) => verified(keyring, token, now()).await.map_err(refuse)?,
             Self::Mock => Caller {
-                id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| invalid())?.sub,
+                id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| refuse(Reason::Malformed))?.sub,
                 session: None,
                 expires: None,
+                key: None,
             },
         };
         // A user's id goes into headers and queries of other systems: it must be short and plain text.
         if (1..=LONGEST_CALLER).contains(&caller.id.len()) && !caller.id.contains(char::is_control) {
             Ok(caller)
         } else {
-            Err(invalid())
+            Err(refuse(Reason::Subject))
         }
     }
 }
@@ -87,39 +103,45 @@ pub(crate) struct Caller {
     pub(crate) session: Option<Uuid>,
     /// When the token ends, in seconds since 1970; `None` where nobody checks.
     pub(crate) expires: Option<u64>,
+    /// Which key signed the token; `None` where nobody checks.
+    pub(crate) key: Option<KeyPrint>,
 }
 
 /// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
-fn verified(keyring: &Keyring, token: &str, now: u64) -> Result<Caller, Refusal> {
+async fn verified(keyring: &Keyring, text: &str, now: u64) -> Result<Caller, Reason> {
     let mut trusted = keyring.trusted();
-    let fingerprint = Fingerprint::of(token);
+    let fingerprint = Fingerprint::of(text);
     if let Some(caller) = trusted.verified().find(&fingerprint) {
-        return if caller.expires.is_none_or(|expires| now < expires) { Ok(caller) } else { Err(expired()) };
+        return if caller.expires.is_none_or(|expires| now < expires) { Ok(caller) } else { Err(Reason::Expired) };
     }
-    let header = decode_header(token).map_err(|_| invalid())?;
-    if trusted.keys(&header).next().is_none() {
-        trusted = keyring.look_again().ok_or_else(invalid)?;
+    let token = Token::read(text)?;
+    let mut outcome = checked(&trusted, &token, keyring.times, now);
+    // The key that it names, or an unnamed one, may have come since we last looked.
+    if matches!(outcome, Err(Reason::UnknownKey)) || (token.header.kid.is_none() && outcome == Err(Reason::Signature)) {
+        trusted = keyring.look_again().await;
+        outcome = checked(&trusted, &token, keyring.times, now);
     }
-    let claims = claims(&trusted, &header, token).ok_or_else(invalid)?;
-    if now >= claims.exp {
-        return Err(expired());
-    }
-    let session = claims.sid.and_then(|sid| Uuid::try_parse(sid.as_str()?).ok());
-    let caller = Caller { id: claims.sub, session, expires: Some(claims.exp) };
+    let caller = outcome?;
     trusted.verified().remember(fingerprint, caller.clone());
     Ok(caller)
 }
 
-fn claims(trusted: &Arc<Trusted>, header: &Header, token: &str) -> Option<Claims> {
-    trusted.keys(header).find_map(|key| decode::<Claims>(token, &key.decoding, &key.rules).ok()).map(|data| data.claims)
+/// Whose token it is by the keys of one moment.
+fn checked(trusted: &Trusted, token: &Token<'_>, times: Times, now: u64) -> Result<Caller, Reason> {
+    let mut keys = trusted.keys(&token.header).peekable();
+    keys.peek().ok_or(Reason::UnknownKey)?;
+    let key = keys.find(|key| token.is_signed_by(key)).ok_or(Reason::Signature)?;
+    let claims = token.claims(&key.issuer, times, now)?;
+    let session = claims.sid.as_str().and_then(|sid| Uuid::try_parse(sid).ok());
+    let expires = Some(claims.expires());
+    Ok(Caller { id: claims.sub, session, expires, key: Some(key.print) })
 }
 
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    exp: u64,
-    /// Another issuer may write anything here.
-    sid: Option<serde_json::Value>,
+/// Resolves at a time in seconds since 1970; never where there is none.
+async fn expiry(expires: Option<u64>) {
+    let Some(expires) = expires else { return std::future::pending().await };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    tokio::time::sleep(Duration::from_secs(expires).saturating_sub(now)).await;
 }
 
 #[derive(Deserialize)]
@@ -132,13 +154,19 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(missing());
     }
-    let credentials = only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(invalid)?;
+    let credentials = only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse(Reason::Malformed))?;
     let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(missing()) }
 }
 
 fn missing() -> Refusal {
     Refusal::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
+}
+
+/// The caller is told little, the log why.
+fn refuse(reason: Reason) -> Refusal {
+    let refusal = if reason == Reason::Expired { expired() } else { invalid() };
+    refusal.because(reason.as_str())
 }
 
 fn invalid() -> Refusal {

@@ -91,6 +91,14 @@ pub(crate) fn place(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The IPv6 network of 48 bits around an address: what one customer of a provider may have whole.
+pub(crate) fn network(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into()),
+        IpAddr::V4(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

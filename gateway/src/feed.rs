@@ -14,6 +14,7 @@ use std::time::Duration;
 use bus::{Asker, Broker, Meta};
 use contracts::orders::EventPage;
 use contracts::{Code, Invalid};
+use futures_util::future::BoxFuture;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
 use process::Stop;
@@ -73,7 +74,14 @@ impl Feeds {
     }
 
     /// Opens a stream. What was missed is asked for first, so that a failure is still an answer and not a torn stream.
-    pub(crate) async fn open(&self, caller: Caller, missed: Missed, meta: Meta) -> Result<Response<Body>, Refusal> {
+    /// `lapse` resolves when the caller is none any more.
+    pub(crate) async fn open(
+        &self,
+        caller: Caller,
+        lapse: BoxFuture<'static, &'static str>,
+        missed: Missed,
+        meta: Meta,
+    ) -> Result<Response<Body>, Refusal> {
         let following = self.hub.follow(&caller.id)?;
         let (pieces, body) = mpsc::channel(UNREAD);
         let first = match missed.after {
@@ -83,7 +91,7 @@ impl Feeds {
         let stream = Stream {
             pieces,
             following,
-            expires: caller.expires,
+            lapse,
             heartbeat: self.heartbeat,
             stop: self.stop.clone(),
             request_id: meta.request_id.clone(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bus::{AskError, Asker, Broker, Deadline, Meta};
 use contracts::Code;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::http::request::Parts;
@@ -36,7 +37,7 @@ use crate::{Body, feed, input, own, reply};
 /// Everything that answering a request takes.
 pub struct Gateway {
     router: Router,
-    auth: Auth,
+    auth: Arc<Auth>,
     cors: Cors,
     asker: Arc<Asker>,
     feeds: Feeds,
@@ -85,7 +86,7 @@ impl Gateway {
         Ok(Self {
             feeds: Feeds::new(settings, Arc::clone(&asker), stop),
             router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
-            auth: Auth::open(settings)?,
+            auth: Arc::new(Auth::open(settings)?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
             limits: Limits::new(settings.limits),
@@ -124,7 +125,7 @@ impl Gateway {
         seen.route = Some(row.route);
         self.count(row.route, call.client, seen)?;
         let guarded = row.route.guarded || (row.route.is_public_by_setting() && !self.public_system);
-        let caller = if guarded { Some(self.auth.caller(&head.headers)?) } else { None };
+        let caller = if guarded { Some(self.auth.caller(&head.headers).await?) } else { None };
         match row.route.work {
             Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body, seen).await,
             Work::Own(own) => {
@@ -195,7 +196,11 @@ impl Gateway {
         };
         if let (Success::Feed, Some(caller)) = (route.success, caller) {
             let missed = Missed { pattern: ask.pattern, after: feed::last_seen(headers, data)? };
-            return self.feeds.open(caller, missed, meta).await;
+            let lapse = {
+                let (auth, caller) = (Arc::clone(&self.auth), caller.clone());
+                async move { auth.lapse(&caller).await }.boxed()
+            };
+            return self.feeds.open(caller, lapse, missed, meta).await;
         }
         let asked = Instant::now();
         let answer = self.asker.ask(ask.pattern, data, &meta).await;

@@ -177,7 +177,7 @@ mod tests {
         use contracts::Request;
         let raw = address(&Params::default(), Some("limit=1&limit=2")).unwrap();
         let errors = contracts::orders::ListOrders::decode(&raw).unwrap_err();
-        assert_eq!(serde_json::to_string(&errors).unwrap(), r#"{"limit":["is given more than once"]}"#);
+        assert_eq!(serde_json::to_string(&errors).unwrap(), r#"{"limit":["is given more than once: send it once"]}"#);
     }
 
     #[test]

@@ -1,35 +1,42 @@
 //! Keeps the keys of every trusted issuer, and notices when they change: a key is rotated without a restart and without a
 //! failed request.
 //!
-//! Files are looked at again every ten seconds, and at once when a token names a key that is not known: a key that lies in
-//! its place before the first token is signed with it is never missed. A key that is taken away is forgotten within ten
-//! seconds, and with it every token that it verified.
+//! Files are looked at every ten seconds, and when a token names a key that is not known, though never more often than twice
+//! a second: whoever names one meanwhile waits for the next look, which serves all who wait. So a key that lies in its place
+//! before the first token is signed with it is never missed, and made-up tokens cost nothing. A key that is taken away is
+//! forgotten within ten seconds, and with it every token that it verified and every feed that one opened.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use jsonwebtoken::Header;
 use jsonwebtoken::jwk::JwkSet;
 use process::SettingError;
-use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::sync::{Notify, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::fetch;
-use crate::keys::{Issuer, Key, changed, parse_jwks, read_jwks, read_pem};
+use crate::keys::{Issuer, Key, KeyPrint, parse_jwks, read_jwks, read_pem};
 use crate::settings::{GatewaySettings, HOW_TO_MAKE_A_KEY};
+use crate::token::{Header, Times};
 use crate::trusted::{Source, TrustedSettings};
 use crate::verified::Verified;
 
 /// How often files are looked at, and at most an address that failed or lacks a key that is wanted.
 const LOOK: Duration = Duration::from_secs(10);
+/// The least time between two looks at the files that tokens bring about.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The keys, and whoever may change them.
 pub(crate) struct Keyring {
     own: (Issuer, PathBuf),
     external: Option<(Issuer, Source)>,
     refresh: Duration,
-    trusted: RwLock<Arc<Trusted>>,
+    /// What is allowed of a token's times.
+    pub(crate) times: Times,
+    trusted: watch::Sender<Arc<Trusted>>,
+    /// When a token last made us look.
+    looked: tokio::sync::Mutex<Instant>,
     /// Held while the keys are read and replaced, so that no reading overtakes a later one.
     changing: Mutex<()>,
     /// Told when a token names a key that is not known.
@@ -41,7 +48,6 @@ pub(crate) struct Trusted {
     keys: Vec<Key>,
     own: JwkSet,
     external: JwkSet,
-    seen: [Option<SystemTime>; 2],
     verified: Mutex<Verified>,
 }
 
@@ -49,6 +55,11 @@ impl Trusted {
     /// The keys that may have signed a token with this header.
     pub(crate) fn keys<'k>(&'k self, header: &'k Header) -> impl Iterator<Item = &'k Key> {
         self.keys.iter().filter(|key| key.fits(header))
+    }
+
+    /// Whether this key is among them.
+    fn has(&self, print: &KeyPrint) -> bool {
+        self.keys.iter().any(|key| key.print == *print)
     }
 
     /// The tokens that were verified.
@@ -65,17 +76,17 @@ impl Keyring {
             own: (own, settings.token_public_key_file.clone().into()),
             external: settings.trusted.issuer(),
             refresh: settings.trusted.refresh(),
-            trusted: RwLock::new(Arc::new(Trusted {
+            times: Times { leeway: settings.token_leeway_s, longest: settings.token_max_ttl_s },
+            trusted: watch::Sender::new(Arc::new(Trusted {
                 keys: Vec::new(),
                 own: JwkSet::default(),
                 external: JwkSet::default(),
-                seen: [None; 2],
                 verified: Mutex::default(),
             })),
+            looked: tokio::sync::Mutex::new(Instant::now().checked_sub(PAUSE).unwrap_or_else(Instant::now)),
             changing: Mutex::default(),
             wanted: Notify::new(),
         };
-        let seen = ring.seen();
         let own = read_pem(&ring.own.1).map_err(|problem| {
             let text = format!("names {}, {problem}: {HOW_TO_MAKE_A_KEY}", ring.own.1.display());
             SettingError::new::<GatewaySettings>("token_public_key_file", text)
@@ -86,19 +97,34 @@ impl Keyring {
             })?,
             _ => JwkSet::default(),
         };
-        ring.adopt(own, external, seen);
+        ring.adopt(own, external);
         Ok(ring)
     }
 
     /// The keys as they are now.
     pub(crate) fn trusted(&self) -> Arc<Trusted> {
-        Arc::clone(&self.trusted.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.trusted.borrow())
     }
 
-    /// A token names a key that is not known: the keys again, if there are others by now.
-    pub(crate) fn look_again(&self) -> Option<Arc<Trusted>> {
+    /// A token names a key that is not known: the keys after a look that began later than now.
+    pub(crate) async fn look_again(&self) -> Arc<Trusted> {
+        let asked = Instant::now();
         self.wanted.notify_one();
-        (self.seen() != self.trusted().seen && self.read()).then(|| self.trusted())
+        let mut looked = self.looked.lock().await;
+        if *looked < asked {
+            sleep_until((*looked + PAUSE).into()).await;
+            *looked = Instant::now();
+            self.read();
+        }
+        drop(looked);
+        self.trusted()
+    }
+
+    /// Resolves when a key is not trusted any more.
+    pub(crate) async fn forgotten(&self, print: KeyPrint) {
+        let mut changes = self.trusted.subscribe();
+        // An error would mean that there are no keys at all any more.
+        let _ = changes.wait_for(|trusted| !trusted.has(&print)).await;
     }
 
     /// Our own issuer's keys as a JWKS document.
@@ -109,6 +135,9 @@ impl Keyring {
     /// Keeps the keys current for ever.
     pub(crate) async fn keep(&self) {
         let mut fetching = Fetching::default();
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.reset();
         loop {
             if let Some((_, Source::Address(address))) = &self.external
                 && fetching.is_due(self.refresh)
@@ -116,30 +145,29 @@ impl Keyring {
                 fetching = Fetching { at: Some(Instant::now()), soon: !self.fetch(address).await };
             }
             tokio::select! {
-                () = sleep(LOOK) => drop(self.read()),
+                _ = look.tick() => self.read(),
                 () = self.wanted.notified() => fetching.soon = true,
             }
         }
     }
 
-    /// Reads the files again; whether there are other keys now. What cannot be read leaves the keys that there were.
-    fn read(&self) -> bool {
+    /// Reads the files again. What cannot be read leaves the keys that there were.
+    fn read(&self) {
         let _changing = self.changing();
-        let (before, seen) = (self.trusted(), self.seen());
+        let before = self.trusted();
         let own = read_pem(&self.own.1);
         let external = match &self.external {
             Some((_, Source::File(path))) => read_jwks(path),
             _ => Ok(before.external.clone()),
         };
         match (own, external) {
-            (Ok(own), Ok(external)) if own == before.own && external == before.external => false,
             (Ok(own), Ok(external)) => {
-                self.adopt(own, external, seen);
-                true
+                if own != before.own || external != before.external {
+                    self.adopt(own, external);
+                }
             }
             (Err(problem), _) | (_, Err(problem)) => {
                 tracing::warn!(problem, "a file of keys cannot be used; the keys stay as they were");
-                false
             }
         }
     }
@@ -151,7 +179,7 @@ impl Keyring {
                 let _changing = self.changing();
                 let before = self.trusted();
                 if external != before.external {
-                    self.adopt(before.own.clone(), external, before.seen);
+                    self.adopt(before.own.clone(), external);
                 }
                 true
             }
@@ -162,26 +190,17 @@ impl Keyring {
         }
     }
 
-    fn adopt(&self, own: JwkSet, external: JwkSet, seen: [Option<SystemTime>; 2]) {
+    fn adopt(&self, own: JwkSet, external: JwkSet) {
         let mut keys: Vec<Key> = own.keys.iter().filter_map(|jwk| Key::of(jwk, &self.own.0)).collect();
         if let Some((issuer, _)) = &self.external {
             keys.extend(external.keys.iter().filter_map(|jwk| Key::of(jwk, issuer)));
         }
         tracing::info!(keys = keys.len(), "access tokens are verified with these many keys");
-        let trusted = Arc::new(Trusted { keys, own, external, seen, verified: Mutex::default() });
-        *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = trusted;
+        self.trusted.send_replace(Arc::new(Trusted { keys, own, external, verified: Mutex::default() }));
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seen(&self) -> [Option<SystemTime>; 2] {
-        let external = match &self.external {
-            Some((_, Source::File(path))) => changed(path),
-            _ => None,
-        };
-        [changed(&self.own.1), external]
     }
 }
 

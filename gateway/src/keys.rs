@@ -6,10 +6,12 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::token::Header;
 
 /// More keys than this are no key set: each unnamed one would be tried.
 const MOST_KEYS: usize = 32;
@@ -23,12 +25,17 @@ pub(crate) struct Issuer {
     pub(crate) audience: String,
 }
 
-/// A key with the rules for the tokens that it signs.
+/// A key, whose it is and which algorithm it serves.
 pub(crate) struct Key {
     id: Option<String>,
+    pub(crate) print: KeyPrint,
+    pub(crate) issuer: Issuer,
+    pub(crate) algorithm: Algorithm,
     pub(crate) decoding: DecodingKey,
-    pub(crate) rules: Validation,
 }
+
+/// Tells a key of an issuer from every other: the SHA-256 of both.
+pub(crate) type KeyPrint = [u8; 32];
 
 impl Key {
     /// `None` for a key that signs nothing, or by no algorithm of ours. A symmetric key in a published set is no secret.
@@ -43,16 +50,10 @@ impl Key {
         let declared = common.key_algorithm.is_none_or(|declared| declared == KeyAlgorithm::from(algorithm));
         let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
         let decoding = DecodingKey::from_jwk(jwk).ok().filter(|_| declared && signs)?;
-        let mut rules = Validation::new(algorithm);
-        // Without this a token that lacks a claim passes every check of that claim.
-        rules.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-        rules.set_issuer(&[&issuer.name]);
-        rules.set_audience(&[&issuer.audience]);
-        rules.leeway = 0;
-        rules.validate_nbf = true;
-        // Expiry is checked last of all: "expired" is only said of a token that was good.
-        rules.validate_exp = false;
-        Some(Self { id: common.key_id.clone(), decoding, rules })
+        let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+        let mut print = KeyPrint::default();
+        print.copy_from_slice(digest(&SHA256, format!("{thumbprint} {}", issuer.name).as_bytes()).as_ref());
+        Some(Self { id: common.key_id.clone(), print, issuer: issuer.clone(), algorithm, decoding })
     }
 
     /// Whether a token with this header may have been signed with it. The `kid` is a name to compare, nothing more.
@@ -61,7 +62,15 @@ impl Key {
             (Some(wanted), Some(id)) => wanted == id,
             _ => true,
         };
-        named && self.rules.algorithms.contains(&header.alg)
+        let alg = header.alg.as_str();
+        named
+            && match self.algorithm {
+                // RFC 9864 gives the one curve a name of its own.
+                Algorithm::EdDSA => matches!(alg, "EdDSA" | "Ed25519"),
+                Algorithm::ES256 => alg == "ES256",
+                Algorithm::RS256 => alg == "RS256",
+                _ => false,
+            }
     }
 }
 
@@ -103,21 +112,25 @@ pub(crate) fn parse_jwks(text: &[u8]) -> Result<JwkSet, String> {
     }
     let document: Document = serde_json::from_slice(text).map_err(|_| "which holds no JWKS document".to_owned())?;
     // A kind of key that is not known here is no reason to refuse the others.
-    let keys: Vec<Jwk> = document.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
+    let keys: Vec<Jwk> =
+        document.keys.into_iter().filter_map(|key| serde_json::from_value(known_by_its_older_name(key)).ok()).collect();
     if keys.is_empty() || keys.len() > MOST_KEYS {
         return Err(format!("which holds {} keys that are understood (1 to {MOST_KEYS} are taken)", keys.len()));
     }
     Ok(JwkSet { keys })
 }
 
+/// `Ed25519` is the name of RFC 9864 for what the library knows as `EdDSA`, for the one curve that it serves.
+fn known_by_its_older_name(mut key: serde_json::Value) -> serde_json::Value {
+    if key["crv"] == "Ed25519" && key["alg"] == "Ed25519" {
+        key["alg"] = "EdDSA".into();
+    }
+    key
+}
+
 /// The same from a file.
 pub(crate) fn read_jwks(path: &Path) -> Result<JwkSet, String> {
     parse_jwks(&fs::read(path).map_err(|error| format!("which cannot be read ({error})"))?)
-}
-
-/// When a file, or the list of a directory's files, last changed.
-pub(crate) fn changed(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 #[cfg(test)]
@@ -143,6 +156,7 @@ mod tests {
         };
         assert_eq!(used(&format!("{{{ed}}}")), Ok(1));
         assert_eq!(used(&format!(r#"{{{ed},"use":"sig","alg":"EdDSA","kid":"k"}}"#)), Ok(1));
+        assert_eq!(used(&format!(r#"{{{ed},"alg":"Ed25519"}}"#)), Ok(1));
         for unfit in [
             format!(r#"{{{ed},"use":"enc"}}"#),
             format!(r#"{{{ed},"alg":"ES256"}}"#),

@@ -43,6 +43,7 @@ mod server;
 mod settings;
 mod system;
 mod tally;
+mod token;
 mod trusted;
 mod verified;
 mod window;

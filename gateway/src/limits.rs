@@ -10,7 +10,7 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bus::AskError;
 use bus::ask::Answer;
@@ -19,7 +19,7 @@ use contracts::{Code, Fault, Request};
 use serde_json::value::RawValue;
 
 use crate::auth::Caller;
-use crate::client::place;
+use crate::client::{network, place};
 use crate::limit_settings::LimitSettings;
 use crate::rate::Rate;
 use crate::recent::Recent;
@@ -39,8 +39,11 @@ pub enum Limit {
     Passwords,
 }
 
-/// What the limits of failed sign-ins are called: by account and address together, by address, by account.
-const FAILURES: [&str; 3] = ["login-failures", "login-failures-per-address", "login-failures-per-account"];
+/// What the limits of failed sign-ins are called: by account and address together, by address, by account, by a wider net.
+const FAILURES: [&str; 4] =
+    ["login-failures", "login-failures-per-address", "login-failures-per-account", "login-failures-per-network"];
+/// So many times what one address may, the addresses of a wider net may together.
+const NETWORK: u32 = 8;
 
 /// Counts who knocks how often.
 pub(crate) struct Limits {
@@ -52,10 +55,10 @@ pub(crate) struct Limits {
 }
 
 struct Counts {
-    /// By kind and address.
-    rates: Recent<u64, Window>,
-    /// Failed sign-ins: by account and address together, by address, by account.
-    failures: [Recent<u64, Window>; 3],
+    /// By kind and address, and by kind and wider net.
+    rates: [Recent<u64, Window>; 2],
+    /// Failed sign-ins, as [`FAILURES`] names them.
+    failures: [Recent<u64, Window>; 4],
     /// Account and address that went together well once.
     known: Recent<u64, ()>,
 }
@@ -64,8 +67,8 @@ struct Counts {
 #[must_use]
 pub(crate) struct Attempt<'a> {
     limits: &'a Limits,
-    /// Of account and address together, of the address, of the account.
-    keys: [u64; 3],
+    /// As [`FAILURES`] names them; an IPv4 address has no wider net.
+    keys: [Option<u64>; 4],
     /// Whether it counts as failed until it is known to be none.
     counted: bool,
 }
@@ -73,22 +76,32 @@ pub(crate) struct Attempt<'a> {
 impl Limits {
     pub(crate) fn new(settings: LimitSettings) -> Self {
         let recent = || Recent::new(GENERATION);
-        let counts =
-            Counts { rates: recent(), failures: [recent(), recent(), recent()], known: Recent::new(GENERATION) };
+        let counts = Counts {
+            rates: [recent(), recent()],
+            failures: [recent(), recent(), recent(), recent()],
+            known: Recent::new(GENERATION),
+        };
         Self { settings, began: Instant::now(), hasher: RandomState::new(), counts: Mutex::new(counts) }
     }
 
     /// Counts a request of a limited row; `None` where no limit is set.
     pub(crate) fn enter(&self, limit: Limit, client: IpAddr) -> Option<Result<Rate, Rate>> {
         let quota = self.settings.rate(limit);
-        let key = self.key((limit as u8, place(client)));
+        let keys = [Some(self.key((limit as u8, place(client)))), network(client).map(|net| self.key((limit as u8, net)))];
+        let quotas = [quota, wider(quota)];
         let at = self.began.elapsed();
         (quota.limit > 0).then(|| {
             let mut counts = self.lock();
-            let window = counts.rates.entry(key);
-            let outcome = window.add(quota, at);
-            let rate = Rate::new(limit, quota, window.used(quota, at), outcome.err());
-            if outcome.is_ok() { Ok(rate) } else { Err(rate) }
+            let refused = full(&mut counts.rates, &keys, &quotas, at).map(|(_, wait)| wait);
+            let used = match (refused, keys[0]) {
+                (None, Some(key)) => {
+                    add(&mut counts.rates, &keys, &quotas, at);
+                    counts.rates[0].entry(key).used(quota, at)
+                }
+                _ => f64::from(quota.limit),
+            };
+            let rate = Rate::new(limit, quota, used, refused);
+            if refused.is_none() { Ok(rate) } else { Err(rate) }
         })
     }
 
@@ -110,7 +123,8 @@ impl Limits {
         };
         let Some(account) = account else { return Ok(None) };
         let place = place(client);
-        let keys = [self.key((&account, place)), self.key(place), self.key(&account)];
+        let net = network(client).map(|net| self.key((net, "network")));
+        let keys = [Some(self.key((&account, place))), Some(self.key(place)), Some(self.key(&account)), net];
         let counted = limit != Some(Limit::Registrations);
         if counted {
             self.count(keys)?;
@@ -118,20 +132,20 @@ impl Limits {
         Ok(Some(Attempt { limits: self, keys, counted }))
     }
 
-    /// Counts a sign-in as failed in advance, so that many at once are not all tried before the first has failed.
-    fn count(&self, keys: [u64; 3]) -> Result<(), Rate> {
+    /// Counts a sign-in as failed in advance, so that many at once are not all tried before the first has failed. One that
+    /// is refused leaves no trace: nobody can make others be forgotten by it.
+    fn count(&self, keys: [Option<u64>; 4]) -> Result<(), Rate> {
         let at = self.began.elapsed();
         let mut counts = self.lock();
-        let known = counts.known.get(&keys[0]).is_some();
+        let known = keys[0].is_some_and(|key| counts.known.get(&key).is_some());
         let [pair, address, account] = self.settings.failures();
         // What others try elsewhere does not hold up an address that is known.
         let account = if known { Quota { limit: 0, ..account } } else { account };
-        for (n, quota) in [pair, address, account].into_iter().enumerate() {
-            if let Err(wait) = counts.failures[n].entry(keys[n]).add(quota, at) {
-                (0..n).for_each(|counted| counts.failures[counted].entry(keys[counted]).take_back());
-                return Err(Rate::named(FAILURES[n], quota, f64::from(quota.limit), Some(wait)));
-            }
+        let quotas = [pair, address, account, wider(address)];
+        if let Some((n, wait)) = full(&mut counts.failures, &keys, &quotas, at) {
+            return Err(Rate::named(FAILURES[n], quotas[n], f64::from(quotas[n].limit), Some(wait)));
         }
+        add(&mut counts.failures, &keys, &quotas, at);
         Ok(())
     }
 
@@ -152,11 +166,42 @@ impl Attempt<'_> {
         let mut counts = self.limits.lock();
         if self.counted && !failed {
             for (failures, key) in counts.failures.iter_mut().zip(self.keys) {
-                failures.entry(key).take_back();
+                let Some((window, key)) = key.and_then(|key| failures.get(&key).map(|window| (window, key))) else { continue };
+                window.take_back();
+                if window.is_empty() {
+                    failures.remove(&key);
+                }
             }
         }
-        if succeeded {
-            counts.known.insert(self.keys[0], ());
+        if let Some(pair) = self.keys[0].filter(|_| succeeded) {
+            counts.known.insert(pair, ());
+        }
+    }
+}
+
+/// What a wider net may.
+fn wider(quota: Quota) -> Quota {
+    Quota { limit: quota.limit.saturating_mul(NETWORK), ..quota }
+}
+
+/// The first of several windows that has no room for one more, and the seconds until it has. Makes no entry.
+fn full(
+    counts: &mut [Recent<u64, Window>],
+    keys: &[Option<u64>],
+    quotas: &[Quota],
+    at: Duration,
+) -> Option<(usize, u32)> {
+    counts.iter_mut().zip(keys).zip(quotas).enumerate().find_map(|(n, ((counts, key), quota))| {
+        let mut window = *counts.get(key.as_ref()?)?;
+        window.add(*quota, at).err().map(|wait| (n, wait))
+    })
+}
+
+/// Counts one in each window; all have room.
+fn add(counts: &mut [Recent<u64, Window>], keys: &[Option<u64>], quotas: &[Quota], at: Duration) {
+    for ((counts, key), quota) in counts.iter_mut().zip(keys).zip(quotas) {
+        if let Some(key) = key {
+            let _ = counts.entry(*key).add(*quota, at);
         }
     }
 }

@@ -246,8 +246,8 @@ mod tests {
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         let expected = serde_json::json!({
             "type": "urn:problem:invalid-input", "title": "Invalid input", "status": 422,
-            "detail": "The input breaks a rule: see price.", "instance": "/orders", "code": "invalid_input",
-            "message": "The input breaks a rule: see price.", "errors": {"price": ["must be a number"]},
+            "detail": "price must be a number.", "instance": "/orders", "code": "invalid_input",
+            "message": "price must be a number.", "errors": {"price": ["must be a number"]},
             "requestId": "r-1",
         });
         assert_eq!(document, expected);

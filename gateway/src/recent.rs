@@ -38,6 +38,12 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.young.entry(key).or_default()
     }
 
+    /// Forgets an entry.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
     /// Sets an entry.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.generation {

@@ -32,6 +32,11 @@ pub struct GatewaySettings {
     pub token_issuer: String,
     /// The `aud` an access token must have.
     pub token_audience: String,
+    /// How far another's clock may be ahead of ours, in seconds: tokens that begin later than that are refused. A token
+    /// expires to the second all the same.
+    pub token_leeway_s: u64,
+    /// How long a token may last from now, in seconds; one that lasts longer is refused.
+    pub token_max_ttl_s: u64,
     /// Origins whose pages may call from a browser, comma separated.
     pub cors_origins: String,
     /// How long a request may take from its last byte to its answer, in milliseconds.
@@ -105,6 +110,8 @@ impl Default for GatewaySettings {
             token_public_key_file: String::new(),
             token_issuer: "users".into(),
             token_audience: "gateway".into(),
+            token_leeway_s: 5,
+            token_max_ttl_s: 24 * 60 * 60,
             cors_origins: "http://localhost:3000,http://localhost:3003".into(),
             request_timeout_ms: 5_000,
             header_timeout_ms: 10_000,
@@ -161,10 +168,11 @@ impl GatewaySettings {
         Ok(Self { retry_delays_ms, trusted: settings.section()?, limits: settings.section()?, ..settings.section()? })
     }
 
-    fn numbers(&self) -> [(&'static str, u64); 9] {
+    fn numbers(&self) -> [(&'static str, u64); 10] {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         [
             ("request_timeout_ms", self.request_timeout_ms),
+            ("token_max_ttl_s", self.token_max_ttl_s),
             ("header_timeout_ms", self.header_timeout_ms),
             ("body_timeout_ms", self.body_timeout_ms),
             ("body_limit_bytes", wide(self.body_limit_bytes)),

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_token_that_differs_in_one_letter_is_another_token() {
         let mut verified = Verified::default();
-        let caller = Caller { id: "u".into(), session: None, expires: Some(7) };
+        let caller = Caller { id: "u".into(), session: None, expires: Some(7), key: None };
         verified.remember(Fingerprint::of("a.b.c"), caller.clone());
         assert_eq!(verified.find(&Fingerprint::of("a.b.c")), Some(caller));
         assert_eq!(verified.find(&Fingerprint::of("a.b.d")), None);

@@ -41,6 +41,11 @@ impl Window {
         Ok(())
     }
 
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        (self.now, self.before) == (0, 0)
+    }
+
     /// Takes an event back that turned out to be none.
     pub(crate) fn take_back(&mut self) {
         if self.now > 0 {

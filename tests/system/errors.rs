@@ -116,6 +116,10 @@ fn an_order_that_breaks_a_rule_is_422_and_names_the_field() {
         ("title", json!(7)),
         ("title", json!(["x"])),
         ("title", json!("nul \0 inside")),
+        ("title", json!("a bell \u{7}")),
+        ("title", json!("two\nlines")),
+        ("description", json!("an escape \u{1b}[31m")),
+        ("orderReference", json!("a tab\t")),
         ("description", json!(null)),
         ("description", json!("")),
         ("description", json!("x".repeat(1001))),
@@ -188,9 +192,12 @@ fn a_registration_that_breaks_a_rule_is_422_and_names_the_field() {
         ("password", json!("nul\0 nul\0 nul\0")),
         ("password", json!(12_345_678)),
         ("firstName", json!(null)),
-        ("firstName", json!("A")),
+        ("firstName", json!("")),
+        ("firstName", json!("a\u{200b}b")),
+        ("email", json!("a\u{200b}da@example.org")),
+        ("email", json!("a\u{202e}da@example.org")),
         ("firstName", json!("x".repeat(51))),
-        ("firstName", json!("R2D2")),
+        ("firstName", json!("12")),
         ("lastName", json!(null)),
         ("lastName", json!("<script>")),
         ("lastName", json!(["Li"])),
@@ -200,7 +207,8 @@ fn a_registration_that_breaks_a_rule_is_422_and_names_the_field() {
         invalid(&register(&form_with(field, value)), &[field]);
     }
     let nothing = json!({});
-    invalid(&register(&nothing), &["email", "firstName", "lastName", "password"]);
+    let body = invalid(&register(&nothing), &["email", "firstName", "lastName", "password"]);
+    assert_eq!(body["message"], "email is required: add it.", "a client that shows nothing else is of use");
     assert_eq!(stack.users_db().count("users"), 0);
 }
 
@@ -224,6 +232,28 @@ fn a_taken_address_is_409_however_it_is_written() {
         problem(&stack.http.post("/users/register").json(&form).send(), 409, "email_taken");
     }
     assert_eq!(stack.users_db().count("users"), 1);
+}
+
+#[test]
+fn an_address_is_one_however_it_is_typed() {
+    let stack = Stack::start();
+    let form = |email: &str, name: &str| json!({ "email": email, "password": "long enough 7", "firstName": name, "lastName": "B" });
+    let register = |email: &str, name: &str| stack.http.post("/users/register").json(&form(email, name)).send();
+    for (n, twins) in [
+        ["zo\u{eb}@b\u{fc}cher.example", "ZOE\u{308}@xn--bcher-kva.example", "zo\u{eb}@bu\u{308}cher.example"],
+        ["ada@\u{4f8b}\u{3048}.example", "ADA@\u{4f8b}\u{3048}\u{3002}EXAMPLE", "ada@xn--r8jz45g.example"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stack.keep_secrets_of(&register(twins[n], "\u{660e}").expect(201).json());
+        for twin in twins {
+            problem(&register(twin, "X \u{c6} A-12"), 409, "email_taken");
+            let credentials = json!({ "email": twin, "password": "long enough 7" });
+            stack.keep_secrets_of(&stack.http.post("/users/login").json(&credentials).send().expect(200).json());
+        }
+    }
+    assert_eq!(stack.users_db().count("users"), 2);
 }
 
 #[test]

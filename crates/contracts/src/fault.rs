@@ -151,8 +151,8 @@ impl Fault {
 
 impl From<Invalid> for Fault {
     fn from(errors: Invalid) -> Self {
-        let fields: Vec<&str> = errors.fields().collect();
-        let message = format!("The input breaks a rule: see {}.", fields.join(", "));
+        // Some clients show nothing else.
+        let message = errors.first().unwrap_or_else(|| "The input breaks a rule.".into());
         Self { code: Code::InvalidInput, message, errors }
     }
 }
@@ -180,6 +180,13 @@ impl Invalid {
         self.0.keys().map(String::as_str)
     }
 
+    /// What is wrong with the first field, as a sentence.
+    fn first(&self) -> Option<String> {
+        let (field, problems) = self.0.first_key_value()?;
+        let subject = if field == "body" { "The body" } else { field };
+        Some(format!("{subject} {}.", problems.first()?))
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -189,6 +196,17 @@ impl Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sentence_of_invalid_input_is_the_first_fields_own() {
+        let mut errors = Invalid::field("title", "is required: add it");
+        errors.add("price", "must be a number");
+        assert_eq!(Fault::from(errors).message, "price must be a number.");
+        assert_eq!(
+            Fault::from(Invalid::field("body", "must be a JSON object")).message,
+            "The body must be a JSON object."
+        );
+    }
 
     #[test]
     fn a_fault_reads_back_as_it_was_written() {

@@ -51,7 +51,7 @@ impl<'a> Input<'a> {
     pub fn finish<T>(mut self, message: Option<T>) -> Result<T, Invalid> {
         for (name, _) in self.fields.iter().take(UNKNOWN_FIELDS_NAMED) {
             let name: String = name.chars().take(UNKNOWN_FIELD_CHARS).collect();
-            self.errors.add(&name, "is not a known field");
+            self.errors.add(&name, "is not a known field: leave it out");
         }
         message.filter(|_| self.errors.is_empty()).ok_or(self.errors)
     }
@@ -65,7 +65,7 @@ impl<'a> Input<'a> {
         let (_, value) = self.fields.swap_remove(at);
         if self.fields.iter().any(|(field, _)| field == name) {
             self.fields.retain(|(field, _)| field != name);
-            self.errors.add(name, "is given more than once");
+            self.errors.add(name, "is given more than once: send it once");
         }
         Some(value)
     }
@@ -76,7 +76,7 @@ impl Fields for Input<'_> {
         if let Some(value) = self.take(name) {
             return self.read(name, value);
         }
-        self.errors.add(name, "is required");
+        self.errors.add(name, "is required: add it");
         None
     }
 
@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn every_problem_is_named_at_its_field() {
         let all = errors(r#"{"second":7,"third":1}"#);
-        assert_eq!(all, r#"{"first":["is required"],"second":["must be a string"],"third":["is not a known field"]}"#);
+        assert_eq!(
+            all,
+            r#"{"first":["is required: add it"],"second":["must be a string"],"third":["is not a known field: leave it out"]}"#
+        );
     }
 
     #[test]
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_repeated_field_is_refused() {
-        assert_eq!(errors(r#"{"first":"a","first":"b"}"#), r#"{"first":["is given more than once"]}"#);
+        assert_eq!(errors(r#"{"first":"a","first":"b"}"#), r#"{"first":["is given more than once: send it once"]}"#);
     }
 
     #[test]

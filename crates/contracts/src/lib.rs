@@ -5,10 +5,13 @@
 
 pub mod contract;
 pub mod control;
+mod email;
 pub mod events;
 mod fault;
 mod input;
 mod instant;
+mod invisible;
+mod name;
 pub mod orders;
 mod page;
 mod price;
@@ -18,14 +21,16 @@ mod text;
 pub mod users;
 
 pub use contract::Contract;
+pub use email::Email;
 pub use events::{EVENTS, Event, EventContract, LISTENERS, Listener, Subscription};
 pub use fault::{Code, Fault, Invalid};
 pub use input::{Field, Fields, Input};
 pub use instant::Instant;
+pub use name::PersonName;
 pub use page::{Cursor, PageSize};
 pub use price::{Price, Total};
 pub use search::{Amount, Count, Flag, Moment, Relation, SearchText, Sort};
-pub use text::{Email, Keep, Password, PersonName, RefreshToken, Text, UserId};
+pub use text::{Keep, Lines, Password, RefreshToken, Text, UserId};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::search::fingerprint;
 use crate::{
-    Amount, Code, Count, Cursor, Fields, Flag, Instant, Moment, PageSize, Price, Request, SearchText, Sort, Text,
+    Amount, Code, Count, Cursor, Fields, Flag, Instant, Lines, Moment, PageSize, Price, Request, SearchText, Sort, Text,
 };
 
 /// `orders.create` — places an order for the caller.
@@ -17,7 +17,7 @@ pub struct CreateOrder {
     /// What is ordered, in a few words.
     pub title: Text<1, 100>,
     /// What is ordered, in full.
-    pub description: Text<1, 1000>,
+    pub description: Lines<1, 1000>,
     /// What it costs.
     pub price: Price,
     /// The customer's own reference.

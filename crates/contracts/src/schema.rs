@@ -6,13 +6,18 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::name::RULE;
 use crate::{
-    Amount, Cursor, Email, Flag, Instant, Keep, Moment, PageSize, Password, PersonName, Price, RefreshToken,
+    Amount, Cursor, Email, Flag, Instant, Keep, Lines, Moment, PageSize, Password, PersonName, Price, RefreshToken,
     SearchText, Sort, Text, Total, UserId,
 };
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
+/// No control character.
+const ONE_LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+/// No control character but line breaks.
+const LINES: &str = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 
 macro_rules! schema {
     ([$($generics:tt)*] $type:ty, $name:literal, $schema:tt) => {
@@ -33,13 +38,16 @@ macro_rules! schema {
 }
 
 schema!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "Text", {
-    "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": NO_NUL
+    "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": ONE_LINE
+});
+schema!([const MIN: usize, const MAX: usize] Lines<MIN, MAX>, "Lines", {
+    "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": LINES
 });
 schema!([const MIN: usize] Password<MIN>, "Password", {
     "type": "string", "format": "password", "minLength": MIN, "maxLength": 128, "pattern": NO_NUL
 });
 schema!([] Email, "Email", {
-    "type": "string", "format": "email", "maxLength": 100
+    "type": "string", "format": "idn-email", "maxLength": 100
 });
 schema!([] RefreshToken, "RefreshToken", {
     "type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL
@@ -52,9 +60,10 @@ schema!([] UserId, "UserId", {
     "type": "string", "format": "uuid"
 });
 schema!([] PersonName, "PersonName", {
-    // As a pattern it would need Unicode's properties, which many a validator does not know.
-    "type": "string", "format": "person-name", "minLength": 2, "maxLength": 50,
-    "description": "Letters of any script, spaces, apostrophes, hyphens and full stops, with a letter among them."
+    // As a pattern it would need Unicode's properties, which many a validator does not know; a page's engine does.
+    "type": "string", "format": "person-name", "minLength": 1, "maxLength": 50, "x-ecma-pattern": RULE,
+    "description": "Letters and digits of any script, spaces, apostrophes, hyphens, full stops, middle dots, and joiners \
+        between letters, with a letter among them."
 });
 schema!([] Price, "Price", {
     // No `multipleOf`: validators divide floats, so 0.07 would be none. `double`, for `float` cannot hold 999999.99.

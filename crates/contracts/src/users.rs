@@ -10,7 +10,7 @@ use crate::{Code, Email, Fields, Instant, Keep, Password, PersonName, RefreshTok
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 pub struct Register {
-    /// Where the person is reached; unique without regard to case.
+    /// Where the person is reached; unique, however its letters are composed, and without regard to case.
     pub email: Email,
     /// The chosen password; the service may ask for more than these 8 characters.
     pub password: Password<8>,

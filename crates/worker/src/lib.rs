@@ -39,7 +39,7 @@ mod subscribe;
 pub use call::Call;
 pub use db::{Db, DbError, Transaction};
 pub use failure::Failure;
-pub use migrate::migrate;
+pub use migrate::{Rework, migrate};
 pub use outbox::Fact;
 pub use reader::{Reader, RelayState};
 pub use relay::relay;

@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use process::{Program, StartError, exit_code};
 use refinery::Runner;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
 
 use crate::db;
 use crate::db::own::Own;
@@ -45,11 +45,54 @@ const REVOKE: &str = "
 
 /// Runs the one-shot process `<service>-migrate`. When it comes to the database under that very name, every process has a
 /// role of its own, and the statements of `grants` give each its rights; under any other name all come under that one.
-pub fn migrate(service: &'static str, migrations: Runner, grants: &'static str) -> LocalBoxFuture<'static, ExitCode> {
-    async move { exit_code(run(service, &migrations, grants).await) }.boxed_local()
+pub fn migrate(
+    service: &'static str,
+    migrations: Runner,
+    grants: &'static str,
+    rework: Option<Rework>,
+) -> LocalBoxFuture<'static, ExitCode> {
+    async move { exit_code(run(service, &migrations, grants, rework).await) }.boxed_local()
 }
 
-async fn run(service: &'static str, migrations: &Runner, grants: &str) -> Result<(), StartError> {
+/// What SQL cannot say: values that the code works out anew when its rules have changed. Done at each start, so `find` gives
+/// only what may be of the old rules, and a row that is right already is left alone.
+#[derive(Clone, Copy)]
+pub struct Rework {
+    /// Rows with an `id` and a `value` as text, and whatever `again` reads.
+    pub find: &'static str,
+    /// The value as it is now; nothing where it stays.
+    pub again: fn(&Row) -> Option<String>,
+    /// Sets the value `$2` of the row with the id `$1`, unless another row has it: then it stays, and is counted.
+    pub change: &'static str,
+}
+
+async fn redo(client: &Client, rework: Rework) -> Result<(), tokio_postgres::Error> {
+    let (mut changed, mut left) = (0_u64, 0_u64);
+    for row in client.query(rework.find, &[]).await? {
+        let Some(value) = (rework.again)(&row) else { continue };
+        let id: &str = row.get("id");
+        match client.execute(rework.change, &[&id, &value]).await {
+            Ok(0) => left += 1,
+            Ok(rows) => changed += rows,
+            // Somebody else took it meanwhile.
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => left += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    if left > 0 {
+        tracing::warn!(changed, left, "values that another row has already stay as they were");
+    } else if changed > 0 {
+        tracing::info!(changed, "values are as the rules are now");
+    }
+    Ok(())
+}
+
+async fn run(
+    service: &'static str,
+    migrations: &Runner,
+    grants: &str,
+    rework: Option<Rework>,
+) -> Result<(), StartError> {
     let process = format!("{service}-migrate");
     let database = format!("{}_DATABASE_", service.to_uppercase());
     let about = "Brings a service's database to the schema of this release, grants its processes their rights there, \
@@ -80,7 +123,7 @@ async fn run(service: &'static str, migrations: &Runner, grants: &str) -> Result
         tracing::warn!(service, unknown, "the schema is newer than this release; it is left as it is");
         return Ok(());
     }
-    let applied = apply(client, migrations, grants).await.map_err(|error| unfit(chain(error.as_ref())))?;
+    let applied = apply(client, migrations, grants, rework).await.map_err(|error| unfit(chain(error.as_ref())))?;
     tracing::info!(service, applied, granted = grants.is_some(), "schema is current");
     Ok(())
 }
@@ -113,8 +156,16 @@ async fn newer(client: &Client, migrations: &Runner) -> Result<Vec<String>, Fail
 }
 
 /// Brings the schema up to date and grants the rights; how many migrations that took.
-async fn apply(client: &mut Client, migrations: &Runner, grants: Option<&str>) -> Result<usize, Failed> {
+async fn apply(
+    client: &mut Client,
+    migrations: &Runner,
+    grants: Option<&str>,
+    rework: Option<Rework>,
+) -> Result<usize, Failed> {
     let report = migrations.run_async(client).await?;
+    if let Some(rework) = rework {
+        redo(client, rework).await?;
+    }
     if let Some(grants) = grants {
         // In one transaction: nobody is without rights meanwhile.
         let transaction = client.transaction().await?;

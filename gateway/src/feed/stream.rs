@@ -1,13 +1,15 @@
 //! One client's stream: what it has missed, then what comes, a heartbeat where nothing comes, and its end.
 
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use contracts::orders::EventPage;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
 use process::Stop;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use super::hub::Following;
@@ -23,8 +25,8 @@ const RETRY: &[u8] = b"retry: 1000\n\n";
 pub(crate) struct Stream {
     pub(crate) pieces: mpsc::Sender<Bytes>,
     pub(crate) following: Following,
-    /// When the access token ends, in seconds since 1970.
-    pub(crate) expires: Option<u64>,
+    /// Resolves when the client may follow no longer, and says why.
+    pub(crate) lapse: BoxFuture<'static, &'static str>,
     pub(crate) heartbeat: Duration,
     pub(crate) stop: Stop,
     pub(crate) request_id: String,
@@ -42,7 +44,7 @@ impl Stream {
             return "the client left";
         }
         let stop = self.stop.clone();
-        let expires = self.expires;
+        let lapse = std::mem::replace(&mut self.lapse, std::future::pending().boxed());
         tokio::select! {
             why = async {
                 match self.catch_up(first, more).await {
@@ -50,7 +52,7 @@ impl Stream {
                     Err(why) => why,
                 }
             } => why,
-            () = expired(expires) => "the token expired",
+            why = lapse => why,
             () = stop.asked() => "stopping",
         }
     }
@@ -103,13 +105,6 @@ impl Stream {
             }
         }
     }
-}
-
-/// Resolves when the token has ended; never where it has no end.
-async fn expired(expires: Option<u64>) {
-    let Some(expires) = expires else { return std::future::pending().await };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    sleep(Duration::from_secs(expires).saturating_sub(now)).await;
 }
 
 /// An event as it goes over the wire. Lines of data end up as lines of data: a bare line feed would end the field.

@@ -97,3 +97,26 @@ fn zero_lifts_every_limit() {
     assert!((0..1_000).all(|_| sign_in(&limits, HERE, "a@b.co", wrong())));
     assert!(limits.enter(Limit::Logins, HERE.parse().unwrap()).is_none());
 }
+
+#[test]
+fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
+    let limits = limits();
+    for _ in 0..3 {
+        assert!(sign_in(&limits, ELSEWHERE, "a@b.co", wrong()));
+    }
+    // Refused, or let through and none of the client's fault.
+    (0..20_000).for_each(|n| drop(sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong())));
+    for n in 0..20_000 {
+        settle(&limits, "192.0.2.3", &format!("v{n}@b.co"), &Err(AskError::TimedOut));
+    }
+    assert_eq!(begin(&limits, ELSEWHERE, "a@b.co").err(), Some("login-failures"));
+}
+
+#[test]
+fn a_network_of_addresses_is_held_up_as_one() {
+    let limits = limits();
+    let from = |n: u32| format!("2001:db8:1:{n:x}::1");
+    let tried = (0..2_000).filter(|n| sign_in(&limits, &from(*n), &format!("u{n}@b.co"), wrong())).count();
+    assert_eq!(tried, 8 * 8);
+    assert!(sign_in(&limits, "2001:db8:2::1", "u0@b.co", Ok(right())));
+}

@@ -10,7 +10,7 @@ mod tokens;
 
 pub use accounts::Accounts;
 pub use password::{Passwords, Verdict};
-pub use profile::{FIND_PROFILE, caller_id, profile, unknown_user};
+pub use profile::{FIND_PROFILE, caller_id, email_key, profile, unknown_user};
 pub use secret::{Secret, salt};
 pub use sessions::{Sessions, user};
 pub use tokens::Tokens;

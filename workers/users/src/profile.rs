@@ -1,7 +1,7 @@
 //! The caller's own account: whose it is, and how it is shown.
 
 use contracts::users::Profile;
-use contracts::{Code, Instant, Request, Total};
+use contracts::{Code, Email, Instant, Request, Total};
 use uuid::Uuid;
 use worker::db::Row;
 use worker::{Call, Failure};
@@ -33,4 +33,9 @@ pub fn caller_id<R: Request>(call: &Call<R>) -> Result<Uuid, Failure> {
 /// Nobody here has the id that the caller's token names.
 pub fn unknown_user() -> Failure {
     Failure::answer(Code::UserNotFound, "There is no account for this token's user.")
+}
+
+/// The key by which an address is compared; nothing for one that would not be taken any more.
+pub fn email_key(email: &str) -> Option<String> {
+    Email::parse(email).ok().map(|email| email.key())
 }

@@ -9,5 +9,6 @@ mod embedded {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::migrate("orders", embedded::migrations::runner(), include_str!("../../../../sql/orders/grants.sql")).await
+    worker::migrate("orders", embedded::migrations::runner(), include_str!("../../../../sql/orders/grants.sql"), None)
+        .await
 }

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use worker::db::Row;
 use worker::{Call, Failure};
 
-const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users WHERE email_key = $1 AND is_active";
+/// Two accounts of before may turn out to have one address, and then each is found by the way its own was written.
+const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users
+    WHERE email_key IN ($1, $2) AND is_active ORDER BY email_key = $2 DESC LIMIT 1";
 
 /// Nothing, when the password was changed meanwhile.
 const KEEP_ANEW: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
@@ -22,7 +24,7 @@ async fn main() -> ExitCode {
 }
 
 async fn login(call: Call<Login>, accounts: &Accounts) -> Result<SignedIn, Failure> {
-    let row = accounts.sessions.db.row(FIND, &[&call.data.email.key()]).await?;
+    let row = accounts.sessions.db.row(FIND, &[&call.data.email.key(), &call.data.email.former_key()]).await?;
     let kept: Option<&str> = row.as_ref().map(|row| row.get("password_hash"));
     let verdict = accounts.passwords.check(&call.data.password, kept, call.deadline()).await?;
     let row = row.filter(|_| verdict.is_right());

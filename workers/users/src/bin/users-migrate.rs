@@ -7,7 +7,26 @@ mod embedded {
     refinery::embed_migrations!("../../sql/users");
 }
 
+/// Addresses are compared by the domain that DNS knows and in Unicode's composed form, which only concerns those that are not
+/// plain ASCII. Where two accounts of before turn out to have one address, the second keeps its old key, and each signs in by
+/// its address as it was registered.
+const ADDRESSES: worker::Rework = worker::Rework {
+    find: "SELECT id::text, email, email_key AS value FROM users
+        WHERE email_key ~ '[^\\x01-\\x7f]' OR email_key ~ '[@.]xn--' ORDER BY created_at, id",
+    again: |row| {
+        let (email, kept): (&str, &str) = (row.get("email"), row.get("value"));
+        users::email_key(email).filter(|key| key != kept)
+    },
+    change: "UPDATE users SET email_key = $2 WHERE id = $1::text::uuid AND NOT EXISTS (SELECT FROM users WHERE email_key = $2)",
+};
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::migrate("users", embedded::migrations::runner(), include_str!("../../../../sql/users/grants.sql")).await
+    worker::migrate(
+        "users",
+        embedded::migrations::runner(),
+        include_str!("../../../../sql/users/grants.sql"),
+        Some(ADDRESSES),
+    )
+    .await
 }
