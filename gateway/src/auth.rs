@@ -154,7 +154,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(missing());
     }
-    let credentials = only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse(Reason::Malformed))?;
+    let credentials =
+        only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse(Reason::Malformed))?;
     let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(missing()) }
 }

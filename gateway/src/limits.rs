@@ -87,7 +87,8 @@ impl Limits {
     /// Counts a request of a limited row; `None` where no limit is set.
     pub(crate) fn enter(&self, limit: Limit, client: IpAddr) -> Option<Result<Rate, Rate>> {
         let quota = self.settings.rate(limit);
-        let keys = [Some(self.key((limit as u8, place(client)))), network(client).map(|net| self.key((limit as u8, net)))];
+        let keys =
+            [Some(self.key((limit as u8, place(client)))), network(client).map(|net| self.key((limit as u8, net)))];
         let quotas = [quota, wider(quota)];
         let at = self.began.elapsed();
         (quota.limit > 0).then(|| {
@@ -166,7 +167,9 @@ impl Attempt<'_> {
         let mut counts = self.limits.lock();
         if self.counted && !failed {
             for (failures, key) in counts.failures.iter_mut().zip(self.keys) {
-                let Some((window, key)) = key.and_then(|key| failures.get(&key).map(|window| (window, key))) else { continue };
+                let Some((window, key)) = key.and_then(|key| failures.get(&key).map(|window| (window, key))) else {
+                    continue;
+                };
                 window.take_back();
                 if window.is_empty() {
                     failures.remove(&key);

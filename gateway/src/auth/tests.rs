@@ -1,9 +1,9 @@
 //! Tokens of every bad kind against the verifier.
 
-use hyper::header::HeaderValue;
-use jsonwebtoken::jwk::Jwk;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use hyper::header::HeaderValue;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -198,8 +198,7 @@ fn a_key_is_chosen_by_its_name_and_a_name_is_nothing_but_a_name() {
     assert_eq!(verdict(&auth, &named(&id, PRIVATE)), Ok("u-1".into()));
     assert_eq!(verdict(&auth, &named(&id, OTHER_PRIVATE)), Err(Code::InvalidToken));
     let kids = ["", "other", PUBLIC_FILE, "../../../../dev/null", "' OR '1'='1", "\0", &"k".repeat(4_000)];
-    let tokens: Vec<String> =
-        kids.iter().flat_map(|kid| [named(kid, PRIVATE), named(kid, OTHER_PRIVATE)]).collect();
+    let tokens: Vec<String> = kids.iter().flat_map(|kid| [named(kid, PRIVATE), named(kid, OTHER_PRIVATE)]).collect();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); tokens.len()]);
     // A key that the token brings along is not looked at.
     let jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_pem(OTHER_PRIVATE).unwrap(), Algorithm::EdDSA).unwrap();
@@ -234,7 +233,7 @@ fn a_token_that_is_remembered_costs_at_most_three_microseconds() {
     };
     let best = (0..20).map(round).min().unwrap();
     println!("a hit takes {best:?}");
-    assert!(best <= std::time::Duration::from_micros(3), "{best:?}");
+    assert!(best <= Duration::from_micros(3), "{best:?}");
 }
 
 /// A token with a header of its own, which our key signs all the same.
@@ -306,8 +305,9 @@ fn the_log_is_told_why_a_token_is_refused() {
 
 #[test]
 fn any_number_of_unknown_keys_makes_one_look() {
-    let tokens: Vec<String> =
-        (0..500).map(|n| with_header(&json!({"alg": "EdDSA", "kid": format!("made-up-{n}")}), &claims(&json!({})))).collect();
+    let tokens: Vec<String> = (0..500)
+        .map(|n| with_header(&json!({"alg": "EdDSA", "kid": format!("made-up-{n}")}), &claims(&json!({}))))
+        .collect();
     let began = std::time::Instant::now();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); 500]);
     assert!(began.elapsed() < Duration::from_secs(60), "they wait together, not one after another");
