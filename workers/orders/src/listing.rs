@@ -52,7 +52,7 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(caller: &'a str, wanted: &'a ListOrders, db: &'a Db) -> Result<Self, Failure> {
         let edge = |text: &str| text.parse::<Timestamp>().map_err(Failure::broken);
-        let (first, last) = (edge("0001-01-01T00:00:00Z")?, edge("9999-12-31T00:00:00Z")?);
+        let (first, last) = (edge("0001-01-01T00:00:00Z")?, edge("9999-12-30T00:00:00Z")?);
         let moment =
             |at: Option<Moment>, otherwise: Timestamp| at.map_or(otherwise, |Moment(at)| at.0.clamp(first, last));
         let (key, id) = match (wanted.cursor, wanted.sort) {
@@ -130,7 +130,7 @@ impl<'a> Search<'a> {
 
     /// The same search, newest first, from the first page on.
     fn from_the_start(&self) -> Result<Self, Failure> {
-        let (last, id) = ("9999-12-31T00:00:00Z".parse::<Timestamp>().map_err(Failure::broken)?, Uuid::max());
+        let (last, id) = ("9999-12-30T00:00:00Z".parse::<Timestamp>().map_err(Failure::broken)?, Uuid::max());
         Ok(Self { key: last.as_microsecond(), id, like: self.like.clone(), ..*self })
     }
 

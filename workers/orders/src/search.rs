@@ -196,14 +196,14 @@ pub(crate) const COUNT_BY_TIME: &str = concat!(
     with_parameters!(),
     " SELECT count(*) FROM (SELECT FROM orders WHERE user_id = $1 AND ",
     in_time!(),
-    " LIMIT $8) AS some"
+    " LIMIT $8) AS counted"
 );
 /// The same within the bounds of price.
 pub(crate) const COUNT_BY_PRICE: &str = concat!(
     with_parameters!(),
     " SELECT count(*) FROM (SELECT FROM orders WHERE user_id = $1 AND ",
     in_price!(),
-    " LIMIT $8) AS some"
+    " LIMIT $8) AS counted"
 );
 /// How many match among the latest `$10`, up to `$8`.
 pub(crate) const COUNT_NEAR: &str = concat!(
@@ -212,7 +212,7 @@ pub(crate) const COUNT_NEAR: &str = concat!(
     in_time!(),
     " ORDER BY created_at DESC, id DESC LIMIT $10) AS near WHERE ",
     matches!(),
-    " LIMIT $8) AS some"
+    " LIMIT $8) AS counted"
 );
 
 #[cfg(test)]
