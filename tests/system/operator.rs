@@ -92,7 +92,7 @@ fn dead_messages_are_counted_and_shown_and_stay_where_they_are() {
     let mut message = shown["messages"][0].clone();
     assert!(message["ageSeconds"].take().as_u64().unwrap() < 60);
     let request_id = stack.orders_db().column::<String>("SELECT request_id FROM outbox ORDER BY seq", &[]).remove(0);
-    let error = "the database refused a statement: db error: ERROR: poisoned (SQLSTATE P0001)";
+    let error = "a statement failed: db error: ERROR: poisoned (SQLSTATE P0001)";
     assert_eq!(
         message,
         json!({

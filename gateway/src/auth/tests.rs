@@ -233,7 +233,7 @@ fn a_token_that_is_remembered_costs_at_most_three_microseconds() {
     };
     let best = (0..20).map(round).min().unwrap();
     println!("a hit takes {best:?}");
-    assert!(best <= std::time::Duration::from_micros(3), "{best:?}");
+    assert!(best <= Duration::from_micros(3), "{best:?}");
 }
 
 /// A token with a header of its own, which our key signs all the same.

@@ -105,7 +105,9 @@ fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
         assert!(sign_in(&limits, ELSEWHERE, "a@b.co", wrong()));
     }
     // Refused, or let through and none of the client's fault.
-    (0..20_000).for_each(|n| drop(sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong())));
+    for n in 0..20_000 {
+        sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong());
+    }
     for n in 0..20_000 {
         settle(&limits, "192.0.2.3", &format!("v{n}@b.co"), &Err(AskError::TimedOut));
     }
