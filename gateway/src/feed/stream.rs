@@ -149,7 +149,7 @@ mod tests {
         let mut stream = Stream {
             pieces,
             following: hub.follow("a").unwrap(),
-            expires: None,
+            lapse: std::future::pending().boxed(),
             heartbeat: Duration::from_millis(1),
             stop: Stop::default(),
             request_id: "r".into(),
