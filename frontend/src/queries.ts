@@ -1,6 +1,7 @@
 // What was asked of the gateway and is remembered: for one user only, and forgotten when another comes.
 import { QueryClient } from '@tanstack/react-query';
 import { currentSession, onSessionChange } from './api/session';
+import type { Filters } from './lib/filters';
 import { retryDelay, shouldRetry } from './lib/retry';
 
 export const queries = new QueryClient({
@@ -13,6 +14,7 @@ export const queries = new QueryClient({
 
 export const keys = {
   orders: ['orders'],
+  ordersWith: (filters: Filters) => ['orders', filters],
   anyOrder: ['order'],
   order: (id: string) => ['order', id],
   profile: ['profile'],

@@ -87,7 +87,7 @@ struct Events {
 
 impl Default for Events {
     fn default() -> Self {
-        Self { retry_ms: RETRY_MS.into(), outbox_h: 1, inbox_h: 1 }
+        Self { retry_ms: RETRY_MS.into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
     }
 }
 

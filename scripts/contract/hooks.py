@@ -1,6 +1,7 @@
 """What the contract cannot say, so that Schemathesis does not take it for a fault."""
 
 import os
+import datetime
 import re
 import uuid
 
@@ -14,6 +15,10 @@ KEY = re.compile(r'("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})')
 
 # How a value of this format looks.
 schemathesis.openapi.format("person-name", st.builds(str.__add__, LETTERS, st.text(NAME, max_size=49)))
+
+MOMENTS = st.datetimes(min_value=datetime.datetime(1970, 1, 1), max_value=datetime.datetime(2199, 1, 1))
+schemathesis.openapi.format("date-or-date-time", MOMENTS.map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+                            | MOMENTS.map(lambda at: at.strftime("%Y-%m-%d")))
 
 
 @schemathesis.hook

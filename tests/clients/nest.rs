@@ -42,7 +42,7 @@ fn a_nest_service_stands_in_for_a_worker_and_beside_it() {
         stack.wait_for_consumers("orders.get", 1);
         assert_eq!(title(&person, &id), "From Nest", "{version}");
         let refused = person.get("/orders/0199f0a0-7c3e-7000-8000-000000000404").send();
-        assert!(refused.status >= 400, "{version}: {}", refused.body);
+        assert_eq!((refused.status, refused.code()), (404, "order_not_found".into()), "{version}: {}", refused.body);
 
         // Ours comes back, the other is killed: nothing is lost.
         stack.launch_worker("orders-get");

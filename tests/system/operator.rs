@@ -92,7 +92,7 @@ fn dead_messages_are_counted_and_shown_and_stay_where_they_are() {
     let mut message = shown["messages"][0].clone();
     assert!(message["ageSeconds"].take().as_u64().unwrap() < 60);
     let request_id = stack.orders_db().column::<String>("SELECT request_id FROM outbox ORDER BY seq", &[]).remove(0);
-    let error = "the database refused a statement: db error: ERROR: poisoned (SQLSTATE P0001)";
+    let error = "a statement failed: db error: ERROR: poisoned (SQLSTATE P0001)";
     assert_eq!(
         message,
         json!({
@@ -304,6 +304,33 @@ fn what_the_processes_declare_is_what_is_compared() {
     let report = told(&stack, "topology check");
     assert_eq!((&report["missing"], &report["different"]), (&json!([]), &json!([])));
     assert!(bus(&stack, "topology check").1.contains("as declared"));
+}
+
+#[test]
+fn the_status_shows_relays_and_what_they_have_not_published() {
+    let stack = Stack::plan().with_events().start();
+    stack.register();
+    let status = || told(&stack, "status");
+    let relay =
+        |report: &Value| report["relays"].as_array().unwrap().iter().find(|it| it["relay"] == "orders.relay").cloned();
+    wait_until("all was well", seconds(15), || bus(&stack, "status --check").0 == Some(0));
+    let report = status();
+    let well = json!({
+        "relay": "orders.relay", "leader": true, "standby": 0, "unpublished": 0, "oldestUnpublishedS": null, "setAside": 0,
+    });
+    assert_eq!(relay(&report), Some(well), "{report}");
+    assert_eq!(report["databases"][0], json!({ "database": "orders", "reachable": true }));
+    let standby = stack.launch("orders-relay");
+    wait_until("one stood by", seconds(15), || relay(&status()).unwrap()["standby"] == 1);
+    standby.stop(seconds(10));
+    stack.process("orders-relay").stop(seconds(10));
+    stack.register().place("x");
+    wait_until("its end was seen", seconds(15), || {
+        let relay = relay(&status()).unwrap();
+        relay["leader"] == false && relay["unpublished"] == 1 && relay["oldestUnpublishedS"].is_number()
+    });
+    let (code, said, _) = bus(&stack, "status --check");
+    assert!(code == Some(1) && said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }
 
 /// Waits until `bus why` says of an event how it stands with its listener.

@@ -79,10 +79,11 @@ schema!([] Cursor, "Cursor", {
     "type": "string", "pattern": "^c[0-7][0-9a-f]{47}$"
 });
 schema!([] SearchText, "SearchText", {
-    "type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^(?=.*\S)[^\u0000]*$"
+    "type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 });
 schema!([] Moment, "Moment", {
-    "type": "string", "anyOf": [{ "format": "date" }, { "format": "date-time" }]
+    // Not `anyOf` of two formats, of which generators make a type that does not exist.
+    "type": "string", "format": "date-or-date-time", "description": "A date, or a date and time (RFC 3339)."
 });
 schema!([] Amount, "Amount", {
     "type": "number", "format": "double", "minimum": 0, "maximum": 1_000_000, "description": "With at most two decimals."

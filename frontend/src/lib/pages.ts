@@ -7,7 +7,8 @@ import type { Order } from '../api/contract';
 export function withOrder(pages: InfiniteData<OrderPage> | undefined, order: Order) {
   const first = pages?.pages[0];
   if (!pages || !first || pages.pages.some((page) => page.items.some(({ id }) => id === order.id))) return pages;
-  const head = { ...first, items: [order, ...first.items] };
+  const total = first.total && { ...first.total, count: first.total.count + 1 };
+  const head = { ...first, total, items: [order, ...first.items] };
   return { ...pages, pages: [head, ...pages.pages.slice(1)] };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { newOrder, priceOf, registration } from './rules';
+import { priceOf } from './price';
+import { newOrder, registration } from './rules';
 
 const order = { title: 'Engine', description: 'One', price: '19.99', orderReference: '' };
 const person = { email: 'ada@example.org', password: 'long enough', firstName: 'Ada', lastName: "O'Neil-Ščukina" };

@@ -1,17 +1,24 @@
 // Your orders, newest first: stops on a line that grows at its head.
-import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query';
+import {
+  type InfiniteData,
+  keepPreviousData,
+  type UseInfiniteQueryResult,
+  useInfiniteQuery,
+} from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { Link } from 'react-router';
-import { orders as load, type OrderPage } from '../api/client';
+import { Link, useSearchParams } from 'react-router';
+import { orders as load, type OrderPage, type Total } from '../api/client';
 import type { Order } from '../api/contract';
 import type { FeedState } from '../api/feed';
-import { formatShort } from '../lib/format';
+import { filtersOf } from '../lib/filters';
+import { formatNumber, formatShort } from '../lib/format';
 import { allOrders } from '../lib/pages';
 import { wordsFor } from '../lib/words';
 import { keys } from '../queries';
 import { Alert } from '../ui/alert';
 import { Amount } from '../ui/amount';
 import { useFeed } from '../ui/feed';
+import { FilterBar } from '../ui/filters';
 import { RequestId } from '../ui/form';
 import { Key, KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
@@ -26,9 +33,13 @@ type Query = UseInfiniteQueryResult<InfiniteData<OrderPage>>;
 
 export function Orders() {
   const { state } = useFeed();
+  const [search] = useSearchParams();
+  const filters = filtersOf(search);
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   const query = useInfiniteQuery({
-    queryKey: keys.orders,
-    queryFn: ({ pageParam, signal }) => load(pageParam, signal),
+    queryKey: keys.ordersWith(filters),
+    queryFn: ({ pageParam, signal }) => load(filters, pageParam, signal),
+    placeholderData: keepPreviousData,
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     refetchInterval: state === 'absent' ? LOOK_MS : false,
@@ -39,8 +50,18 @@ export function Orders() {
       {query.data ? (
         <>
           {!query.isFetchNextPageError && <Stale query={query} />}
-          <Live state={state} />
-          {list.length === 0 ? <Empty /> : <List orders={list} />}
+          {(list.length > 0 || isFiltered) && <FilterBar filters={filters} />}
+          <div className="mb-5 flex flex-wrap items-baseline justify-between gap-x-6 gap-y-2">
+            <Live state={state} />
+            {list.length > 0 && <Count total={query.data.pages[0]?.total ?? null} />}
+          </div>
+          {list.length > 0 ? (
+            <List orders={list} />
+          ) : isFiltered ? (
+            <p className="text-lg">No orders match.</p>
+          ) : (
+            <Empty />
+          )}
           <Older query={query} shown={list.length} />
         </>
       ) : problemIn(query) ? (
@@ -89,6 +110,17 @@ function Older({ query, shown }: { query: Query; shown: number }) {
   );
 }
 
+function Count({ total }: { total: Total | null }) {
+  if (!total) return null;
+  const { count, more } = total;
+  return (
+    <p role="status" className="text-soft tabular-nums">
+      {more ? 'More than ' : ''}
+      {formatNumber(count)} {count === 1 && !more ? 'order' : 'orders'}
+    </p>
+  );
+}
+
 const LIVE: Record<FeedState, { word: string; lamp: string }> = {
   connecting: { word: 'Connecting to live updates…', lamp: 'animate-breathe bg-amber' },
   live: { word: 'Live: new orders appear automatically', lamp: 'bg-clear' },
@@ -99,7 +131,7 @@ const LIVE: Record<FeedState, { word: string; lamp: string }> = {
 function Live({ state }: { state: FeedState }) {
   const { word, lamp } = LIVE[state];
   return (
-    <p className="mb-5 flex items-center gap-3 text-soft" data-feed={state}>
+    <p className="flex items-center gap-3 text-soft" data-feed={state}>
       <span className={`lamp ${lamp} ml-1 sm:ml-2`} aria-hidden="true" />
       {word}
     </p>

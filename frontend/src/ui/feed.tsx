@@ -39,7 +39,12 @@ export function FeedProvider({ children }: { children: ReactNode }) {
         if (news.state === 'live') void client.invalidateQueries({ queryKey: keys.orders });
       } else if ('order' in news) {
         const { order } = news;
-        client.setQueryData<InfiniteData<OrderPage>>(keys.orders, (pages) => withOrder(pages, order));
+        client.setQueryData<InfiniteData<OrderPage>>(keys.ordersWith({}), (pages) => withOrder(pages, order));
+        // Whether it belongs to what somebody searches for, and where, only the server knows.
+        void client.invalidateQueries({
+          queryKey: keys.orders,
+          predicate: ({ queryKey: [, filters] }) => !isEmpty(filters),
+        });
         void client.invalidateQueries({ queryKey: keys.profile });
         setArrived((ids) => new Set(ids).add(order.id));
         setSpoken(`New order: ${order.title}`);
@@ -87,3 +92,5 @@ function follow(userId: string, take: (news: News) => void): () => void {
     channel.close();
   };
 }
+
+const isEmpty = (filters: unknown) => typeof filters === 'object' && Object.keys(filters ?? {}).length === 0;

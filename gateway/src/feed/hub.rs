@@ -1,7 +1,7 @@
 //! Who follows whose events: hands each event to the streams of its owner.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bus::Shown;
@@ -16,10 +16,16 @@ const BEHIND: usize = 256;
 /// All streams of this process.
 pub(crate) struct Hub {
     per_user: usize,
-    /// Whether events come in at all.
-    connected: AtomicBool,
     next_id: AtomicU64,
-    followers: Mutex<HashMap<String, Vec<Follower>>>,
+    followers: Mutex<Followers>,
+}
+
+#[derive(Default)]
+struct Followers {
+    /// Whether events come in at all. It changes together with the followers: nobody is taken in just when the line is
+    /// lost, who would have a gap and not be told.
+    connected: bool,
+    by_owner: HashMap<String, Vec<Follower>>,
 }
 
 struct Follower {
@@ -38,17 +44,16 @@ pub(crate) struct Following {
 impl Hub {
     /// No streams yet, and at most so many for each user.
     pub(crate) fn new(per_user: usize) -> Self {
-        let (connected, next_id) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { per_user, connected, next_id, followers: Mutex::default() }
+        Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default() }
     }
 
     /// Takes a place among the owner's streams.
     pub(crate) fn follow(self: &Arc<Self>, owner: &str) -> Result<Following, Refusal> {
-        if !self.connected.load(Ordering::Relaxed) {
+        let mut followers = self.lock();
+        if !followers.connected {
             return Err(Refusal::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in."));
         }
-        let mut followers = self.lock();
-        let of_owner = followers.entry(owner.into()).or_default();
+        let of_owner = followers.by_owner.entry(owner.into()).or_default();
         if of_owner.len() >= self.per_user {
             return Err(Refusal::new(Code::TooManyStreams, "You follow your events too many times at once."));
         }
@@ -60,23 +65,24 @@ impl Hub {
     /// Hands an event on. Who does not keep up is cut: its stream ends when it has sent what it has.
     pub(crate) fn tell(&self, event: Shown) {
         let mut followers = self.lock();
-        let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| followers.get_mut(owner)) else { return };
+        let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| followers.by_owner.get_mut(owner)) else {
+            return;
+        };
         let event = Arc::new(event);
         of_owner.retain(|follower| follower.events.try_send(Arc::clone(&event)).is_ok());
     }
 
     /// From now on events come in.
     pub(crate) fn begin(&self) {
-        self.connected.store(true, Ordering::Relaxed);
+        self.lock().connected = true;
     }
 
     /// No events come in any more: every stream has a gap from here on, and ends.
     pub(crate) fn end(&self) {
-        self.connected.store(false, Ordering::Relaxed);
-        self.lock().clear();
+        *self.lock() = Followers::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Follower>>> {
+    fn lock(&self) -> MutexGuard<'_, Followers> {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,10 +97,10 @@ impl Following {
 impl Drop for Following {
     fn drop(&mut self) {
         let mut followers = self.hub.lock();
-        if let Some(of_owner) = followers.get_mut(&self.owner) {
+        if let Some(of_owner) = followers.by_owner.get_mut(&self.owner) {
             of_owner.retain(|follower| follower.id != self.id);
             if of_owner.is_empty() {
-                followers.remove(&self.owner);
+                followers.by_owner.remove(&self.owner);
             }
         }
     }

@@ -84,7 +84,8 @@ impl Stream {
         if next.is_none() { Ok(told) } else { Err("more was missed than one stream tells") }
     }
 
-    async fn follow(&mut self, mut told: HashSet<Uuid>) -> &'static str {
+    /// Sends what comes, but for what was told already: a relay that lags publishes that much later, however long it takes.
+    async fn follow(&mut self, told: HashSet<Uuid>) -> &'static str {
         let mut heartbeat = interval(self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
@@ -95,11 +96,7 @@ impl Stream {
                     Some(event) => piece(event.meta.id, &event.name, &event.data),
                     None => return "cut: too slow, or no events come in",
                 },
-                _ = heartbeat.tick() => {
-                    // What was told came live within moments, if it came at all.
-                    told = HashSet::new();
-                    Bytes::from_static(b":\n\n")
-                }
+                _ = heartbeat.tick() => Bytes::from_static(b":\n\n"),
             };
             match self.pieces.try_send(piece) {
                 Ok(()) => {}
@@ -125,7 +122,57 @@ fn piece(id: Uuid, name: &str, data: &str) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bus::{EventMeta, Shown};
+    use contracts::orders::RecordedEvent;
+    use serde_json::value::RawValue;
+
+    use super::super::hub::Hub;
     use super::*;
+
+    #[tokio::test]
+    async fn what_was_told_as_missed_is_not_told_again_however_late_it_is_published() {
+        let event = |title: &str| {
+            let meta = EventMeta { id: Uuid::now_v7(), owner: Some("a".into()), request_id: None, traceparent: None };
+            Shown { meta, name: "order.created".into(), data: format!("{title:?}") }
+        };
+        let (late, fresh) = (event("late"), event("fresh"));
+        let missed = RecordedEvent {
+            id: late.meta.id,
+            name: late.name.clone(),
+            data: RawValue::from_string(late.data.clone()).unwrap(),
+        };
+        let hub = Arc::new(Hub::new(1));
+        hub.begin();
+        let (pieces, mut sent) = mpsc::channel(64);
+        let mut stream = Stream {
+            pieces,
+            following: hub.follow("a").unwrap(),
+            lapse: std::future::pending().boxed(),
+            heartbeat: Duration::from_millis(1),
+            stop: Stop::default(),
+            request_id: "r".into(),
+        };
+        let sending = stream.send(Some(EventPage { items: vec![missed], more: false }), async |_| None);
+        let reading = async {
+            let mut events = Vec::new();
+            let mut later = Some((late, fresh));
+            while events.len() < 2 {
+                let piece = String::from_utf8(sent.recv().await.unwrap().to_vec()).unwrap();
+                if piece.starts_with("id: ") {
+                    events.push(piece);
+                } else if let Some((late, fresh)) = later.take_if(|_| piece.starts_with(':')) {
+                    // Only now, after a heartbeat, does the relay publish what was told.
+                    hub.tell(late);
+                    hub.tell(fresh);
+                }
+            }
+            events
+        };
+        let events = tokio::select! { why = sending => panic!("{why}"), events = reading => events };
+        assert!(events[0].contains("late") && events[1].contains("fresh"), "{events:?}");
+    }
 
     #[test]
     fn an_event_is_written_as_the_standard_says() {

@@ -15,7 +15,10 @@ fn a_page_of_a_known_origin_may_read_every_answer() {
         assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
         assert_eq!(
             response.header("access-control-expose-headers"),
-            Some("X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy")
+            Some(
+                "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, \
+                 RateLimit-Policy"
+            )
         );
         assert_eq!(response.header("vary"), Some("Origin"));
     }

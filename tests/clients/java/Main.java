@@ -28,11 +28,11 @@ class Main {
             var order = new CreateOrder().title("By Java").description("Generated").price(price);
             check(orders.postOrdersWithHttpInfo(order, null).getStatusCode() == 201, order);
         }
-        var first = orders.getOrdersWithHttpInfo(2, null);
+        var first = orders.getOrdersWithHttpInfo(2, null, null, null, null, null, null, null, null);
         var link = Pattern.compile("[?&]cursor=([^&>]+)").matcher(first.getHeaders().get("link").get(0));
         check(link.find(), first.getHeaders());
         var all = new ArrayList<Order>(first.getData());
-        all.addAll(orders.getOrders(2, link.group(1)));
+        all.addAll(orders.getOrders(2, link.group(1), null, null, null, null, null, null, null));
         check(all.stream().map(Order::getPrice).toList().equals(java.util.List.of(0.29, 0.07, 999999.99)), all);
         check(orders.getOrdersId(all.get(2).getId()).getPrice() == 999999.99, all.get(2));
         try {
