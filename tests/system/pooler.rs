@@ -72,14 +72,14 @@ fn through_a_pooler_in_session_mode_everything_works_and_in_transaction_mode_som
 
     let port = ports::free();
     let transaction = start(port, "transaction", &stack.orders_url);
-    const SAYS: &str = "needs a direct connection";
+    let says = "needs a direct connection";
     let relay = replace("orders-relay", port);
-    wait_until("the relay had said what it needs", seconds(15), || relay.log().contains(SAYS));
+    wait_until("the relay had said what it needs", seconds(15), || relay.log().contains(says));
     let migrate = stack.launch_with("orders-migrate", |command| {
         command.env("ORDERS_DATABASE_URL", through(port));
     });
     assert_eq!(migrate.wait(seconds(15)).code(), Some(1));
-    assert!(migrate.log().contains(SAYS), "{}", migrate.log());
+    assert!(migrate.log().contains(says), "{}", migrate.log());
     relay.stop(seconds(10));
     drop((session, transaction));
 }
