@@ -150,11 +150,15 @@ fn a_token_of_another_key_or_with_a_changed_letter_is_invalid() {
     assert_eq!(verdict(&auth, &other), Err(Code::InvalidToken));
     // Where a payload or a signature lies there is no letter without meaning, save the last of the signature.
     let begin = good.find('.').unwrap() + 1;
-    for at in (begin..good.len() - 1).filter(|at| good.as_bytes()[*at] != b'.') {
-        let mut changed = good.clone();
-        changed.replace_range(at..=at, if &good[at..=at] == "A" { "B" } else { "A" });
-        assert_eq!(verdict(&auth, &changed), Err(Code::InvalidToken), "letter {at}");
-    }
+    let letters = (begin..good.len() - 1).filter(|at| good.as_bytes()[*at] != b'.');
+    let changed: Vec<String> = letters
+        .map(|at| {
+            let mut changed = good.clone();
+            changed.replace_range(at..=at, if &good[at..=at] == "A" { "B" } else { "A" });
+            changed
+        })
+        .collect();
+    assert!(changed.len() > 100 && reasons(&changed).iter().all(Result::is_err));
 }
 
 #[test]
