@@ -55,20 +55,27 @@ pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(own.join("\n")) } else { Err(format!("{}\n{out}{err}", output.status)) }
 }
 
+/// So many programs run at once: each wants a core.
+const AT_A_TIME: usize = 3;
+
 /// What a program is called, how it is run, and whether what it printed is right.
 pub(crate) type Judged<'a> = (&'a str, Command, &'a (dyn Fn(&str) -> bool + Sync));
 
-/// Runs all at once, each judged by itself; fails with everything that went wrong.
-pub(crate) fn all_well(programs: Vec<Judged<'_>>) {
+/// Runs a few at a time, each judged by itself; fails with everything that went wrong.
+pub(crate) fn all_well(mut programs: Vec<Judged<'_>>) {
     let judge = |(name, mut command, is_right): Judged<'_>| match said(&mut command) {
         Ok(out) if is_right(&out) => None,
         Ok(out) => Some(format!("{name} said: {out}")),
         Err(error) => Some(format!("{name}: {error}")),
     };
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let all: Vec<_> = programs.into_iter().map(|program| scope.spawn(move || judge(program))).collect();
-        all.into_iter().filter_map(|one| one.join().unwrap()).collect()
-    });
+    let mut wrong: Vec<String> = Vec::new();
+    while !programs.is_empty() {
+        let few = programs.split_off(programs.len().saturating_sub(AT_A_TIME));
+        thread::scope(|scope| {
+            let few: Vec<_> = few.into_iter().map(|program| scope.spawn(move || judge(program))).collect();
+            wrong.extend(few.into_iter().filter_map(|one| one.join().unwrap()));
+        });
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

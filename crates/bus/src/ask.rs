@@ -230,7 +230,7 @@ impl Session {
             Ok(body) => body.map_err(|_| AskError::Lost)?,
             Err(_) => return Err(AskError::TimedOut),
         };
-        decode_reply(&body).ok_or(AskError::Malformed)
+        decode_reply(pattern, &body).ok_or(AskError::Malformed)
     }
 
     fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u128) -> lapin::Result<()> {

@@ -141,7 +141,7 @@ impl Asking {
 
     fn note(&mut self, reply: &Delivery) {
         let round = reply.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
-        let told = decode_reply(&reply.data).and_then(Result::ok);
+        let told = decode_reply("", &reply.data).and_then(Result::ok);
         let stats = told.and_then(|told| serde_json::from_str::<Stats>(told.get()).ok());
         if let (Some(round), Some(stats)) = (round, stats) {
             self.answers.insert(stats.instance, (round, stats));

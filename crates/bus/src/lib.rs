@@ -17,6 +17,7 @@ mod deadline;
 pub mod deliveries;
 mod event_meta;
 pub mod feed;
+mod foreign;
 mod frame_filter;
 #[cfg(test)]
 mod generated_inputs;

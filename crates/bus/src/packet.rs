@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use contracts::{Code, Fault};
+use contracts::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::foreign;
 
 /// What a caller asks. `data` stays text: only the worker that knows its type decodes it.
 #[derive(Serialize, Deserialize)]
@@ -98,7 +100,7 @@ pub fn encode_fault(fault: &Fault) -> Vec<u8> {
 }
 
 /// Reads the body of a reply; `None` when it is no reply at all.
-pub(crate) fn decode_reply(body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> {
+pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> {
     #[derive(Deserialize)]
     struct Packet<'a> {
         #[serde(borrow)]
@@ -108,21 +110,17 @@ pub(crate) fn decode_reply(body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> 
     }
     let packet: Packet<'_> = serde_json::from_slice(body).ok()?;
     match (packet.err.filter(|err| err.get() != "null"), packet.response) {
-        (Some(err), _) => Some(Err(foreign_fault(err))),
+        (Some(err), _) => Some(Err(foreign::fault(pattern, err))),
         (None, Some(response)) => Some(Ok(response.to_owned())),
         // A Nest handler that returns nothing answers without a response.
         (None, None) => Some(Ok(RawValue::NULL.to_owned())),
     }
 }
 
-// A service that is not ours answers with whatever its framework throws; its words are not for our callers.
-fn foreign_fault(err: &RawValue) -> Fault {
-    serde_json::from_str(err.get())
-        .unwrap_or_else(|_| Fault::new(Code::Internal, "The service failed and did not say how."))
-}
-
 #[cfg(test)]
 mod tests {
+    use contracts::Code;
+
     use super::*;
 
     #[test]
@@ -171,7 +169,7 @@ mod tests {
 
     #[test]
     fn replies_of_ours_and_of_nest_are_read() {
-        let read = |body: &str| decode_reply(body.as_bytes());
+        let read = |body: &str| decode_reply("orders.get", body.as_bytes());
         assert_eq!(read(r#"{"response":[1],"isDisposed":true}"#).unwrap().unwrap().get(), "[1]");
         assert_eq!(read(r#"{"err":null,"response":1}"#).unwrap().unwrap().get(), "1");
         assert_eq!(read(r#"{"isDisposed":true}"#).unwrap().unwrap().get(), "null");
