@@ -116,7 +116,7 @@ impl<'a> Search<'a> {
         if let Some(sql) = all.filter(|_| !q) {
             return Ok(exactly(self.number(sql, limit, 0).await?));
         }
-        let start = Self { statements: statements(Sort::Newest), ..self.from_the_start()? };
+        let start = Self { statements: statements(Sort::Newest), ..self.as_first_page()? };
         let seen = start.number(COUNT_NEAR, limit, FAR).await?;
         if seen >= limit || start.end(FAR).await?.is_none() {
             return Ok(exactly(seen));
@@ -129,7 +129,7 @@ impl<'a> Search<'a> {
     }
 
     /// The same search, newest first, from the first page on.
-    fn from_the_start(&self) -> Result<Self, Failure> {
+    fn as_first_page(&self) -> Result<Self, Failure> {
         let (last, id) = ("9999-12-30T00:00:00Z".parse::<Timestamp>().map_err(Failure::broken)?, Uuid::max());
         Ok(Self { key: last.as_microsecond(), id, like: self.like.clone(), ..*self })
     }
