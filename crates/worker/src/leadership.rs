@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::db::own::Own;
 use crate::db::{SILENCE, Target};
@@ -61,15 +61,20 @@ impl Leadership {
 /// and what is set, locked or listened to on one is soon somebody else's.
 pub(crate) async fn refuse_transaction_pooling(one: &Client, other: &Client) -> Result<(), String> {
     const LOOKS: usize = 5;
-    let backend = async |client: &Client| -> Result<i32, String> {
-        Ok(client.query_one(BACKEND, &[]).await.map_err(|error| chain(&error))?.get(0))
+    // Not prepared: behind such a pooler a statement that is prepared on one connection is run on another.
+    let backend = async |client: &Client| -> Result<String, String> {
+        let answers = client.simple_query(BACKEND).await.map_err(|error| chain(&error))?;
+        let process = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        process.ok_or_else(|| "the server does not say which of its processes it is".into())
     };
     let mut seen = Vec::new();
     for _ in 0..LOOKS {
         seen.push((backend(one).await?, backend(other).await?));
     }
-    let (first, second) = seen[0];
-    if first != second && seen.iter().all(|looked| *looked == (first, second)) {
+    if seen[0].0 != seen[0].1 && seen.iter().all(|looked| *looked == seen[0]) {
         return Ok(());
     }
     Err("this address leads to a pooler in transaction mode, and this process needs a direct connection \
