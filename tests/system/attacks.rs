@@ -127,7 +127,7 @@ fn a_huge_token_and_two_tokens_are_refused() {
     claims["padding"] = "x".repeat(5_000).into();
     let large = sign(&claims);
     stack.http.get("/orders").token(&large).send().expect(200);
-    problem(&stack.http.get("/orders").token(&"x".repeat(8 * 1024)).send(), 431, "headers_too_large");
+    problem(&stack.http.get("/orders").token(&"x".repeat(17 * 1024)).send(), 431, "headers_too_large");
     let good = format!("Bearer {}", sign(&token::claims("u")));
     let twice = stack.http.get("/orders").header("authorization", &good).header("authorization", &good);
     problem(&twice.send(), 401, "invalid_token");

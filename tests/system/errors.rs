@@ -41,7 +41,7 @@ fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow() {
     for (method, path, allow) in [
         ("GET", "/users/register", "POST, OPTIONS"),
         ("PUT", "/users/login", "POST, OPTIONS"),
-        ("POST", "/users/profile", "GET, HEAD, OPTIONS"),
+        ("POST", "/users/profile", "GET, HEAD, PATCH, OPTIONS"),
         ("DELETE", "/orders", "POST, GET, HEAD, OPTIONS"),
         ("PATCH", "/orders/1", "GET, HEAD, OPTIONS"),
         ("BREW", "/orders", "POST, GET, HEAD, OPTIONS"),
