@@ -314,5 +314,5 @@ fn any_number_of_unknown_keys_makes_one_look() {
         .collect();
     let began = std::time::Instant::now();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); 500]);
-    assert!(began.elapsed() < Duration::from_secs(60), "they wait together, not one after another");
+    assert!(began.elapsed() < Duration::from_mins(1), "they wait together, not one after another");
 }
