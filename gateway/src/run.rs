@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::Admin;
 use crate::auth::Auth;
-use crate::connection::Terms;
-use crate::descriptors;
-use crate::gateway::Gateway;
-use crate::routes::TABLE;
-use crate::server::serve;
+use crate::health::Admin;
+use crate::http::connection::Terms;
+use crate::http::descriptors;
+use crate::http::server::serve;
+use crate::pipeline::Gateway;
+use crate::routing::table::TABLE;
 use crate::settings::GatewaySettings;
 
 /// What a part of the gateway was there for.

@@ -8,9 +8,9 @@ use hyper::header::HeaderValue;
 use process::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::client::Proxies;
-use crate::limit_settings::LimitSettings;
-use crate::trusted::TrustedSettings;
+use crate::auth::issuer_settings::TrustedSettings;
+use crate::http::client_ip::Proxies;
+use crate::rate_limit::settings::LimitSettings;
 
 /// How a key pair for access tokens is made; part of every complaint about the key.
 pub(crate) const HOW_TO_MAKE_A_KEY: &str = "make a pair with `openssl genpkey -algorithm ed25519 -out \

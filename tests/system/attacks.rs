@@ -3,8 +3,9 @@
 use std::fs;
 
 use contracts::{CONTRACTS, PATTERNS};
-use gateway::routes::TABLE;
-use gateway::{Route, Source};
+use gateway::Route;
+use gateway::Source;
+use gateway::routing::table::TABLE;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tests::http::Call;

@@ -52,7 +52,7 @@ fn every_pattern_has_its_program_and_every_program_its_pattern() {
 
 #[test]
 fn every_pattern_has_a_route_and_every_route_a_pattern() {
-    let routed: BTreeSet<&str> = gateway::routes::TABLE.iter().filter_map(gateway::Route::pattern).collect();
+    let routed: BTreeSet<&str> = gateway::routing::table::TABLE.iter().filter_map(gateway::Route::pattern).collect();
     assert_eq!(routed, BTreeSet::from(PATTERNS));
 }
 
@@ -109,7 +109,7 @@ fn every_pattern_and_every_route_is_spoken_of_in_a_test() {
     for listener in LISTENERS {
         assert!(tests.contains(&format!("\"{}\"", listener.name)), "no test speaks of {}", listener.name);
     }
-    for route in &gateway::routes::TABLE {
+    for route in &gateway::routing::table::TABLE {
         let path = route.path.split('{').next().unwrap();
         assert!(tests.contains(&format!("\"{path}")), "no test speaks of {}", route.path);
     }

@@ -1,7 +1,8 @@
 //! The OpenAPI 3.1 document of the gateway: every row of its table.
 
-use gateway::routes::TABLE;
-use gateway::{Own, Work};
+use gateway::Own;
+use gateway::Work;
+use gateway::routing::table::TABLE;
 use serde_json::{Map, Value, json};
 
 use crate::components::Components;

@@ -1,7 +1,11 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::routes::TABLE;
-use gateway::{Own, Route, Source, Success, Work};
+use gateway::Own;
+use gateway::Route;
+use gateway::Source;
+use gateway::Success;
+use gateway::Work;
+use gateway::routing::table::TABLE;
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};

@@ -1,6 +1,6 @@
 //! The order in which people read an OpenAPI document, for it is shown to them as it is written.
 
-use gateway::routes::TABLE;
+use gateway::routing::table::TABLE;
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 

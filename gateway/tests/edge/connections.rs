@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, mpsc};
 
-use gateway::{Answer, Body};
+use gateway::Answer;
+use gateway::Body;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::sync::Semaphore;

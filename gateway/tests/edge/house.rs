@@ -5,7 +5,13 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::{AmqpSettings, Asker, Broker};
-use gateway::{Admin, Answer, Gateway, GatewaySettings, Terms, routes::TABLE, serve};
+use gateway::Admin;
+use gateway::Answer;
+use gateway::Gateway;
+use gateway::GatewaySettings;
+use gateway::Terms;
+use gateway::routing::table::TABLE;
+use gateway::serve;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use process::Stop;
 use tokio::net::TcpListener;

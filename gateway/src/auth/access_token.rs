@@ -1,0 +1,178 @@
+//! Reads an access token (RFC 7515, RFC 7519) and checks it by its issuer's rules. Why one is refused is told to the log.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+
+use crate::auth::verification_key::{Issuer, Key};
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Malformed,
+    Critical,
+    Type,
+    UnknownKey,
+    Signature,
+    Issuer,
+    Audience,
+    Subject,
+    NotYet,
+    TooLong,
+    Expired,
+}
+
+impl Reason {
+    /// For the log: what is wrong, and nothing of the token.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "the token is malformed, or lacks a claim that is required",
+            Self::Critical => "the token has a critical header, which is not understood here",
+            Self::Type => "the token is of a type that gives no access, such as an ID token",
+            Self::UnknownKey => "the token names a key, or an algorithm, that is not trusted here",
+            Self::Signature => "the token's signature is not by a key that is trusted here",
+            Self::Issuer => "the token's issuer is not the one of its key",
+            Self::Audience => "the token is meant for another audience",
+            Self::Subject => "the token's subject cannot be a user's id",
+            Self::NotYet => "the token begins later than now: compare the clocks",
+            Self::TooLong => "the token lasts for longer than GATEWAY_TOKEN_MAX_TTL_S allows",
+            Self::Expired => "the token has expired",
+        }
+    }
+}
+
+/// A token's header, as far as it is looked at.
+#[derive(Deserialize)]
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) kid: Option<String>,
+    typ: Option<String>,
+    /// Whether there is one, whatever it says: no extension is understood here (RFC 7515, section 4.1.11).
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// A token in its parts.
+pub(crate) struct Token<'a> {
+    pub(crate) header: Header,
+    signed: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+/// What a token claims. Times are seconds since 1970, perhaps with a fraction (RFC 7519, section 2).
+#[derive(Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) sub: String,
+    exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+    /// One text: a list would let an issuer speak for another.
+    iss: String,
+    aud: Audience,
+    /// Some issuers tell kinds of tokens apart by a claim.
+    #[serde(default)]
+    typ: serde_json::Value,
+    /// Another issuer may write anything here.
+    #[serde(default)]
+    pub(crate) sid: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What is allowed of times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// So many seconds another's clock may be ahead of ours.
+    pub(crate) leeway: u64,
+    /// So many seconds from now a token may last.
+    pub(crate) longest: u64,
+}
+
+impl<'a> Token<'a> {
+    /// Takes a token apart. What it says is not to be believed yet.
+    pub(crate) fn read(text: &'a str) -> Result<Self, Reason> {
+        let (signed, signature) = text.rsplit_once('.').ok_or(Reason::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(Reason::Malformed)?;
+        let header: Header = decode(header)?;
+        if header.crit {
+            return Err(Reason::Critical);
+        }
+        if !header.typ.as_deref().is_none_or(gives_access) {
+            return Err(Reason::Type);
+        }
+        Ok(Self { header, signed, payload, signature })
+    }
+
+    /// Whether this key signed it.
+    pub(crate) fn is_signed_by(&self, key: &Key) -> bool {
+        let verified = crypto::verify(self.signature, self.signed.as_bytes(), &key.decoding, key.algorithm);
+        verified.unwrap_or(false)
+    }
+
+    /// What it claims, checked by its issuer's rules; only of a token whose signature is good.
+    pub(crate) fn claims(&self, issuer: &Issuer, times: Times, now: u64) -> Result<Claims, Reason> {
+        let claims: Claims = decode(self.payload)?;
+        claims.check(issuer, times, now).map(|()| claims)
+    }
+}
+
+impl Claims {
+    /// Expiry is looked at last of all: "expired" is only said of a token that was good.
+    #[expect(clippy::cast_precision_loss, reason = "times of this age of the world are exact")]
+    fn check(&self, issuer: &Issuer, times: Times, now: u64) -> Result<(), Reason> {
+        let (now, leeway, longest) = (now as f64, times.leeway as f64, times.longest as f64);
+        if self.iss != issuer.name {
+            return Err(Reason::Issuer);
+        }
+        let meant = match &self.aud {
+            Audience::One(audience) => *audience == issuer.audience,
+            Audience::Many(audiences) => audiences.contains(&issuer.audience),
+        };
+        if !meant {
+            return Err(Reason::Audience);
+        }
+        if !(self.typ.is_null() || self.typ.as_str().is_some_and(gives_access)) {
+            return Err(Reason::Type);
+        }
+        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin > now + leeway) {
+            return Err(Reason::NotYet);
+        }
+        if !self.exp.is_finite() || self.exp < 0.0 {
+            return Err(Reason::Malformed);
+        }
+        if self.exp > now + longest + leeway {
+            return Err(Reason::TooLong);
+        }
+        if now >= self.exp { Err(Reason::Expired) } else { Ok(()) }
+    }
+
+    /// The first whole second at which it has expired.
+    pub(crate) fn expires(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was checked to be a time")]
+        let expires = self.exp.ceil() as u64;
+        expires
+    }
+}
+
+/// The types of access tokens (RFC 9068, RFC 8725 section 3.11), and what issuers wrote before there were any.
+fn gives_access(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt" | "bearer")
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, Reason> {
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Reason::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| Reason::Malformed)
+}

@@ -1,0 +1,193 @@
+//! Says on whose behalf a request comes: reads the bearer token and verifies it here, without asking anybody.
+//!
+//! The algorithm is the key's to say, never the token's, so neither `none` nor a signature made with the public key as an
+//! HMAC secret gets anywhere.
+
+pub(crate) mod access_token;
+pub(crate) mod issuer_settings;
+pub(crate) mod jwks_client;
+pub(crate) mod key_store;
+pub(crate) mod token_cache;
+pub(crate) mod verification_key;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use contracts::Code;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use jsonwebtoken::dangerous;
+use process::SettingError;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::auth::access_token::{Reason, Times, Token};
+use crate::auth::key_store::{Keyring, Trusted};
+use crate::auth::token_cache::Fingerprint;
+use crate::auth::verification_key::KeyPrint;
+use crate::http::problem::Refusal;
+use crate::http::request_headers::only;
+use crate::settings::{AuthMode, GatewaySettings};
+
+/// How callers are recognised.
+pub(crate) enum Auth {
+    /// By access tokens that the user service, or another issuer that is trusted, has signed.
+    Tokens(Box<Keyring>),
+    /// By any JWT. For development only.
+    Mock,
+}
+
+impl Auth {
+    /// By what the settings say; reads the keys.
+    pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
+        match settings.auth {
+            AuthMode::Mock => {
+                tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
+                Ok(Self::Mock)
+            }
+            AuthMode::Tokens => Ok(Self::Tokens(Box::new(Keyring::open(settings)?))),
+        }
+    }
+
+    /// Keeps the keys current for ever.
+    pub(crate) async fn keep(&self) {
+        match self {
+            Self::Tokens(keyring) => keyring.keep().await,
+            Self::Mock => std::future::pending().await,
+        }
+    }
+
+    /// The public keys of the user service, as a JWKS document.
+    pub(crate) fn published(&self) -> String {
+        match self {
+            Self::Tokens(keyring) => keyring.published(),
+            Self::Mock => r#"{"keys":[]}"#.into(),
+        }
+    }
+
+    /// Resolves when a caller is none any more: when the token has expired, or its key is not trusted any more. Says why.
+    pub(crate) async fn lapse(&self, caller: &Caller) -> &'static str {
+        let key = async {
+            match (self, caller.key) {
+                (Self::Tokens(keyring), Some(print)) => keyring.forgotten(print).await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = expiry(caller.expires) => "the token expired",
+            () = key => "the token's key is not trusted any more",
+        }
+    }
+
+    /// On whose behalf the request comes.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let token = bearer(headers)?;
+        let caller = match self {
+            Self::Tokens(keyring) => verified(keyring, token, now()).await.map_err(refuse)?,
+            Self::Mock => Caller {
+                id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| refuse(Reason::Malformed))?.sub,
+                session: None,
+                expires: None,
+                key: None,
+            },
+        };
+        // A user's id goes into headers and queries of other systems: it must be short and plain text.
+        if (1..=LONGEST_CALLER).contains(&caller.id.len()) && !caller.id.contains(char::is_control) {
+            Ok(caller)
+        } else {
+            Err(refuse(Reason::Subject))
+        }
+    }
+}
+
+const LONGEST_CALLER: usize = 128;
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The user's id: the token's `sub`.
+    pub(crate) id: String,
+    /// The session that the token was given out for: its `sid`, where that is one of ours.
+    pub(crate) session: Option<Uuid>,
+    /// When the token ends, in seconds since 1970; `None` where nobody checks.
+    pub(crate) expires: Option<u64>,
+    /// Which key signed the token; `None` where nobody checks.
+    pub(crate) key: Option<KeyPrint>,
+}
+
+/// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
+async fn verified(keyring: &Keyring, text: &str, now: u64) -> Result<Caller, Reason> {
+    let mut trusted = keyring.trusted();
+    let fingerprint = Fingerprint::of(text);
+    if let Some(caller) = trusted.verified().find(&fingerprint) {
+        return if caller.expires.is_none_or(|expires| now < expires) { Ok(caller) } else { Err(Reason::Expired) };
+    }
+    let token = Token::read(text)?;
+    let mut outcome = checked(&trusted, &token, keyring.times, now);
+    // The key that it names, or an unnamed one, may have come since we last looked.
+    if matches!(outcome, Err(Reason::UnknownKey)) || (token.header.kid.is_none() && outcome == Err(Reason::Signature)) {
+        trusted = keyring.look_again().await;
+        outcome = checked(&trusted, &token, keyring.times, now);
+    }
+    let caller = outcome?;
+    trusted.verified().remember(fingerprint, caller.clone());
+    Ok(caller)
+}
+
+/// Whose token it is by the keys of one moment.
+fn checked(trusted: &Trusted, token: &Token<'_>, times: Times, now: u64) -> Result<Caller, Reason> {
+    let mut keys = trusted.keys(&token.header).peekable();
+    keys.peek().ok_or(Reason::UnknownKey)?;
+    let key = keys.find(|key| token.is_signed_by(key)).ok_or(Reason::Signature)?;
+    let claims = token.claims(&key.issuer, times, now)?;
+    let session = claims.sid.as_str().and_then(|sid| Uuid::try_parse(sid).ok());
+    let expires = Some(claims.expires());
+    Ok(Caller { id: claims.sub, session, expires, key: Some(key.print) })
+}
+
+/// Resolves at a time in seconds since 1970; never where there is none.
+async fn expiry(expires: Option<u64>) {
+    let Some(expires) = expires else { return std::future::pending().await };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    tokio::time::sleep(Duration::from_secs(expires).saturating_sub(now)).await;
+}
+
+#[derive(Deserialize)]
+struct Named {
+    sub: String,
+}
+
+/// The token of the one `Authorization: Bearer …` header (RFC 6750). Another scheme is as good as none.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Err(missing());
+    }
+    let credentials =
+        only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse(Reason::Malformed))?;
+    let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(missing()) }
+}
+
+fn missing() -> Refusal {
+    Refusal::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
+}
+
+/// The caller is told little, the log why.
+fn refuse(reason: Reason) -> Refusal {
+    let refusal = if reason == Reason::Expired { expired() } else { invalid() };
+    refusal.because(reason.as_str())
+}
+
+fn invalid() -> Refusal {
+    Refusal::new(Code::InvalidToken, "The access token is not valid here. Sign in again.")
+}
+
+fn expired() -> Refusal {
+    Refusal::new(Code::SessionExpired, "The access token has expired. Sign in again.")
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Answers what the gateway itself knows.
+
+use bus::Asker;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Response, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+use crate::auth::Auth;
+use crate::endpoints::system;
+use crate::endpoints::system::System;
+use crate::http::response_body::Body;
+use crate::routing::route::Own;
+use crate::routing::router::Router;
+
+/// A set of public keys (RFC 7517).
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Keys {
+    /// Each with its `kid`, which tokens name in their header.
+    #[schemars(length(max = 64), with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    keys: Vec<serde_json::Value>,
+}
+
+impl Own {
+    /// What it is for, in one sentence.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::System => {
+                "Shows every pattern, listener, relay and database as it is now, and how much passed how fast in the last minutes."
+            }
+            Self::Keys => "Shows the public keys that verify access tokens, as a JWKS document.",
+            Self::File(file) | Self::Part(file) => file.purpose,
+        }
+    }
+
+    /// What its answer is.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::System | Self::Keys => "application/json",
+            Self::File(file) | Self::Part(file) => file.media_type,
+        }
+    }
+
+    /// The schema of its answer.
+    pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
+        match self {
+            Self::System => generator.subschema_for::<System>(),
+            Self::Keys => generator.subschema_for::<Keys>(),
+            Self::File(file) | Self::Part(file) if file.media_type == "application/json" => {
+                json_schema!({ "type": "object" })
+            }
+            Self::File(_) | Self::Part(_) => json_schema!({ "type": "string" }),
+        }
+    }
+}
+
+/// Who knows what is shown.
+pub(crate) struct Known<'a> {
+    pub(crate) asker: &'a Asker,
+    pub(crate) router: &'a Router,
+    pub(crate) auth: &'a Auth,
+    pub(crate) retry_delays_ms: &'a [u32],
+}
+
+/// The answer to a request for what the gateway knows.
+pub(crate) async fn show(own: Own, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
+    match own {
+        Own::System => system::show(known).await,
+        Own::Keys => keys(known.auth),
+        Own::File(file) | Own::Part(file) => file.response(request),
+    }
+}
+
+fn keys(auth: &Auth) -> Response<Body> {
+    let mut response = json(StatusCode::OK, auth.published());
+    // A key is published well before the first token is signed with it: the runbook says how long.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    response
+}
+
+/// A JSON text as a response.
+pub(crate) fn json(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,147 @@
+//! The live feed: a user's own events, as server-sent events (WHATWG HTML, section 9.2), as they are published.
+//!
+//! One connection to the broker brings all events to this process (`pump`); each goes to the streams of its owner
+//! (`hub`); a stream sends what its client has missed, then what comes, until something ends it (`stream`). Nothing waits
+//! for a slow reader: it is cut, comes again, and is told what it has missed.
+
+mod broker_subscription;
+mod sse;
+mod subscribers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Asker, Broker, Meta};
+use contracts::orders::EventPage;
+use contracts::{Code, Invalid};
+use futures_util::future::BoxFuture;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Response};
+use process::Stop;
+use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::endpoints::event_stream::sse::Stream;
+use crate::endpoints::event_stream::subscribers::Hub;
+use crate::endpoints::rpc::response;
+use crate::http::problem::Refusal;
+use crate::http::request_headers::only;
+use crate::http::response_body::Body;
+use crate::settings::GatewaySettings;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Pieces that may wait for a client to read them; a piece is an event or a heartbeat.
+const UNREAD: usize = 64;
+
+/// All live feeds of this process.
+pub(crate) struct Feeds {
+    hub: Arc<Hub>,
+    asker: Arc<Asker>,
+    heartbeat: Duration,
+    patience: Duration,
+    stop: Stop,
+    streams: TaskTracker,
+}
+
+/// What a client has seen, and the question for what it has not.
+pub(crate) struct Missed {
+    /// The pattern that knows.
+    pub(crate) pattern: &'static str,
+    /// The last event seen; nothing is missed where none was.
+    pub(crate) after: Option<Uuid>,
+}
+
+impl Feeds {
+    /// No feed yet.
+    pub(crate) fn new(settings: &GatewaySettings, asker: Arc<Asker>, stop: Stop) -> Self {
+        Self {
+            hub: Arc::new(Hub::new(settings.streams_per_user)),
+            asker,
+            heartbeat: Duration::from_millis(settings.stream_heartbeat_ms),
+            patience: settings.request_timeout(),
+            stop,
+            streams: TaskTracker::new(),
+        }
+    }
+
+    /// Brings events in until a stop is asked for.
+    pub(crate) async fn run(&self, broker: &Broker) {
+        broker_subscription::run(broker, &self.hub, &self.stop).await;
+    }
+
+    /// Opens a stream. What was missed is asked for first, so that a failure is still an answer and not a torn stream.
+    /// `lapse` resolves when the caller is none any more.
+    pub(crate) async fn open(
+        &self,
+        caller: Caller,
+        lapse: BoxFuture<'static, &'static str>,
+        missed: Missed,
+        meta: Meta,
+    ) -> Result<Response<Body>, Refusal> {
+        let following = self.hub.follow(&caller.id)?;
+        let (pieces, body) = mpsc::channel(UNREAD);
+        let first = match missed.after {
+            Some(after) => Some(self.missed(missed.pattern, after, &meta).await?),
+            None => None,
+        };
+        let stream = Stream {
+            pieces,
+            following,
+            lapse,
+            heartbeat: self.heartbeat,
+            stop: self.stop.clone(),
+            request_id: meta.request_id.clone(),
+        };
+        let (asker, patience) = (Arc::clone(&self.asker), self.patience);
+        let more = async move |after| missed_after(&asker, missed.pattern, after, &meta.renewed(patience)).await.ok();
+        self.streams.spawn(stream.run(first, more));
+        Ok(response(body))
+    }
+
+    async fn missed(&self, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, Refusal> {
+        missed_after(&self.asker, pattern, after, meta).await
+    }
+}
+
+/// Asks for a page of what was missed.
+async fn missed_after(asker: &Asker, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, Refusal> {
+    let malformed =
+        |error| Refusal::new(Code::BadReply, "The service answered with something else than events.").because(error);
+    let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
+    match asker.ask(pattern, &question, meta).await {
+        Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
+        Ok(Err(fault)) => Err(fault.into()),
+        Err(error) => Err(response::failure(error, true)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Query {
+    after: Option<Uuid>,
+}
+
+/// The last event that the client has seen: the header that browsers send by themselves when they come again, else
+/// `after` in the query.
+pub(crate) fn last_seen(headers: &HeaderMap, query: &RawValue) -> Result<Option<Uuid>, Refusal> {
+    const RULE: &str = "must be the id of an event of this feed";
+    if headers.contains_key(LAST_EVENT_ID) {
+        let id = only(headers, &LAST_EVENT_ID).and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());
+        return id.map(Some).ok_or_else(|| Invalid::field("Last-Event-ID", RULE).into());
+    }
+    let query: Query = serde_json::from_str(query.get()).map_err(|_| Invalid::field("after", RULE))?;
+    Ok(query.after)
+}
+
+fn response(pieces: mpsc::Receiver<hyper::body::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::Stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would gather what should go out at once.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}

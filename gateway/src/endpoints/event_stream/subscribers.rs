@@ -1,0 +1,165 @@
+//! Who follows whose events: hands each event to the streams of its owner.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bus::Shown;
+use contracts::Code;
+use tokio::sync::mpsc;
+
+use crate::http::problem::Refusal;
+
+/// Events that may wait for a stream; a stream that falls further behind is cut.
+const BEHIND: usize = 256;
+
+/// All streams of this process.
+pub(crate) struct Hub {
+    per_user: usize,
+    next_id: AtomicU64,
+    followers: Mutex<Followers>,
+}
+
+#[derive(Default)]
+struct Followers {
+    /// Whether events come in at all. It changes together with the followers: nobody is taken in just when the line is
+    /// lost, who would have a gap and not be told.
+    connected: bool,
+    by_owner: HashMap<String, Vec<Follower>>,
+}
+
+struct Follower {
+    id: u64,
+    events: mpsc::Sender<Arc<Shown>>,
+}
+
+/// A place among a user's streams, until it is dropped.
+pub(crate) struct Following {
+    hub: Arc<Hub>,
+    owner: String,
+    id: u64,
+    events: mpsc::Receiver<Arc<Shown>>,
+}
+
+impl Hub {
+    /// No streams yet, and at most so many for each user.
+    pub(crate) fn new(per_user: usize) -> Self {
+        Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default() }
+    }
+
+    /// Takes a place among the owner's streams.
+    pub(crate) fn follow(self: &Arc<Self>, owner: &str) -> Result<Following, Refusal> {
+        let mut followers = self.lock();
+        if !followers.connected {
+            return Err(Refusal::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in."));
+        }
+        let of_owner = followers.by_owner.entry(owner.into()).or_default();
+        if of_owner.len() >= self.per_user {
+            return Err(Refusal::new(Code::TooManyStreams, "You follow your events too many times at once."));
+        }
+        let (id, (sender, events)) = (self.next_id.fetch_add(1, Ordering::Relaxed), mpsc::channel(BEHIND));
+        of_owner.push(Follower { id, events: sender });
+        Ok(Following { hub: Arc::clone(self), owner: owner.into(), id, events })
+    }
+
+    /// Hands an event on. Who does not keep up is cut: its stream ends when it has sent what it has.
+    pub(crate) fn tell(&self, event: Shown) {
+        let mut followers = self.lock();
+        let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| followers.by_owner.get_mut(owner)) else {
+            return;
+        };
+        let event = Arc::new(event);
+        of_owner.retain(|follower| follower.events.try_send(Arc::clone(&event)).is_ok());
+    }
+
+    /// From now on events come in.
+    pub(crate) fn begin(&self) {
+        self.lock().connected = true;
+    }
+
+    /// No events come in any more: every stream has a gap from here on, and ends.
+    pub(crate) fn end(&self) {
+        *self.lock() = Followers::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Followers> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Following {
+    /// The next event; `None` when this stream is cut, or no events come in any more.
+    pub(crate) async fn next(&mut self) -> Option<Arc<Shown>> {
+        self.events.recv().await
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut followers = self.hub.lock();
+        if let Some(of_owner) = followers.by_owner.get_mut(&self.owner) {
+            of_owner.retain(|follower| follower.id != self.id);
+            if of_owner.is_empty() {
+                followers.by_owner.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::EventMeta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn hub() -> Arc<Hub> {
+        let hub = Arc::new(Hub::new(2));
+        hub.begin();
+        hub
+    }
+
+    fn event(owner: &str) -> Shown {
+        let meta = EventMeta { id: Uuid::now_v7(), owner: Some(owner.into()), request_id: None, traceparent: None };
+        Shown { meta, name: "order.created".into(), data: "{}".into() }
+    }
+
+    #[tokio::test]
+    async fn an_event_goes_to_all_streams_of_its_owner_and_to_no_other() {
+        let hub = hub();
+        let (mut one, mut two, mut other) =
+            (hub.follow("a").unwrap(), hub.follow("a").unwrap(), hub.follow("b").unwrap());
+        hub.tell(event("a"));
+        assert!(one.next().await.is_some() && two.next().await.is_some());
+        assert!(other.events.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_user_has_only_so_many_places_and_gets_them_back() {
+        let hub = hub();
+        let (one, _two) = (hub.follow("a").unwrap(), hub.follow("a").unwrap());
+        assert_eq!(hub.follow("a").err().unwrap().code(), Code::TooManyStreams);
+        drop(one);
+        assert!(hub.follow("a").is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_does_not_keep_up_is_cut_and_holds_up_nobody() {
+        let hub = hub();
+        let mut slow = hub.follow("a").unwrap();
+        (0..=BEHIND).for_each(|_| hub.tell(event("a")));
+        for _ in 0..BEHIND {
+            assert!(slow.next().await.is_some());
+        }
+        assert!(slow.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn all_streams_end_when_no_events_come_in_any_more() {
+        let hub = hub();
+        let mut one = hub.follow("a").unwrap();
+        hub.end();
+        assert!(one.next().await.is_none());
+        assert_eq!(hub.follow("a").err().unwrap().code(), Code::BrokerUnavailable);
+    }
+}

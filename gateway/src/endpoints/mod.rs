@@ -1,0 +1,6 @@
+//! What answers a request: an RPC to a worker, an event stream, or the gateway itself.
+
+pub(crate) mod builtin;
+pub(crate) mod event_stream;
+pub(crate) mod rpc;
+pub(crate) mod system;

@@ -1,0 +1,4 @@
+//! Requests that become messages: the input on its way in, the reply on its way out.
+
+pub(crate) mod request;
+pub(crate) mod response;

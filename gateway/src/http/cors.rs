@@ -1,0 +1,59 @@
+//! Lets pages of known origins call from a browser (the fetch standard's CORS protocol).
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    ALLOW, HeaderValue, ORIGIN, VARY,
+};
+use hyper::{HeaderMap, Response, StatusCode};
+
+use crate::http::response_body::Body;
+
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, tracestate, baggage",
+);
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, RateLimit-Policy",
+);
+/// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// The origins that may call.
+pub(crate) struct Cors(Vec<HeaderValue>);
+
+impl Cors {
+    /// Pages of these origins may call, with credentials.
+    pub(crate) fn new(origins: Vec<HeaderValue>) -> Self {
+        Self(origins)
+    }
+
+    /// The answer to `OPTIONS`: a preflight of a known origin learns what it may do, everybody else what there is.
+    pub(crate) fn options(&self, request: &HeaderMap, allow: &HeaderValue) -> Response<Body> {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(ALLOW, allow.clone());
+        if request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) && self.known(request).is_some() {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+            headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        }
+        response
+    }
+
+    /// Marks a response, success or not, so that a page of a known origin may read it.
+    pub(crate) fn mark(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        // Also without an origin: a cache must not hand this response to a page that has one.
+        response.append(VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = self.known(request) {
+            response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        }
+    }
+
+    fn known(&self, request: &HeaderMap) -> Option<&HeaderValue> {
+        let origin = request.get(ORIGIN)?;
+        self.0.iter().find(|known| *known == origin)
+    }
+}

@@ -1,0 +1,21 @@
+//! HTTP/1.1 transport: sockets, connections, heads and bodies, the headers of every response.
+//!
+//! Knows no route: nothing here imports `routing`, `auth`, `rate_limit` or `endpoints`.
+
+pub(crate) mod access_log;
+pub(crate) mod client_ip;
+pub(crate) mod client_stream;
+pub(crate) mod connection;
+pub(crate) mod connection_limit;
+pub(crate) mod cors;
+pub(crate) mod descriptors;
+pub(crate) mod early_error;
+pub(crate) mod open_connections;
+pub(crate) mod problem;
+pub(crate) mod request_body;
+pub(crate) mod request_headers;
+pub(crate) mod response_body;
+pub(crate) mod security_headers;
+pub(crate) mod server;
+pub(crate) mod static_files;
+pub(crate) mod throttled_log;

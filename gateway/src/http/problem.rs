@@ -1,0 +1,290 @@
+//! Every answer that is no success: RFC 9457 problem details, the same fields whoever refused.
+//!
+//! `type` is `urn:problem:` and the code with dashes; it identifies and does not resolve. `message` repeats `detail`
+//! for clients that look for a message.
+
+use contracts::{Code, Fault, Invalid};
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode, Uri};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tracing::Level;
+
+use crate::http::response_body::Body;
+
+/// Why a request gets no success.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    fault: Fault,
+    /// The methods that would have done, when the one that was used does not.
+    allow: Option<HeaderValue>,
+    /// Seconds after which it may be tried again, if that is known.
+    retry_after: Option<u32>,
+    /// What brought it about, for the log.
+    cause: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal by the gateway itself.
+    pub(crate) fn new(code: Code, message: &str) -> Self {
+        Fault::new(code, message).into()
+    }
+
+    /// A method was used that the path does not know; these it knows.
+    pub(crate) fn method(allow: HeaderValue) -> Self {
+        let fault = Fault::new(Code::MethodNotAllowed, "This path does not know the method; see the Allow header.");
+        Self { allow: Some(allow), ..fault.into() }
+    }
+
+    /// Somebody knocks too often; after so many seconds he may again.
+    pub(crate) fn too_many(message: &str, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, message) }
+    }
+
+    /// The same with what brought it about, which the log tells and the client does not.
+    #[must_use]
+    pub(crate) fn because(self, cause: impl std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string().into()), ..self }
+    }
+
+    /// What brought it about.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The stable code.
+    pub(crate) fn code(&self) -> Code {
+        self.fault.code
+    }
+
+    /// The answer. Its `instance` is the path asked for, without the query: that may hold secrets.
+    pub(crate) fn respond(self, address: &Uri, request_id: &str) -> Response<Body> {
+        let Self { fault, allow, retry_after, cause: _ } = self;
+        // `CONNECT` has an address without a path.
+        let instance = if address.path().is_empty() { "/" } else { address.path() };
+        let mut response = Response::new(document(&fault, instance, request_id).into());
+        *response.status_mut() = status(fault.code);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(challenge) = challenge(fault.code) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if matches!(status(fault.code), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = allow {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, allow: None, retry_after: None, cause: None }
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(errors: Invalid) -> Self {
+        Fault::from(errors).into()
+    }
+}
+
+/// An error (RFC 9457). Clients compare `code`, and show `message`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem<'a> {
+    /// `urn:problem:` and the code with dashes; it identifies and does not resolve.
+    r#type: String,
+    /// The code in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// One sentence for a person.
+    detail: &'a str,
+    /// The path asked for.
+    instance: &'a str,
+    /// Why; stable.
+    code: Code,
+    /// The same as `detail`.
+    message: &'a str,
+    /// Field → what is wrong with it; only with `invalid_input`.
+    #[serde(skip_serializing_if = "Invalid::is_empty")]
+    errors: &'a Invalid,
+    /// What logs call this request.
+    request_id: &'a str,
+}
+
+/// The problem document of a fault.
+pub(crate) fn document(fault: &Fault, instance: &str, request_id: &str) -> Bytes {
+    let problem = Problem {
+        r#type: format!("urn:problem:{}", fault.code.as_str().replace('_', "-")),
+        title: title(fault.code),
+        status: status(fault.code).as_u16(),
+        detail: &fault.message,
+        instance,
+        code: fault.code,
+        message: &fault.message,
+        errors: &fault.errors,
+        request_id,
+    };
+    serde_json::to_vec(&problem).expect("strings and numbers always serialise").into()
+}
+
+/// The code as words: "Order not found".
+fn title(code: Code) -> String {
+    let mut title = code.as_str().replace('_', " ");
+    title[..1].make_ascii_uppercase();
+    title
+}
+
+/// The HTTP status of a code. 503 says that nothing was executed, 504 that nobody knows.
+pub fn status(code: Code) -> StatusCode {
+    match code {
+        Code::BadRequest | Code::MalformedJson | Code::WrongPattern => StatusCode::BAD_REQUEST,
+        Code::MissingToken
+        | Code::InvalidToken
+        | Code::SessionExpired
+        | Code::SessionEnded
+        | Code::InvalidCredentials => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::RouteNotFound | Code::UserNotFound | Code::SessionNotFound | Code::OrderNotFound => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Code::EmailTaken | Code::IdempotencyKeyInUse | Code::MessageIdReused => StatusCode::CONFLICT,
+        Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UriTooLong => StatusCode::URI_TOO_LONG,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::InvalidInput | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Code::TooManyStreams | Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,
+        Code::BadReply => StatusCode::BAD_GATEWAY,
+        Code::ServiceUnavailable
+        | Code::DatabaseUnavailable
+        | Code::DatabaseBusy
+        | Code::BrokerUnavailable
+        | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Code::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// How loud the log is about a code: what clients do wrong is no news, what we cannot do is a warning, a bug an error.
+pub fn level(code: Code) -> Level {
+    match code {
+        Code::BadRequest
+        | Code::MalformedJson
+        | Code::InvalidInput
+        | Code::UnsupportedMediaType
+        | Code::BodyTooLarge
+        | Code::HeadersTooLarge
+        | Code::UriTooLong
+        | Code::RequestTimeout
+        | Code::UnsupportedTransferCoding
+        | Code::RouteNotFound
+        | Code::MethodNotAllowed
+        | Code::MissingToken
+        | Code::InvalidToken
+        | Code::SessionExpired
+        | Code::SessionEnded
+        | Code::InvalidCredentials
+        | Code::PermissionDenied
+        | Code::UserNotFound
+        | Code::SessionNotFound
+        | Code::OrderNotFound
+        | Code::EmailTaken
+        | Code::IdempotencyKeyReused
+        | Code::IdempotencyKeyInUse
+        | Code::MessageIdReused
+        | Code::WrongPattern
+        | Code::TooManyRequests => Level::INFO,
+        Code::ServiceUnavailable
+        | Code::DatabaseUnavailable
+        | Code::DatabaseBusy
+        | Code::BrokerUnavailable
+        | Code::TooManyStreams
+        | Code::Overloaded
+        | Code::OutcomeUnknown => Level::WARN,
+        Code::BadReply | Code::Internal => Level::ERROR,
+    }
+}
+
+/// What a 401 asks for (RFC 6750); a client that sent no token is not told that one was wrong.
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::MissingToken | Code::InvalidCredentials | Code::SessionEnded => Some(r#"Bearer realm="gateway""#),
+        Code::InvalidToken => Some(
+            r#"Bearer realm="gateway", error="invalid_token", error_description="The access token is not valid here""#,
+        ),
+        Code::SessionExpired => {
+            Some(r#"Bearer realm="gateway", error="invalid_token", error_description="The access token expired""#)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(refusal: Refusal) -> (Response<Body>, serde_json::Value) {
+        let fault = refusal.fault.clone();
+        let document = serde_json::from_slice(&document(&fault, "/orders", "r-1")).unwrap();
+        (refusal.respond(&Uri::from_static("/orders"), "r-1"), document)
+    }
+
+    #[test]
+    fn a_problem_has_every_field() {
+        let (response, document) = problem(Invalid::field("price", "must be a number").into());
+        assert_eq!(response.status(), 422);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let expected = serde_json::json!({
+            "type": "urn:problem:invalid-input", "title": "Invalid input", "status": 422,
+            "detail": "price must be a number.", "instance": "/orders", "code": "invalid_input",
+            "message": "price must be a number.", "errors": {"price": ["must be a number"]},
+            "requestId": "r-1",
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn errors_are_left_out_when_no_field_is_at_fault() {
+        let (_, document) = problem(Refusal::new(Code::OrderNotFound, "There is no such order."));
+        assert!(document.get("errors").is_none());
+        assert_eq!((&document["title"], &document["status"]), (&"Order not found".into(), &404.into()));
+    }
+
+    #[test]
+    fn every_401_says_how_to_authenticate_and_every_503_when_to_come_back() {
+        for (code, challenge) in [
+            (Code::MissingToken, "Bearer realm=\"gateway\""),
+            (Code::InvalidCredentials, "Bearer realm=\"gateway\""),
+            (Code::SessionEnded, "Bearer realm=\"gateway\""),
+            (Code::InvalidToken, "error=\"invalid_token\""),
+            (Code::SessionExpired, "expired"),
+        ] {
+            let (response, _) = problem(Refusal::new(code, "No."));
+            let header = response.headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
+            assert!(response.status() == 401 && header.contains(challenge), "{header}");
+            assert_eq!(header.contains("error"), matches!(code, Code::InvalidToken | Code::SessionExpired));
+        }
+        for code in [
+            Code::ServiceUnavailable,
+            Code::DatabaseUnavailable,
+            Code::DatabaseBusy,
+            Code::BrokerUnavailable,
+            Code::Overloaded,
+        ] {
+            let (response, _) = problem(Refusal::new(code, "No."));
+            assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &HeaderValue::from(1)));
+        }
+        let (response, _) = problem(Refusal::new(Code::OutcomeUnknown, "?"));
+        assert!(response.status() == 504 && !response.headers().contains_key(RETRY_AFTER));
+    }
+}

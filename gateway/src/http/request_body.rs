@@ -1,0 +1,150 @@
+//! Reads a request's body within its bounds of size and time, and sees to what is left of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::Code;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{EXPECT, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use tokio::time::timeout;
+
+use crate::http::open_connections::Activity;
+use crate::http::problem::Refusal;
+
+/// How large a body may be and how long it may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes.
+    pub size: usize,
+    /// From now to its last byte.
+    pub time: Duration,
+}
+
+/// The body of one request.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    bounds: Bounds,
+    /// Of the connection that it comes by.
+    activity: Option<Arc<Activity>>,
+    /// Whether the rest is better left where it is: the client waits for our word before it sends it, or reading it
+    /// has failed once.
+    leave: bool,
+}
+
+impl RequestBody {
+    /// A body of which nothing is read yet.
+    pub(crate) fn new(incoming: Incoming, head: &Parts, bounds: Bounds) -> Self {
+        let activity = head.extensions.get().cloned();
+        Self { incoming, bounds, activity, leave: head.headers.contains_key(EXPECT) }
+    }
+
+    /// Refuses a body whose end the client and somebody between us might see at different places (RFC 9112, section 6).
+    pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let checked = framing(headers);
+        self.leave |= checked.is_err();
+        checked
+    }
+
+    /// The whole body.
+    pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
+        if let Some(activity) = &self.activity {
+            activity.waits_for_client();
+        }
+        let read = self.read_all().await;
+        if let Some(activity) = &self.activity {
+            activity.busy();
+        }
+        read
+    }
+
+    async fn read_all(&mut self) -> Result<Bytes, Refusal> {
+        let Bounds { size, time } = self.bounds;
+        let read = timeout(time, collect(&mut self.incoming, size)).await;
+        let refusal = match read {
+            Ok(Ok(bytes)) => {
+                self.leave = false;
+                return Ok(bytes);
+            }
+            Ok(Err(refusal)) => refusal,
+            Err(_) => Refusal::new(Code::RequestTimeout, "The body took too long to arrive."),
+        };
+        self.leave = true;
+        Err(refusal)
+    }
+
+    /// What becomes of the connection, now that the request is answered.
+    pub(crate) fn rest(&self) -> Rest {
+        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        match self.incoming.is_end_stream() {
+            true => Rest::Nothing,
+            false if self.leave || announced > self.bounds.size => Rest::TooMuch,
+            false => Rest::Some,
+        }
+    }
+
+    /// Reads away what is left of a body that nobody wanted, for the next request comes after it. Where that takes too
+    /// long, or is too much, the connection ends.
+    pub(crate) async fn discard(mut self) {
+        drop(self.read_all().await);
+    }
+}
+
+/// What is left of a body when its request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Nothing,
+    /// It can be read away while the client reads its answer.
+    Some,
+    /// It cannot: the connection must close.
+    TooMuch,
+}
+
+fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut chunked = 0;
+    for coding in
+        headers.get_all(TRANSFER_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+    {
+        match coding.trim_ascii() {
+            b"" => {}
+            coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+            _ => {
+                let message = "Of transfer codings only chunked is understood.";
+                return Err(Refusal::new(Code::UnsupportedTransferCoding, message));
+            }
+        }
+    }
+    if chunked > 1 {
+        return Err(Refusal::new(Code::BadRequest, "Send Transfer-Encoding: chunked once."));
+    }
+    Ok(())
+}
+
+async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(Code::BodyTooLarge, &format!("The body is larger than {limit} bytes."));
+    let announced = incoming.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |announced| announced > limit) {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    // Most bodies arrive in one piece, which is then used where it lies.
+    let mut pieces: Vec<u8> = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "The body is broken or was cut short."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(pieces.len()) + data.len() > limit {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if pieces.is_empty() {
+                pieces.extend_from_slice(&first);
+            }
+            pieces.extend_from_slice(&data);
+        }
+    }
+    Ok(if pieces.is_empty() { first } else { pieces.into() })
+}

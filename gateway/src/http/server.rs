@@ -1,0 +1,167 @@
+//! Takes connections in and, when asked to stop, sees the ones that are open to their end.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use process::Stop;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::http::connection::{self, Terms, last_call};
+use crate::http::open_connections::OpenConnections;
+use crate::http::response_body::Body;
+use crate::http::throttled_log::{PAUSE, Tally};
+
+/// After a failed accept, mostly for want of file descriptors, the next is tried this much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Where all connections are being served, it is looked this often whether one is idle by now.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Answers requests.
+pub trait Answer: Send + Sync + 'static {
+    /// The answer to one request, whatever it is.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Serves a listener until a stop is asked for and every connection has ended, or the stop is insisted on. For a connection
+/// above `limit` the one that was idle for longest is closed; more than one address may have are closed at once.
+pub async fn serve<A: Answer>(listener: TcpListener, answer: Arc<A>, terms: Terms, limit: usize, stop: Stop) {
+    let connections = TaskTracker::new();
+    let mut door = Door {
+        listener: &listener,
+        terms: Arc::new(terms),
+        room: Arc::new(Semaphore::new(limit)),
+        open: Arc::default(),
+        told: Told::default(),
+    };
+    tokio::select! {
+        biased;
+        () = last_call(&stop) => {}
+        () = door.take_in(&answer, &stop, &connections) => {}
+    }
+    drop(listener);
+    connections.close();
+    tokio::select! {
+        () = connections.wait() => {}
+        () = stop.insisted() => tracing::warn!(connections = connections.len(), "closing connections in use"),
+    }
+}
+
+struct Door<'a> {
+    listener: &'a TcpListener,
+    terms: Arc<Terms>,
+    room: Arc<Semaphore>,
+    open: Arc<OpenConnections>,
+    told: Told,
+}
+
+impl Door<'_> {
+    async fn take_in<A: Answer>(&mut self, answer: &Arc<A>, stop: &Stop, connections: &TaskTracker) {
+        loop {
+            let (stream, peer) = self.accept().await;
+            let Some(admitted) = self.terms.admit(peer) else {
+                self.told.too_many_from_one_address();
+                continue;
+            };
+            let Some(place) = self.place().await else { return };
+            let entry = self.open.add();
+            let activity = Arc::clone(&entry.activity);
+            let (answer, terms, stop) = (Arc::clone(answer), Arc::clone(&self.terms), stop.clone());
+            connections.spawn(async move {
+                connection::serve(stream, peer, answer, terms, activity, stop).await;
+                drop((entry, place, admitted));
+            });
+        }
+    }
+
+    /// The next connection of which the kernel knows.
+    async fn accept(&mut self) -> (TcpStream, IpAddr) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = sleep(PAUSE), if self.told.owes() => {
+                    self.told.tell();
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((stream, peer)) => return (stream, peer.ip()),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    self.told.cannot_accept(&error);
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// A place among the connections, if need be that of one which is idle.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        while self.room.available_permits() == 0 {
+            if self.open.evict_longest_idle() {
+                self.told.closed_for_another();
+            }
+            if let Ok(place) = timeout(LOOK, Arc::clone(&self.room).acquire_owned()).await {
+                return place.ok();
+            }
+        }
+        Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+}
+
+/// What clients can make happen as often as they like.
+#[derive(Default)]
+struct Told {
+    refused: Tally,
+    closed: Tally,
+    failed: Tally,
+}
+
+impl Told {
+    fn too_many_from_one_address(&mut self) {
+        refused(self.refused.add());
+    }
+
+    fn closed_for_another(&mut self) {
+        closed(self.closed.add());
+    }
+
+    fn cannot_accept(&mut self, error: &io::Error) {
+        if let Some(times) = self.failed.add() {
+            tracing::warn!(error = %error, times, "cannot take a connection in");
+        }
+    }
+
+    fn owes(&self) -> bool {
+        self.refused.owes() || self.closed.owes()
+    }
+
+    fn tell(&mut self) {
+        refused(self.refused.due());
+        closed(self.closed.due());
+    }
+}
+
+fn refused(connections: Option<u64>) {
+    if let Some(connections) = connections {
+        tracing::warn!(connections, "refused connections: their address has as many as one may have");
+    }
+}
+
+fn closed(connections: Option<u64>) {
+    if let Some(connections) = connections {
+        tracing::warn!(connections, "closed idle connections to make room: GATEWAY_CONNECTION_LIMIT is reached");
+    }
+}
+
+/// The client was gone before we took it in: no reason to pause.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

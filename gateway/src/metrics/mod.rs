@@ -1,0 +1,199 @@
+//! Measures what passes through one pattern: how many requests a second, and how long they took, over the last seconds.
+//!
+//! Durations are counted in buckets, eight to a doubling, so that a reading is within 6 % of the truth and a pattern
+//! takes 8 KiB however much passes.
+
+pub(crate) mod history;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::metrics::history::{History, SLOT, Slot};
+
+/// How many whole seconds a reading looks back; beside them the second that is under way.
+pub(crate) const WINDOW: u64 = 10;
+const SLOTS: usize = 11;
+/// The finest difference told, in microseconds.
+const UNIT: u64 = 16;
+/// Longer ones, of 16.8 seconds and more, count as this many units.
+const MOST: u64 = (1 << 20) - 1;
+pub(crate) const BUCKETS: usize = 144;
+
+/// Counts the requests of one pattern.
+pub(crate) struct Meter {
+    began: Instant,
+    /// Since 1970.
+    began_at: Duration,
+    counted: Mutex<Counted>,
+}
+
+struct Counted {
+    seconds: Box<[Second; SLOTS]>,
+    history: History,
+}
+
+/// The requests that were answered in one second.
+#[derive(Clone, Copy)]
+struct Second {
+    /// Which, since the meter began.
+    number: u64,
+    counts: [u32; BUCKETS],
+}
+
+/// What a meter shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// Median and 99th percentile of their durations; `None` when there were none.
+    pub(crate) p50_p99: Option<(Duration, Duration)>,
+}
+
+impl Meter {
+    /// One that has seen nothing.
+    pub(crate) fn new() -> Self {
+        let nothing = Second { number: 0, counts: [0; BUCKETS] };
+        let began_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let history = History::new(began_at.as_secs() / SLOT);
+        let counted = Mutex::new(Counted { seconds: Box::new([nothing; SLOTS]), history });
+        Self { began: Instant::now(), began_at, counted }
+    }
+
+    /// Counts a request that took this long and was answered now.
+    pub(crate) fn count(&self, took: Duration) {
+        self.count_at(self.began.elapsed(), took);
+    }
+
+    /// What it shows now.
+    pub(crate) fn read(&self) -> Reading {
+        self.read_at(self.began.elapsed())
+    }
+
+    /// What passed in the last five minutes, but for the slot that is under way.
+    pub(crate) fn history(&self) -> Vec<Slot> {
+        self.lock().history.read(self.slot(self.began.elapsed()))
+    }
+
+    fn slot(&self, now: Duration) -> u64 {
+        (self.began_at + now).as_secs() / SLOT
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_at(&self, now: Duration, took: Duration) {
+        let number = now.as_secs();
+        let slot = usize::try_from(number % SLOTS as u64).unwrap_or_default();
+        let bucket = bucket(took);
+        let mut counted = self.lock();
+        counted.history.count(self.slot(now), bucket);
+        let second = &mut counted.seconds[slot];
+        if second.number != number {
+            *second = Second { number, counts: [0; BUCKETS] };
+        }
+        second.counts[bucket] += 1;
+    }
+
+    fn read_at(&self, now: Duration) -> Reading {
+        let oldest = now.as_secs().saturating_sub(WINDOW);
+        let mut counts = [0_u64; BUCKETS];
+        for second in self.lock().seconds.iter() {
+            if second.number >= oldest {
+                counts.iter_mut().zip(second.counts).for_each(|(sum, count)| *sum += u64::from(count));
+            }
+        }
+        let total: u64 = counts.iter().sum();
+        let span = now.saturating_sub(Duration::from_secs(oldest)).as_secs_f64().max(1.0);
+        #[expect(clippy::cast_precision_loss, reason = "a count stays far below 2^53")]
+        let rate = total as f64 / span;
+        Reading { rate, p50_p99: percentiles(&counts) }
+    }
+}
+
+fn bucket(took: Duration) -> usize {
+    let units = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / UNIT;
+    let units = units.min(MOST);
+    let bucket = match units {
+        0..8 => units,
+        _ => u64::from(units.ilog2() - 2) * 8 + ((units >> (units.ilog2() - 3)) & 7),
+    };
+    usize::try_from(bucket).unwrap_or(BUCKETS - 1)
+}
+
+/// The middle of a bucket.
+fn middle(bucket: usize) -> Duration {
+    let (doubling, step) = (bucket as u64 / 8, bucket as u64 % 8);
+    let (lowest, width) = match doubling {
+        0 => (step, 1),
+        _ => ((8 + step) << (doubling - 1), 1 << (doubling - 1)),
+    };
+    Duration::from_micros(lowest * UNIT + width * UNIT / 2)
+}
+
+/// Median and 99th percentile of what was counted; `None` when that is nothing.
+pub(crate) fn percentiles(counts: &[u64; BUCKETS]) -> Option<(Duration, Duration)> {
+    let total: u64 = counts.iter().sum();
+    (total > 0).then(|| (percentile(counts, total, 50), percentile(counts, total, 99)))
+}
+
+fn percentile(counts: &[u64; BUCKETS], total: u64, percent: u64) -> Duration {
+    let rank = (total * percent).div_ceil(100);
+    let mut seen = 0;
+    let found = counts.iter().position(|count| {
+        seen += count;
+        seen >= rank
+    });
+    middle(found.unwrap_or(BUCKETS - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn every_duration_is_told_within_a_sixteenth() {
+        for micros in (0..400).chain((400..16_000_000).step_by(997)) {
+            let (truth, told) = (Duration::from_micros(micros), middle(bucket(Duration::from_micros(micros))));
+            let tolerance = Duration::from_micros(micros / 16 + UNIT);
+            assert!(told.abs_diff(truth) <= tolerance, "{truth:?} was told as {told:?}");
+        }
+        assert_eq!(bucket(seconds(3_600)), BUCKETS - 1);
+    }
+
+    #[test]
+    fn a_reading_has_the_rate_and_the_percentiles() {
+        let meter = Meter::new();
+        for n in 1..=1_000 {
+            meter.count_at(Duration::from_millis(10 * n), Duration::from_millis(n.div_ceil(10)));
+        }
+        let Reading { rate, p50_p99 } = meter.read_at(seconds(10));
+        let (p50, p99) = p50_p99.unwrap();
+        assert!((99.0..=101.0).contains(&rate), "{rate}");
+        assert!(p50.abs_diff(Duration::from_millis(50)) < Duration::from_millis(4), "{p50:?}");
+        assert!(p99.abs_diff(Duration::from_millis(99)) < Duration::from_millis(7), "{p99:?}");
+    }
+
+    #[test]
+    fn what_is_long_ago_is_forgotten() {
+        let meter = Meter::new();
+        meter.count_at(seconds(3), seconds(1));
+        assert!(meter.read_at(seconds(13)).rate > 0.0);
+        assert_eq!(meter.read_at(seconds(14)), Reading { rate: 0.0, p50_p99: None });
+        meter.count_at(seconds(25), seconds(1));
+        assert!((meter.read_at(seconds(30)).rate - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn counting_costs_well_under_a_microsecond() {
+        let meter = Meter::new();
+        let begun = Instant::now();
+        (0..100_000).for_each(|n| meter.count(Duration::from_micros(n)));
+        let each = begun.elapsed() / 100_000;
+        assert!(each < Duration::from_micros(5), "{each:?}, in a build without optimisation");
+    }
+}

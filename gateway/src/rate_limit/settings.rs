@@ -1,0 +1,81 @@
+//! How often somebody may knock, with the defaults: room for people, none for programs that guess.
+
+use process::Section;
+use serde::{Deserialize, Serialize};
+
+use crate::rate_limit::Limit;
+use crate::rate_limit::sliding_window::Quota;
+
+/// Limits: `GATEWAY_LIMIT_…`. Zero lifts one.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Registrations from one address in a minute.
+    pub registrations_per_minute: u32,
+    /// Sign-ins from one address in a minute, successful or not.
+    pub logins_per_minute: u32,
+    /// Failed sign-ins to one account from one address, within the window.
+    pub login_failures: u32,
+    /// Failed sign-ins from one address, whatever the accounts.
+    pub login_failures_per_address: u32,
+    /// Failed sign-ins to one account from addresses where it was never signed in to.
+    pub login_failures_per_account: u32,
+    /// The window in which failed sign-ins are counted, in seconds.
+    pub login_failure_window_s: u32,
+    /// Connections open from one address.
+    pub connections_per_address: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            registrations_per_minute: 100,
+            logins_per_minute: 200,
+            login_failures: 10,
+            login_failures_per_address: 100,
+            login_failures_per_account: 50,
+            login_failure_window_s: 300,
+            connections_per_address: 128,
+        }
+    }
+}
+
+impl Section for LimitSettings {
+    const NAME: &'static str = "gateway_limit";
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.login_failure_window_s == 0 {
+            return Err(("login_failure_window_s", "must be at least 1".into()));
+        }
+        Ok(())
+    }
+}
+
+impl LimitSettings {
+    /// Without any limit, for tests and load.
+    pub fn none() -> Self {
+        Self {
+            registrations_per_minute: 0,
+            logins_per_minute: 0,
+            login_failures: 0,
+            login_failures_per_address: 0,
+            login_failures_per_account: 0,
+            connections_per_address: 0,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn rate(&self, limit: Limit) -> Quota {
+        let limit = match limit {
+            Limit::Registrations => self.registrations_per_minute,
+            Limit::Logins | Limit::Passwords => self.logins_per_minute,
+        };
+        Quota { limit, seconds: 60 }
+    }
+
+    /// By account and address together, by address, by account.
+    pub(crate) fn failures(&self) -> [Quota; 3] {
+        [self.login_failures, self.login_failures_per_address, self.login_failures_per_account]
+            .map(|limit| Quota { limit, seconds: self.login_failure_window_s })
+    }
+}

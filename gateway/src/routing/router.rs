@@ -1,0 +1,172 @@
+//! Finds the row of the table that serves a request, or says why there is none.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::Code;
+use hyper::header::HeaderValue;
+use matchit::{InsertError, Params};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::http::problem::Refusal;
+use crate::metrics::Meter;
+use crate::routing::route::Route;
+
+/// The table, ready for look-ups.
+pub(crate) struct Router {
+    paths: matchit::Router<Place>,
+    lanes: HashMap<&'static str, Lane>,
+}
+
+/// One path with the rows that serve it.
+pub(crate) struct Place {
+    rows: Vec<Row>,
+    /// The methods it knows, as they stand in `Allow`.
+    pub allow: HeaderValue,
+}
+
+/// A row of the table with what it needs at run time.
+pub(crate) struct Row {
+    /// What the table says.
+    pub route: &'static Route,
+    lane: Lane,
+}
+
+/// What the rows of one pattern share.
+#[derive(Clone)]
+struct Lane {
+    /// Bounds the requests in flight, so that a slow pattern does not use up what the others need.
+    room: Arc<Semaphore>,
+    meter: Arc<Meter>,
+}
+
+impl Router {
+    /// Lays the table out. Fails when two rows contradict each other, which a test finds long before.
+    pub(crate) fn new(table: &'static [Route], in_flight_per_pattern: usize) -> Result<Self, InsertError> {
+        let mut lanes: HashMap<&'static str, Lane> = HashMap::new();
+        let mut places: Vec<(&str, Vec<Row>)> = Vec::new();
+        for route in table {
+            // What the gateway answers itself shares one lane.
+            let pattern = route.pattern().unwrap_or_default();
+            let lane = lanes.entry(pattern).or_insert_with(|| Lane {
+                room: Arc::new(Semaphore::new(in_flight_per_pattern)),
+                meter: Arc::new(Meter::new()),
+            });
+            let row = Row { route, lane: lane.clone() };
+            match places.iter_mut().find(|(path, _)| *path == route.path) {
+                Some((_, rows)) => rows.push(row),
+                None => places.push((route.path, vec![row])),
+            }
+        }
+        let mut paths = matchit::Router::new();
+        for (path, rows) in places {
+            paths.insert(path, Place { allow: allow(&rows), rows })?;
+        }
+        Ok(Self { paths, lanes })
+    }
+
+    /// What passes through a pattern, if a row asks it.
+    pub(crate) fn meter(&self, pattern: &str) -> Option<&Meter> {
+        self.lanes.get(pattern).map(|lane| &*lane.meter)
+    }
+
+    /// The path's place and the values of its parameters.
+    pub(crate) fn place<'p>(&self, path: &'p str) -> Result<(&Place, Params<'_, 'p>), Refusal> {
+        match self.paths.at(path) {
+            Ok(found) => Ok((found.value, found.params)),
+            Err(_) => Err(Refusal::new(Code::RouteNotFound, "There is nothing at this path.")),
+        }
+    }
+}
+
+impl Place {
+    /// The row that serves a method. `HEAD` is served like `GET`; hyper leaves the body out.
+    pub(crate) fn row(&self, method: &str) -> Result<&Row, Refusal> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.rows.iter().find(|row| row.route.method == method).ok_or_else(|| Refusal::method(self.allow.clone()))
+    }
+}
+
+impl Row {
+    /// Takes one of the pattern's places in flight; it is given back on drop.
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.lane.room.try_acquire().map_err(|_| {
+            Refusal::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
+        })
+    }
+
+    /// Counts a request of the pattern that took this long.
+    pub(crate) fn count(&self, took: Duration) {
+        self.lane.meter.count(took);
+    }
+}
+
+fn allow(rows: &[Row]) -> HeaderValue {
+    let mut methods = String::new();
+    for row in rows {
+        methods.push_str(row.route.method);
+        methods.push_str(if row.route.method == "GET" { ", HEAD, " } else { ", " });
+    }
+    methods.push_str("OPTIONS");
+    HeaderValue::from_str(&methods).expect("the names of methods are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::table::TABLE;
+
+    #[test]
+    fn no_two_rows_serve_the_same_path_and_method() {
+        Router::new(&TABLE, 1).unwrap();
+        for (n, route) in TABLE.iter().enumerate() {
+            let twin = TABLE[..n].iter().find(|other| (other.method, other.path) == (route.method, route.path));
+            assert!(twin.is_none(), "{} {}", route.method, route.path);
+        }
+    }
+
+    #[test]
+    fn a_body_is_not_read_where_the_path_holds_the_input() {
+        for route in &TABLE {
+            assert!(
+                route.source == crate::routing::route::Source::Address || !route.path.contains('{'),
+                "{}",
+                route.path
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_is_found_by_path_and_method() {
+        let router = Router::new(&TABLE, 1).unwrap();
+        let (place, params) = router.place("/orders/7").unwrap();
+        assert_eq!(place.row("GET").unwrap().route.pattern(), Some("orders.get"));
+        assert_eq!(place.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
+        assert_eq!(params.get("id"), Some("7"));
+        for path in ["/", "/orders/", "/orders/7/", "/Orders", "orders", "", "*"] {
+            assert_eq!(router.place(path).err().unwrap().code(), Code::RouteNotFound, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_methods_of_a_path_are_named_when_another_is_asked_for() {
+        let router = Router::new(&TABLE, 1).unwrap();
+        let (place, _) = router.place("/orders").unwrap();
+        let refusal = place.row("DELETE").err().unwrap();
+        assert_eq!(
+            (refusal.code(), place.allow.as_bytes()),
+            (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..])
+        );
+    }
+
+    #[test]
+    fn patterns_do_not_take_each_others_places() {
+        let router = Router::new(&TABLE, 1).unwrap();
+        let (orders, _) = router.place("/orders").unwrap();
+        let (create, list) = (orders.row("POST").unwrap(), orders.row("GET").unwrap());
+        let _held = create.enter().unwrap();
+        assert_eq!(create.enter().err().unwrap().code(), Code::Overloaded);
+        assert!(list.enter().is_ok());
+    }
+}

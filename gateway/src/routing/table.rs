@@ -1,0 +1,45 @@
+//! The table: every route of the gateway, one row each. What a row can say is in `route.rs`.
+//!
+//! A new route is a new row; nothing else in the gateway names a path or a pattern.
+
+use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders};
+use contracts::users::{
+    ChangePassword, EndSessions, ListSessions, Login, Logout, Refresh, Register, ShowProfile, UpdateProfile,
+};
+
+use crate::http::static_files;
+use crate::rate_limit::Limit;
+use crate::routing::route::{Own, Route, Success};
+
+/// Every route. Paths are unique per method; a test says so.
+#[rustfmt::skip]
+pub static TABLE: [Route; 28] = [
+    Route::post("/users/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
+    Route::post("/users/login").asks::<Login>().open().limited(Limit::Logins).secret(),
+    Route::post("/users/refresh").asks::<Refresh>().open().secret(),
+    Route::post("/users/logout").asks::<Logout>().open(),
+    Route::get("/users/profile").asks::<ShowProfile>(),
+    Route::patch("/users/profile").asks::<UpdateProfile>(),
+    Route::put("/users/password").asks::<ChangePassword>().limited(Limit::Passwords).answers(Success::NoContent),
+    Route::get("/users/sessions").asks::<ListSessions>(),
+    Route::delete("/users/sessions").asks::<EndSessions>().answers(Success::NoContent),
+    Route::delete("/users/sessions/{id}").asks::<EndSessions>().answers(Success::NoContent),
+    Route::get("/users/{id}").asks::<ShowProfile>(),
+    Route::post("/auth/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
+    Route::post("/auth/login").asks::<Login>().open().limited(Limit::Logins).secret(),
+    Route::post("/auth/logout").asks::<Logout>().open(),
+    Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
+    Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
+    Route::get("/orders/{id}").asks::<GetOrder>(),
+    Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
+    Route::get("/system").shows(Own::System).open(),
+    Route::get("/.well-known/jwks.json").shows(Own::Keys).open(),
+    Route::get("/openapi.json").shows(Own::File(&static_files::OPENAPI)).open(),
+    Route::get("/openapi-3.0.json").shows(Own::File(&static_files::OPENAPI_3_0)).open(),
+    Route::get("/asyncapi.json").shows(Own::File(&static_files::ASYNCAPI)).open(),
+    Route::get("/docs").shows(Own::File(&static_files::PAGE)).open(),
+    Route::get("/docs/page.js").shows(Own::Part(&static_files::PAGE_SCRIPT)).open(),
+    Route::get("/docs/page.css").shows(Own::Part(&static_files::PAGE_STYLE)).open(),
+    Route::get("/docs/swagger-ui.js").shows(Own::Part(&static_files::UI_SCRIPT)).open(),
+    Route::get("/docs/swagger-ui.css").shows(Own::Part(&static_files::UI_STYLE)).open(),
+];
