@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::endpoints::builtin;
 use crate::endpoints::system;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::request_headers::{RequestId, X_REQUEST_ID};
 use crate::http::response_body::Body;
 use crate::http::server::Answer;
 
 /// Answers probes.
-pub struct Admin {
+pub struct Health {
     asker: Arc<Asker>,
     stop: Stop,
 }
@@ -36,19 +36,19 @@ struct Readiness {
     patterns: BTreeMap<&'static str, Option<u32>>,
 }
 
-impl Admin {
+impl Health {
     /// Tells of this asker's broker, and of this stop.
     pub fn new(asker: Arc<Asker>, stop: Stop) -> Self {
         Self { asker, stop }
     }
 
-    async fn respond(&self, request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    async fn respond(&self, request: &Request<Incoming>) -> Result<Response<Body>, HttpError> {
         let path = request.uri().path();
         if !matches!(path, "/livez" | "/readyz") {
-            return Err(Refusal::new(Code::RouteNotFound, "There is /livez and /readyz."));
+            return Err(HttpError::new(Code::RouteNotFound, "There is /livez and /readyz."));
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Refusal::method(HeaderValue::from_static("GET, HEAD")));
+            return Err(HttpError::method(HeaderValue::from_static("GET, HEAD")));
         }
         if path == "/livez" {
             return Ok(builtin::json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
@@ -67,7 +67,7 @@ impl Admin {
     }
 }
 
-impl Answer for Admin {
+impl Answer for Health {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let id = RequestId::of(request.headers(), Uuid::now_v7());
         let outcome = self.respond(&request).await;

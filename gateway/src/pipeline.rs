@@ -20,32 +20,32 @@ use crate::auth::{Auth, Caller};
 use crate::endpoints::builtin;
 use crate::endpoints::builtin::Known;
 use crate::endpoints::event_stream;
-use crate::endpoints::event_stream::{Feeds, Missed};
+use crate::endpoints::event_stream::{EventStreams, Missed};
 use crate::endpoints::rpc::request;
 use crate::endpoints::rpc::response;
-use crate::http::access_log::Entry;
+use crate::http::access_log::AccessLogEntry;
 use crate::http::client_ip::{Peer, Proxies};
 use crate::http::cors::Cors;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::request_body::{Bounds, RequestBody, Rest};
 use crate::http::request_headers::{RequestId, Trace, X_REQUEST_ID, baggage, idempotency_key, only};
 use crate::http::response_body::Body;
 use crate::http::security_headers::harden;
 use crate::http::server::Answer;
-use crate::rate_limit::Limits;
+use crate::rate_limit::RateLimiter;
 use crate::rate_limit::response_headers::Rate;
 use crate::routing::route::{Ask, Route, Source, Success, Work};
 use crate::routing::router::{Router, Row};
 use crate::settings::GatewaySettings;
 
 /// Everything that answering a request takes.
-pub struct Gateway {
+pub struct Pipeline {
     router: Router,
     auth: Arc<Auth>,
     cors: Cors,
     asker: Arc<Asker>,
-    feeds: Feeds,
-    limits: Limits,
+    feeds: EventStreams,
+    limits: RateLimiter,
     proxies: Proxies,
     bounds: Bounds,
     public_system: bool,
@@ -79,7 +79,7 @@ struct Call {
     prefix: String,
 }
 
-impl Gateway {
+impl Pipeline {
     /// Serves a table of routes as the settings say.
     pub fn open(
         settings: &GatewaySettings,
@@ -88,12 +88,12 @@ impl Gateway {
         stop: Stop,
     ) -> Result<Self, SettingError> {
         Ok(Self {
-            feeds: Feeds::new(settings, Arc::clone(&asker), stop),
+            feeds: EventStreams::new(settings, Arc::clone(&asker), stop),
             router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
             auth: Arc::new(Auth::open(settings)?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
-            limits: Limits::new(settings.limits),
+            limits: RateLimiter::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
             leftovers: TaskTracker::new(),
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
@@ -114,11 +114,11 @@ impl Gateway {
     }
 
     /// The outcome of a request; `seen` becomes what is learnt on the way.
-    async fn serve(&self, call: &Call, body: &mut RequestBody, seen: &mut Seen) -> Result<Response<Body>, Refusal> {
+    async fn serve(&self, call: &Call, body: &mut RequestBody, seen: &mut Seen) -> Result<Response<Body>, HttpError> {
         let head = &call.head;
         // RFC 9112, section 3.2: a request without its one host is malformed, and may be meant for somebody else.
         if head.version == Version::HTTP_11 && only(&head.headers, &HOST).is_none() {
-            return Err(Refusal::new(Code::BadRequest, "Send exactly one Host header."));
+            return Err(HttpError::new(Code::BadRequest, "Send exactly one Host header."));
         }
         body.check(&head.headers)?;
         let (place, params) = self.router.place(head.uri.path())?;
@@ -132,7 +132,7 @@ impl Gateway {
         let caller = if guarded { Some(self.auth.caller(&head.headers).await?) } else { None };
         match row.route.work {
             Work::Ask(ask) => self.forward((row, ask), (&params, caller), call, body, seen).await,
-            Work::Own(own) => {
+            Work::Builtin(own) => {
                 let _in_flight = row.enter()?;
                 let known = Known {
                     asker: &self.asker,
@@ -146,12 +146,12 @@ impl Gateway {
     }
 
     /// Counts a request of a limited row, and refuses it when it is one too many.
-    fn count(&self, route: &Route, client: IpAddr, seen: &mut Seen) -> Result<(), Refusal> {
+    fn count(&self, route: &Route, client: IpAddr, seen: &mut Seen) -> Result<(), HttpError> {
         let counted = route.limit.and_then(|limit| self.limits.enter(limit, client));
         let Some(Ok(rate) | Err(rate)) = counted else { return Ok(()) };
         seen.rate = Some(rate);
         match rate.wait {
-            Some(wait) => Err(Refusal::too_many("Too many requests of this kind from your address. Wait.", wait)),
+            Some(wait) => Err(HttpError::too_many("Too many requests of this kind from your address. Wait.", wait)),
             None => Ok(()),
         }
     }
@@ -164,7 +164,7 @@ impl Gateway {
         call: &Call,
         body: &mut RequestBody,
         seen: &mut Seen,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, HttpError> {
         let (route, headers) = (row.route, &call.head.headers);
         let idempotency_key = if route.keyed { idempotency_key(headers)? } else { None };
         let (bytes, object);
@@ -184,7 +184,7 @@ impl Gateway {
         let attempt = self.limits.attempt(route.limit, call.client, data, caller.as_ref()).map_err(|rate| {
             let wait = rate.wait.unwrap_or(1);
             seen.rate = Some(rate);
-            Refusal::too_many("Too many sign-ins failed. Wait a little.", wait)
+            HttpError::too_many("Too many sign-ins failed. Wait a little.", wait)
         })?;
         let trace = Trace::of(headers);
         let meta = Meta {
@@ -222,7 +222,7 @@ impl Gateway {
     }
 }
 
-impl Answer for Gateway {
+impl Answer for Pipeline {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
@@ -237,8 +237,8 @@ impl Answer for Gateway {
 
         let mut seen = Seen::default();
         let outcome = self.serve(&call, &mut body, &mut seen).await;
-        let code = outcome.as_ref().err().map(Refusal::code);
-        let cause = outcome.as_ref().err().and_then(Refusal::cause).map(str::to_owned);
+        let code = outcome.as_ref().err().map(HttpError::code);
+        let cause = outcome.as_ref().err().and_then(HttpError::cause).map(str::to_owned);
         let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(&call.head.uri, call.request_id.as_str()));
 
         let headers = response.headers_mut();
@@ -254,7 +254,7 @@ impl Answer for Gateway {
             // The answer does not wait for it.
             Rest::Some => drop(self.leftovers.spawn(body.discard())),
         }
-        Entry {
+        AccessLogEntry {
             method: call.head.method.as_str(),
             route: seen.route,
             status: response.status(),

@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::health::Admin;
-use crate::http::connection::Terms;
+use crate::health::Health;
+use crate::http::connection::ConnectionConfig;
 use crate::http::descriptors;
 use crate::http::server::serve;
-use crate::pipeline::Gateway;
+use crate::pipeline::Pipeline;
 use crate::routing::table::TABLE;
 use crate::settings::GatewaySettings;
 
@@ -41,9 +41,9 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let stop = Stop::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
     let asker = Arc::new(Asker::new(broker.clone()));
-    let gateway = Arc::new(Gateway::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
-    let admin = Arc::new(Admin::new(Arc::clone(&asker), stop.clone()));
-    let terms = Terms::new(settings.header_timeout(), settings.body_timeout());
+    let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
+    let admin = Arc::new(Health::new(Arc::clone(&asker), stop.clone()));
+    let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
     let per_address = settings.limits.connections_per_address;
     let public = terms.clone().per_address(per_address, settings.proxies().unwrap_or_default());
     let (door, listen) = open(settings.listen).await?;
@@ -86,12 +86,12 @@ async fn keep_asking(asker: Arc<Asker>, drained: CancellationToken) -> Result<Pa
     kept.map(|()| Part::Asking).map_err(|error| StartError::failed("cannot keep a line to the broker", error))
 }
 
-async fn watch(gateway: Arc<Gateway>, broker: Broker) -> Result<Part, StartError> {
+async fn watch(gateway: Arc<Pipeline>, broker: Broker) -> Result<Part, StartError> {
     gateway.watch(&broker).await;
     Ok(Part::Helping)
 }
 
-async fn keep(gateway: Arc<Gateway>, drained: CancellationToken) -> Result<Part, StartError> {
+async fn keep(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Part, StartError> {
     drained.run_until_cancelled(gateway.keep()).await;
     Ok(Part::Helping)
 }

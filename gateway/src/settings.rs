@@ -8,7 +8,7 @@ use hyper::header::HeaderValue;
 use process::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::issuer_settings::TrustedSettings;
+use crate::auth::issuer_settings::IssuerSettings;
 use crate::http::client_ip::Proxies;
 use crate::rate_limit::settings::LimitSettings;
 
@@ -73,7 +73,7 @@ pub struct GatewaySettings {
     pub limits: LimitSettings,
     /// Another issuer whose tokens are believed; a section of its own.
     #[serde(skip)]
-    pub trusted: TrustedSettings,
+    pub trusted: IssuerSettings,
 }
 
 /// What the gateway must know of the listeners' settings. The other keys are theirs, and no mistake where all processes
@@ -127,7 +127,7 @@ impl Default for GatewaySettings {
             public_system: true,
             retry_delays_ms: Vec::new(),
             limits: LimitSettings::default(),
-            trusted: TrustedSettings::default(),
+            trusted: IssuerSettings::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document of the gateway: every row of its table.
 
-use gateway::Own;
+use gateway::Builtin;
 use gateway::Work;
 use gateway::routing::table::TABLE;
 use serde_json::{Map, Value, json};
@@ -33,7 +33,7 @@ pub(crate) const ALIASES: &str = "aliases";
 pub fn openapi() -> Value {
     let mut components = Components::new();
     let mut paths: Map<String, Value> = Map::new();
-    for route in TABLE.iter().filter(|route| !matches!(route.work, Work::Own(Own::Part(_)))) {
+    for route in TABLE.iter().filter(|route| !matches!(route.work, Work::Builtin(Builtin::Part(_)))) {
         let operations = paths.entry(route.path).or_insert_with(|| json!({}));
         operations[route.method.to_lowercase()] = operation(route, &mut components);
     }

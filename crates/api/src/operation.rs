@@ -1,6 +1,6 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::Own;
+use gateway::Builtin;
 use gateway::Route;
 use gateway::Source;
 use gateway::Success;
@@ -33,7 +33,7 @@ pub(crate) fn operation(route: &Route, components: &mut Components) -> Value {
                 operation["requestBody"] = body(&components.message(contract));
             }
         }
-        Work::Own(own) => operation["summary"] = own.purpose().into(),
+        Work::Builtin(own) => operation["summary"] = own.purpose().into(),
     }
     if route.is_public_by_setting() {
         operation["security"] = json!([{}, { "bearer": [] }]);
@@ -68,7 +68,7 @@ fn description(route: &Route) -> String {
                 words.push("It changes nothing, and may be repeated at will.".into());
             }
         }
-        Work::Own(_) => words.push("The gateway answers it by itself.".into()),
+        Work::Builtin(_) => words.push("The gateway answers it by itself.".into()),
     }
     let more = [
         (route.guarded, "Needs an access token."),
@@ -94,8 +94,8 @@ fn tag(route: &Route) -> &'static str {
     }
     match route.work {
         Work::Ask(ask) => ask.pattern.split('.').next().unwrap_or_default(),
-        Work::Own(Own::File(_) | Own::Part(_)) => "contract",
-        Work::Own(_) => "system",
+        Work::Builtin(Builtin::File(_) | Builtin::Part(_)) => "contract",
+        Work::Builtin(_) => "system",
     }
 }
 

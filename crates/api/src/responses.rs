@@ -35,7 +35,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     let (media_type, mut schema) = match route.work {
         Work::Ask(ask) => ("application/json", components.reply(contract(ask.pattern))),
-        Work::Own(own) => (own.media_type(), own.schema(components.generator()).to_value()),
+        Work::Builtin(own) => (own.media_type(), own.schema(components.generator()).to_value()),
     };
     let (status, description) = match route.success {
         Success::Ok => ("200", "Done."),

@@ -13,7 +13,7 @@ use crate::auth::verification_key::Issuer;
 /// Settings of the other issuer: `GATEWAY_TRUSTED_…`. Its tokens may name any user, so it is trusted like our own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrustedSettings {
+pub struct IssuerSettings {
     /// The `iss` of its tokens. Empty: there is no other issuer.
     issuer: String,
     /// The `aud` its tokens must have.
@@ -31,13 +31,13 @@ pub(crate) enum Source {
     Address(String),
 }
 
-impl Default for TrustedSettings {
+impl Default for IssuerSettings {
     fn default() -> Self {
         Self { issuer: String::new(), audience: "gateway".into(), jwks: String::new(), refresh_s: 300 }
     }
 }
 
-impl Section for TrustedSettings {
+impl Section for IssuerSettings {
     const NAME: &'static str = "gateway_trusted";
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -54,7 +54,7 @@ impl Section for TrustedSettings {
     }
 }
 
-impl TrustedSettings {
+impl IssuerSettings {
     pub(crate) fn issuer(&self) -> Option<(Issuer, Source)> {
         let source = if self.jwks.contains("://") {
             Source::Address(self.jwks.clone())

@@ -16,9 +16,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::auth::access_token::{Header, Times};
-use crate::auth::issuer_settings::{Source, TrustedSettings};
+use crate::auth::issuer_settings::{IssuerSettings, Source};
 use crate::auth::jwks_client;
-use crate::auth::token_cache::Verified;
+use crate::auth::token_cache::TokenCache;
 use crate::auth::verification_key::{Issuer, Key, KeyPrint, parse_jwks, read_jwks, read_pem};
 use crate::settings::{GatewaySettings, HOW_TO_MAKE_A_KEY};
 
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The keys, and whoever may change them.
-pub(crate) struct Keyring {
+pub(crate) struct KeyStore {
     own: (Issuer, PathBuf),
     external: Option<(Issuer, Source)>,
     refresh: Duration,
@@ -48,7 +48,7 @@ pub(crate) struct Trusted {
     keys: Vec<Key>,
     own: JwkSet,
     external: JwkSet,
-    verified: Mutex<Verified>,
+    verified: Mutex<TokenCache>,
 }
 
 impl Trusted {
@@ -63,13 +63,13 @@ impl Trusted {
     }
 
     /// The tokens that were verified.
-    pub(crate) fn verified(&self) -> MutexGuard<'_, Verified> {
+    pub(crate) fn verified(&self) -> MutexGuard<'_, TokenCache> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Keyring {
-    /// Reads the files that the settings name; an address is only asked once [`Keyring::keep`] runs.
+impl KeyStore {
+    /// Reads the files that the settings name; an address is only asked once [`KeyStore::keep`] runs.
     pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
         let own = Issuer { name: settings.token_issuer.clone(), audience: settings.token_audience.clone() };
         let ring = Self {
@@ -93,7 +93,7 @@ impl Keyring {
         })?;
         let external = match &ring.external {
             Some((_, Source::File(path))) => read_jwks(path).map_err(|problem| {
-                SettingError::new::<TrustedSettings>("jwks", format!("names {}, {problem}", path.display()))
+                SettingError::new::<IssuerSettings>("jwks", format!("names {}, {problem}", path.display()))
             })?,
             _ => JwkSet::default(),
         };

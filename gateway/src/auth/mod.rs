@@ -21,17 +21,17 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::access_token::{Reason, Times, Token};
-use crate::auth::key_store::{Keyring, Trusted};
+use crate::auth::key_store::{KeyStore, Trusted};
 use crate::auth::token_cache::Fingerprint;
 use crate::auth::verification_key::KeyPrint;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 use crate::settings::{AuthMode, GatewaySettings};
 
 /// How callers are recognised.
 pub(crate) enum Auth {
     /// By access tokens that the user service, or another issuer that is trusted, has signed.
-    Tokens(Box<Keyring>),
+    Tokens(Box<KeyStore>),
     /// By any JWT. For development only.
     Mock,
 }
@@ -44,7 +44,7 @@ impl Auth {
                 tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
                 Ok(Self::Mock)
             }
-            AuthMode::Tokens => Ok(Self::Tokens(Box::new(Keyring::open(settings)?))),
+            AuthMode::Tokens => Ok(Self::Tokens(Box::new(KeyStore::open(settings)?))),
         }
     }
 
@@ -79,7 +79,7 @@ impl Auth {
     }
 
     /// On whose behalf the request comes.
-    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, HttpError> {
         let token = bearer(headers)?;
         let caller = match self {
             Self::Tokens(keyring) => verified(keyring, token, now()).await.map_err(refuse)?,
@@ -115,7 +115,7 @@ pub(crate) struct Caller {
 }
 
 /// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
-async fn verified(keyring: &Keyring, text: &str, now: u64) -> Result<Caller, Reason> {
+async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Reason> {
     let mut trusted = keyring.trusted();
     let fingerprint = Fingerprint::of(text);
     if let Some(caller) = trusted.verified().find(&fingerprint) {
@@ -157,7 +157,7 @@ struct Named {
 }
 
 /// The token of the one `Authorization: Bearer …` header (RFC 6750). Another scheme is as good as none.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(missing());
     }
@@ -167,22 +167,22 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(missing()) }
 }
 
-fn missing() -> Refusal {
-    Refusal::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
+fn missing() -> HttpError {
+    HttpError::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
 }
 
 /// The caller is told little, the log why.
-fn refuse(reason: Reason) -> Refusal {
+fn refuse(reason: Reason) -> HttpError {
     let refusal = if reason == Reason::Expired { expired() } else { invalid() };
     refusal.because(reason.as_str())
 }
 
-fn invalid() -> Refusal {
-    Refusal::new(Code::InvalidToken, "The access token is not valid here. Sign in again.")
+fn invalid() -> HttpError {
+    HttpError::new(Code::InvalidToken, "The access token is not valid here. Sign in again.")
 }
 
-fn expired() -> Refusal {
-    Refusal::new(Code::SessionExpired, "The access token has expired. Sign in again.")
+fn expired() -> HttpError {
+    HttpError::new(Code::SessionExpired, "The access token has expired. Sign in again.")
 }
 
 fn now() -> u64 {

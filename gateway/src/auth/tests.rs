@@ -15,9 +15,9 @@ const PUBLIC: &[u8] = include_bytes!("../../tests/keys/test-only-public.pem");
 const PUBLIC_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/test-only-public.pem");
 const OTHER_PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-other-private.pem");
 
-fn keyring() -> Keyring {
+fn keyring() -> KeyStore {
     let settings = GatewaySettings { token_public_key_file: PUBLIC_FILE.into(), ..GatewaySettings::default() };
-    Keyring::open(&settings).unwrap()
+    KeyStore::open(&settings).unwrap()
 }
 
 fn auth() -> Auth {

@@ -22,16 +22,16 @@ impl Fingerprint {
     }
 }
 
-/// Verified tokens, and whose they are.
-pub(crate) struct Verified(Recent<Fingerprint, Caller>);
+/// TokenCache tokens, and whose they are.
+pub(crate) struct TokenCache(Recent<Fingerprint, Caller>);
 
-impl Default for Verified {
+impl Default for TokenCache {
     fn default() -> Self {
         Self(Recent::new(GENERATION))
     }
 }
 
-impl Verified {
+impl TokenCache {
     /// Whose token this is, if it was seen before.
     pub(crate) fn find(&mut self, token: &Fingerprint) -> Option<Caller> {
         self.0.get(token).map(|caller| caller.clone())
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_token_that_differs_in_one_letter_is_another_token() {
-        let mut verified = Verified::default();
+        let mut verified = TokenCache::default();
         let caller = Caller { id: "u".into(), session: None, expires: Some(7), key: None };
         verified.remember(Fingerprint::of("a.b.c"), caller.clone());
         assert_eq!(verified.find(&Fingerprint::of("a.b.c")), Some(caller));

@@ -10,7 +10,7 @@ use crate::auth::Auth;
 use crate::endpoints::system;
 use crate::endpoints::system::System;
 use crate::http::response_body::Body;
-use crate::routing::route::Own;
+use crate::routing::route::Builtin;
 use crate::routing::router::Router;
 
 /// A set of public keys (RFC 7517).
@@ -21,7 +21,7 @@ pub(crate) struct Keys {
     keys: Vec<serde_json::Value>,
 }
 
-impl Own {
+impl Builtin {
     /// What it is for, in one sentence.
     pub const fn purpose(self) -> &'static str {
         match self {
@@ -63,11 +63,11 @@ pub(crate) struct Known<'a> {
 }
 
 /// The answer to a request for what the gateway knows.
-pub(crate) async fn show(own: Own, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
+pub(crate) async fn show(own: Builtin, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
     match own {
-        Own::System => system::show(known).await,
-        Own::Keys => keys(known.auth),
-        Own::File(file) | Own::Part(file) => file.response(request),
+        Builtin::System => system::show(known).await,
+        Builtin::Keys => keys(known.auth),
+        Builtin::File(file) | Builtin::Part(file) => file.response(request),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::endpoints::builtin;
 use crate::endpoints::builtin::Known;
 use crate::http::response_body::Body;
 use crate::metrics::history::{SLOT, Slot};
-use crate::metrics::{Meter, Reading, WINDOW};
+use crate::metrics::{LatencyHistogram, Reading, WINDOW};
 
 /// Nobody waits longer than this for the broker to tell of its queues.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -153,15 +153,15 @@ pub(crate) async fn show(known: &Known<'_>) -> Response<Body> {
     response
 }
 
-fn state(pattern: &'static str, queue: Option<Depth>, meter: Option<&Meter>) -> PatternState {
-    let Reading { rate, p50_p99 } = meter.map(Meter::read).unwrap_or_default();
+fn state(pattern: &'static str, queue: Option<Depth>, meter: Option<&LatencyHistogram>) -> PatternState {
+    let Reading { rate, p50_p99 } = meter.map(LatencyHistogram::read).unwrap_or_default();
     PatternState {
         pattern,
         workers: queue.map(|queue| queue.consumers),
         waiting: queue.map(|queue| queue.waiting),
         rate_per_second: rounded(rate, 10.0),
         latency_ms: p50_p99.map(|(p50, p99)| Latency { p50: millis(p50), p99: millis(p99) }),
-        history: meter.map(Meter::history).unwrap_or_default().into_iter().filter_map(moment).collect(),
+        history: meter.map(LatencyHistogram::history).unwrap_or_default().into_iter().filter_map(moment).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::http::problem::level;
 use crate::routing::route::Route;
 
 /// What is known of a request that was answered.
-pub(crate) struct Entry<'a> {
+pub(crate) struct AccessLogEntry<'a> {
     pub(crate) method: &'a str,
     /// The row that served it, if it got that far.
     pub(crate) route: Option<&'static Route>,
@@ -23,7 +23,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) cause: Option<&'a str>,
 }
 
-impl Entry<'_> {
+impl AccessLogEntry<'_> {
     pub(crate) fn write(&self) {
         let method = known(self.method);
         let route = self.route.map(|route| route.path);
@@ -47,7 +47,7 @@ impl Entry<'_> {
     }
 }
 
-impl Entry<'_> {
+impl AccessLogEntry<'_> {
     /// The level of a success. Pages look at the board every second: that is worth a line only to those who debug.
     fn everyday(&self) -> Level {
         if self.route.is_some_and(Route::is_public_by_setting) { Level::DEBUG } else { Level::INFO }

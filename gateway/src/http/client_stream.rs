@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 use crate::http::open_connections::Activity;
 
 /// A client's socket.
-pub(crate) struct Wire {
+pub(crate) struct ClientStream {
     stream: TcpStream,
     /// How long a client may take to read any part of what it is sent.
     patience: Duration,
@@ -24,7 +24,7 @@ pub(crate) struct Wire {
     owing: bool,
 }
 
-impl Wire {
+impl ClientStream {
     /// Wraps a socket.
     pub(crate) fn new(stream: TcpStream, patience: Duration, activity: Arc<Activity>) -> Self {
         Self { stream, patience, stalled: None, activity, owing: false }
@@ -49,13 +49,13 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ClientStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match own_words(buf) {
             Some(0) => Poll::Ready(Ok(buf.len())),
@@ -139,7 +139,7 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let activity = Arc::clone(&Arc::new(OpenConnections::default()).add().activity);
-        let mut wire = Wire::new(stream, Duration::from_secs(9), activity);
+        let mut wire = ClientStream::new(stream, Duration::from_secs(9), activity);
         let pieces = [io::IoSlice::new(b"{}"), io::IoSlice::new(CANNED.as_bytes())];
         assert_eq!(wire.write_vectored(&pieces).await.unwrap(), 2);
         wire.write_all(format!("{{}}{CANNED}").as_bytes()).await.unwrap();

@@ -21,9 +21,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::http::client_ip::{Peer, Proxies};
-use crate::http::client_stream::Wire;
-use crate::http::connection_limit::{Admitted, Crowd};
-use crate::http::early_error::Refused;
+use crate::http::client_stream::ClientStream;
+use crate::http::connection_limit::{Admitted, PerIpConnectionLimit};
+use crate::http::early_error::EarlyError;
 use crate::http::open_connections::Activity;
 use crate::http::response_body::Body;
 use crate::http::server::Answer;
@@ -41,13 +41,13 @@ const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How connections are served.
 #[derive(Clone)]
-pub struct Terms {
+pub struct ConnectionConfig {
     http: http1::Builder,
     patience: Duration,
-    crowd: Crowd,
+    crowd: PerIpConnectionLimit,
 }
 
-impl Terms {
+impl ConnectionConfig {
     /// `header_timeout` bounds the arrival of a head and an idle connection's life, `patience` a client that does not
     /// read.
     pub fn new(header_timeout: Duration, patience: Duration) -> Self {
@@ -58,13 +58,13 @@ impl Terms {
             .max_buf_size(BUFFER_LIMIT)
             // A client that has said all it had to say still gets its answer.
             .half_close(true);
-        Self { http, patience, crowd: Crowd::new(0, Proxies::default()) }
+        Self { http, patience, crowd: PerIpConnectionLimit::new(0, Proxies::default()) }
     }
 
     /// Serves at most `limit` connections from each address but these proxies; 0 is no limit.
     #[must_use]
     pub(crate) fn per_address(self, limit: usize, proxies: Proxies) -> Self {
-        Self { crowd: Crowd::new(limit, proxies), ..self }
+        Self { crowd: PerIpConnectionLimit::new(limit, proxies), ..self }
     }
 
     /// A place for a connection from this address, if it has one left.
@@ -78,7 +78,7 @@ pub(crate) async fn serve<A: Answer>(
     stream: TcpStream,
     peer: IpAddr,
     answer: Arc<A>,
-    terms: Arc<Terms>,
+    terms: Arc<ConnectionConfig>,
     activity: Arc<Activity>,
     stop: Stop,
 ) {
@@ -100,12 +100,12 @@ pub(crate) async fn serve<A: Answer>(
             Ok::<_, Infallible>(response.map(|body| Held { body, _served: served }))
         }
     });
-    let wire = TokioIo::new(Wire::new(stream, terms.patience, Arc::clone(&activity)));
+    let wire = TokioIo::new(ClientStream::new(stream, terms.patience, Arc::clone(&activity)));
     let mut connection = terms.http.serve_connection(wire, service);
     let ended = drive(&mut connection, &activity, &stop).await;
     let parts = connection.into_parts();
     let Some(stream) = parts.io.into_inner().whole() else { return };
-    let refused = ended.err().and_then(|error| Refused::because(&error, &parts.read_buf));
+    let refused = ended.err().and_then(|error| EarlyError::because(&error, &parts.read_buf));
     if let Some(refused) = &refused {
         refused.log();
     }
@@ -155,7 +155,7 @@ impl HttpBody for Held {
     }
 }
 
-type Connection<S> = http1::Connection<TokioIo<Wire>, S>;
+type Connection<S> = http1::Connection<TokioIo<ClientStream>, S>;
 
 /// Lets hyper work; when a stop is asked for, or another connection needs the place, only as long as a request is being
 /// served.
@@ -167,7 +167,7 @@ where
     tokio::select! {
         biased;
         ended = &mut *connection => return ended,
-        () = last_call(stop) => Pin::new(&mut *connection).graceful_shutdown(),
+        () = close_after_request(stop) => Pin::new(&mut *connection).graceful_shutdown(),
         () = activity.evicted() => {
             Pin::new(&mut *connection).graceful_shutdown();
             tokio::select! {
@@ -182,7 +182,7 @@ where
 }
 
 /// Resolves shortly after a stop is asked for.
-pub(crate) async fn last_call(stop: &Stop) {
+pub(crate) async fn close_after_request(stop: &Stop) {
     stop.asked().await;
     sleep(LAST_CALL).await;
 }

@@ -8,7 +8,7 @@ use crate::http::client_ip::{Proxies, place};
 
 /// Counts open connections by address. Cloning shares the count.
 #[derive(Clone)]
-pub(crate) struct Crowd {
+pub(crate) struct PerIpConnectionLimit {
     limit: usize,
     /// These bring the connections of many.
     proxies: Proxies,
@@ -17,11 +17,11 @@ pub(crate) struct Crowd {
 
 /// A connection's place among those of its address; given back when dropped.
 pub(crate) struct Admitted {
-    crowd: Crowd,
+    crowd: PerIpConnectionLimit,
     address: IpAddr,
 }
 
-impl Crowd {
+impl PerIpConnectionLimit {
     /// At most `limit` connections from each address but these proxies; 0 is no limit.
     pub(crate) fn new(limit: usize, proxies: Proxies) -> Self {
         Self { limit, proxies, open: Arc::default() }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {
         let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let crowd = Crowd::new(2, Proxies::parse("10.0.0.1").unwrap());
+        let crowd = PerIpConnectionLimit::new(2, Proxies::parse("10.0.0.1").unwrap());
         let first = crowd.admit(one).unwrap();
         let _second = crowd.admit(one).unwrap();
         assert!(crowd.admit(one).is_none());
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        let crowd = Crowd::new(0, Proxies::default());
+        let crowd = PerIpConnectionLimit::new(0, Proxies::default());
         let all: Vec<_> = (0..2_000).filter_map(|_| crowd.admit("192.0.2.1".parse().unwrap())).collect();
         assert_eq!(all.len(), 2_000);
     }

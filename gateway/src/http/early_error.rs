@@ -5,18 +5,18 @@ use std::time::Duration;
 use contracts::{Code, Fault};
 use uuid::Uuid;
 
-use crate::http::access_log::Entry;
+use crate::http::access_log::AccessLogEntry;
 use crate::http::connection::HEAD_LIMIT;
 use crate::http::problem::{document, status};
 use crate::http::request_headers::RequestId;
 
 /// A request that never became one.
-pub(crate) struct Refused {
+pub(crate) struct EarlyError {
     fault: Fault,
     request_id: RequestId,
 }
 
-impl Refused {
+impl EarlyError {
     /// What to say about hyper's error; `unread` is what it had read and not understood. `None` when there is nobody
     /// to tell, or nothing to say: a client that went away, an idle connection that was kept long enough.
     pub(crate) fn because(error: &hyper::Error, unread: &[u8]) -> Option<Self> {
@@ -60,7 +60,7 @@ impl Refused {
     }
 
     pub(crate) fn log(&self) {
-        Entry {
+        AccessLogEntry {
             method: "",
             route: None,
             status: status(self.fault.code),

@@ -31,7 +31,7 @@ pub(crate) struct Activity {
 }
 
 /// A connection's entry, until it is dropped.
-pub(crate) struct Entry {
+pub(crate) struct AccessLogEntry {
     all: Arc<OpenConnections>,
     id: u64,
     pub(crate) activity: Arc<Activity>,
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 
 impl OpenConnections {
     /// Adds a connection, on which nothing has been asked yet.
-    pub(crate) fn add(self: &Arc<Self>) -> Entry {
+    pub(crate) fn add(self: &Arc<Self>) -> AccessLogEntry {
         let id = self.clock.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity {
             clock: Arc::clone(&self.clock),
@@ -48,7 +48,7 @@ impl OpenConnections {
             evicted: CancellationToken::new(),
         });
         self.lock().insert(id, Arc::clone(&activity));
-        Entry { all: Arc::clone(self), id, activity }
+        AccessLogEntry { all: Arc::clone(self), id, activity }
     }
 
     /// Tells the connection that has been idle for longest to close, or else the one that has let us wait for longest;
@@ -108,7 +108,7 @@ impl Activity {
     }
 }
 
-impl Drop for Entry {
+impl Drop for AccessLogEntry {
     fn drop(&mut self) {
         self.all.lock().remove(&self.id);
     }
@@ -119,14 +119,14 @@ mod tests {
     use super::*;
 
     /// Which of these has been told to close.
-    fn evicted(connections: &[Entry]) -> Vec<usize> {
+    fn evicted(connections: &[AccessLogEntry]) -> Vec<usize> {
         (0..connections.len()).filter(|n| connections[*n].activity.evicted.is_cancelled()).collect()
     }
 
     #[test]
     fn the_longest_idle_gives_way_then_who_lets_us_wait_and_never_who_is_served() {
         let all = Arc::new(OpenConnections::default());
-        let five: Vec<Entry> = (0..5).map(|_| all.add()).collect();
+        let five: Vec<AccessLogEntry> = (0..5).map(|_| all.add()).collect();
         five[0].activity.busy();
         five[1].activity.busy();
         five[1].activity.waits_for_client();

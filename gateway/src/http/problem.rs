@@ -15,7 +15,7 @@ use crate::http::response_body::Body;
 
 /// Why a request gets no success.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct HttpError {
     fault: Fault,
     /// The methods that would have done, when the one that was used does not.
     allow: Option<HeaderValue>,
@@ -25,7 +25,7 @@ pub(crate) struct Refusal {
     cause: Option<Box<str>>,
 }
 
-impl Refusal {
+impl HttpError {
     /// A refusal by the gateway itself.
     pub(crate) fn new(code: Code, message: &str) -> Self {
         Fault::new(code, message).into()
@@ -83,13 +83,13 @@ impl Refusal {
     }
 }
 
-impl From<Fault> for Refusal {
+impl From<Fault> for HttpError {
     fn from(fault: Fault) -> Self {
         Self { fault, allow: None, retry_after: None, cause: None }
     }
 }
 
-impl From<Invalid> for Refusal {
+impl From<Invalid> for HttpError {
     fn from(errors: Invalid) -> Self {
         Fault::from(errors).into()
     }
@@ -233,7 +233,7 @@ fn challenge(code: Code) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn problem(refusal: Refusal) -> (Response<Body>, serde_json::Value) {
+    fn problem(refusal: HttpError) -> (Response<Body>, serde_json::Value) {
         let fault = refusal.fault.clone();
         let document = serde_json::from_slice(&document(&fault, "/orders", "r-1")).unwrap();
         (refusal.respond(&Uri::from_static("/orders"), "r-1"), document)
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn errors_are_left_out_when_no_field_is_at_fault() {
-        let (_, document) = problem(Refusal::new(Code::OrderNotFound, "There is no such order."));
+        let (_, document) = problem(HttpError::new(Code::OrderNotFound, "There is no such order."));
         assert!(document.get("errors").is_none());
         assert_eq!((&document["title"], &document["status"]), (&"Order not found".into(), &404.into()));
     }
@@ -269,7 +269,7 @@ mod tests {
             (Code::InvalidToken, "error=\"invalid_token\""),
             (Code::SessionExpired, "expired"),
         ] {
-            let (response, _) = problem(Refusal::new(code, "No."));
+            let (response, _) = problem(HttpError::new(code, "No."));
             let header = response.headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
             assert!(response.status() == 401 && header.contains(challenge), "{header}");
             assert_eq!(header.contains("error"), matches!(code, Code::InvalidToken | Code::SessionExpired));
@@ -281,10 +281,10 @@ mod tests {
             Code::BrokerUnavailable,
             Code::Overloaded,
         ] {
-            let (response, _) = problem(Refusal::new(code, "No."));
+            let (response, _) = problem(HttpError::new(code, "No."));
             assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &HeaderValue::from(1)));
         }
-        let (response, _) = problem(Refusal::new(Code::OutcomeUnknown, "?"));
+        let (response, _) = problem(HttpError::new(Code::OutcomeUnknown, "?"));
         assert!(response.status() == 504 && !response.headers().contains_key(RETRY_AFTER));
     }
 }

@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use tokio::time::timeout;
 
 use crate::http::open_connections::Activity;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 
 /// How large a body may be and how long it may take.
 #[derive(Clone, Copy)]
@@ -42,14 +42,14 @@ impl RequestBody {
     }
 
     /// Refuses a body whose end the client and somebody between us might see at different places (RFC 9112, section 6).
-    pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), HttpError> {
         let checked = framing(headers);
         self.leave |= checked.is_err();
         checked
     }
 
     /// The whole body.
-    pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
+    pub(crate) async fn read(&mut self) -> Result<Bytes, HttpError> {
         if let Some(activity) = &self.activity {
             activity.waits_for_client();
         }
@@ -60,7 +60,7 @@ impl RequestBody {
         read
     }
 
-    async fn read_all(&mut self) -> Result<Bytes, Refusal> {
+    async fn read_all(&mut self) -> Result<Bytes, HttpError> {
         let Bounds { size, time } = self.bounds;
         let read = timeout(time, collect(&mut self.incoming, size)).await;
         let refusal = match read {
@@ -69,7 +69,7 @@ impl RequestBody {
                 return Ok(bytes);
             }
             Ok(Err(refusal)) => refusal,
-            Err(_) => Refusal::new(Code::RequestTimeout, "The body took too long to arrive."),
+            Err(_) => HttpError::new(Code::RequestTimeout, "The body took too long to arrive."),
         };
         self.leave = true;
         Err(refusal)
@@ -102,7 +102,7 @@ pub(crate) enum Rest {
     TooMuch,
 }
 
-fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
+fn framing(headers: &HeaderMap) -> Result<(), HttpError> {
     let mut chunked = 0;
     for coding in
         headers.get_all(TRANSFER_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
@@ -112,18 +112,18 @@ fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
             coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
             _ => {
                 let message = "Of transfer codings only chunked is understood.";
-                return Err(Refusal::new(Code::UnsupportedTransferCoding, message));
+                return Err(HttpError::new(Code::UnsupportedTransferCoding, message));
             }
         }
     }
     if chunked > 1 {
-        return Err(Refusal::new(Code::BadRequest, "Send Transfer-Encoding: chunked once."));
+        return Err(HttpError::new(Code::BadRequest, "Send Transfer-Encoding: chunked once."));
     }
     Ok(())
 }
 
-async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::new(Code::BodyTooLarge, &format!("The body is larger than {limit} bytes."));
+async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, HttpError> {
+    let too_large = || HttpError::new(Code::BodyTooLarge, &format!("The body is larger than {limit} bytes."));
     let announced = incoming.size_hint().lower();
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
         return Err(too_large());
@@ -132,7 +132,7 @@ async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, Refusal
     // Most bodies arrive in one piece, which is then used where it lies.
     let mut pieces: Vec<u8> = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "The body is broken or was cut short."))?;
+        let frame = frame.map_err(|_| HttpError::new(Code::BadRequest, "The body is broken or was cut short."))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len().max(pieces.len()) + data.len() > limit {
             return Err(too_large());

@@ -5,7 +5,7 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 
 /// The name of a request in logs and answers; the client may choose it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -106,7 +106,7 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 /// The idempotency key, if there is one: a structured-field string (`"…"`), or the bare key that many clients send.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, HttpError> {
     const RULE: &str = "must be one key of 1 to 255 visible ASCII characters, in quotation marks or without";
     if !headers.contains_key(IDEMPOTENCY_KEY) {
         return Ok(None);

@@ -13,10 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::http::connection::{self, Terms, last_call};
+use crate::http::connection::{self, ConnectionConfig, close_after_request};
 use crate::http::open_connections::OpenConnections;
 use crate::http::response_body::Body;
-use crate::http::throttled_log::{PAUSE, Tally};
+use crate::http::throttled_log::{PAUSE, ThrottledLog};
 
 /// After a failed accept, mostly for want of file descriptors, the next is tried this much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -31,7 +31,13 @@ pub trait Answer: Send + Sync + 'static {
 
 /// Serves a listener until a stop is asked for and every connection has ended, or the stop is insisted on. For a connection
 /// above `limit` the one that was idle for longest is closed; more than one address may have are closed at once.
-pub async fn serve<A: Answer>(listener: TcpListener, answer: Arc<A>, terms: Terms, limit: usize, stop: Stop) {
+pub async fn serve<A: Answer>(
+    listener: TcpListener,
+    answer: Arc<A>,
+    terms: ConnectionConfig,
+    limit: usize,
+    stop: Stop,
+) {
     let connections = TaskTracker::new();
     let mut door = Door {
         listener: &listener,
@@ -42,8 +48,8 @@ pub async fn serve<A: Answer>(listener: TcpListener, answer: Arc<A>, terms: Term
     };
     tokio::select! {
         biased;
-        () = last_call(&stop) => {}
-        () = door.take_in(&answer, &stop, &connections) => {}
+        () = close_after_request(&stop) => {}
+        () = door.accept_loop(&answer, &stop, &connections) => {}
     }
     drop(listener);
     connections.close();
@@ -55,14 +61,14 @@ pub async fn serve<A: Answer>(listener: TcpListener, answer: Arc<A>, terms: Term
 
 struct Door<'a> {
     listener: &'a TcpListener,
-    terms: Arc<Terms>,
+    terms: Arc<ConnectionConfig>,
     room: Arc<Semaphore>,
     open: Arc<OpenConnections>,
     told: Told,
 }
 
 impl Door<'_> {
-    async fn take_in<A: Answer>(&mut self, answer: &Arc<A>, stop: &Stop, connections: &TaskTracker) {
+    async fn accept_loop<A: Answer>(&mut self, answer: &Arc<A>, stop: &Stop, connections: &TaskTracker) {
         loop {
             let (stream, peer) = self.accept().await;
             let Some(admitted) = self.terms.admit(peer) else {
@@ -118,9 +124,9 @@ impl Door<'_> {
 /// What clients can make happen as often as they like.
 #[derive(Default)]
 struct Told {
-    refused: Tally,
-    closed: Tally,
-    failed: Tally,
+    refused: ThrottledLog,
+    closed: ThrottledLog,
+    failed: ThrottledLog,
 }
 
 impl Told {

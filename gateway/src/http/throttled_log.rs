@@ -7,12 +7,12 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
 /// A count of something, and when it was last told.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct ThrottledLog {
     count: u64,
     told: Option<Instant>,
 }
 
-impl Tally {
+impl ThrottledLog {
     /// Counts one; the count since it was last told, if it is time to tell it.
     pub(crate) fn add(&mut self) -> Option<u64> {
         self.count += 1;
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_the_others_together() {
-        let mut tally = Tally::default();
+        let mut tally = ThrottledLog::default();
         assert_eq!(tally.due(), None);
         assert_eq!(tally.add(), Some(1));
         assert_eq!((tally.add(), tally.add(), tally.due()), (None, None, None));

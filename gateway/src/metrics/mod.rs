@@ -20,7 +20,7 @@ const MOST: u64 = (1 << 20) - 1;
 pub(crate) const BUCKETS: usize = 144;
 
 /// Counts the requests of one pattern.
-pub(crate) struct Meter {
+pub(crate) struct LatencyHistogram {
     began: Instant,
     /// Since 1970.
     began_at: Duration,
@@ -49,7 +49,7 @@ pub(crate) struct Reading {
     pub(crate) p50_p99: Option<(Duration, Duration)>,
 }
 
-impl Meter {
+impl LatencyHistogram {
     /// One that has seen nothing.
     pub(crate) fn new() -> Self {
         let nothing = Second { number: 0, counts: [0; BUCKETS] };
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_reading_has_the_rate_and_the_percentiles() {
-        let meter = Meter::new();
+        let meter = LatencyHistogram::new();
         for n in 1..=1_000 {
             meter.count_at(Duration::from_millis(10 * n), Duration::from_millis(n.div_ceil(10)));
         }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_long_ago_is_forgotten() {
-        let meter = Meter::new();
+        let meter = LatencyHistogram::new();
         meter.count_at(seconds(3), seconds(1));
         assert!(meter.read_at(seconds(13)).rate > 0.0);
         assert_eq!(meter.read_at(seconds(14)), Reading { rate: 0.0, p50_p99: None });
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn counting_costs_well_under_a_microsecond() {
-        let meter = Meter::new();
+        let meter = LatencyHistogram::new();
         let begun = Instant::now();
         (0..100_000).for_each(|n| meter.count(Duration::from_micros(n)));
         let each = begun.elapsed() / 100_000;

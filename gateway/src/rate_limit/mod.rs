@@ -50,7 +50,7 @@ const FAILURES: [&str; 4] =
 const NETWORK: u32 = 8;
 
 /// Counts who knocks how often.
-pub(crate) struct Limits {
+pub(crate) struct RateLimiter {
     settings: LimitSettings,
     began: Instant,
     /// Random, so that nobody can choose names that fall together.
@@ -70,14 +70,14 @@ struct Counts {
 /// A sign-in or registration that is under way.
 #[must_use]
 pub(crate) struct Attempt<'a> {
-    limits: &'a Limits,
+    limits: &'a RateLimiter,
     /// As [`FAILURES`] names them; an IPv4 address has no wider net.
     keys: [Option<u64>; 4],
     /// Whether it counts as failed until it is known to be none.
     counted: bool,
 }
 
-impl Limits {
+impl RateLimiter {
     pub(crate) fn new(settings: LimitSettings) -> Self {
         let recent = || Recent::new(GENERATION);
         let counts = Counts {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::rate_limit::Limit;
 use crate::rate_limit::sliding_window::Quota;
 
-/// Limits: `GATEWAY_LIMIT_…`. Zero lifts one.
+/// RateLimiter: `GATEWAY_LIMIT_…`. Zero lifts one.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {

@@ -5,8 +5,8 @@ use super::*;
 const HERE: &str = "192.0.2.1";
 const ELSEWHERE: &str = "192.0.2.2";
 
-fn limits() -> Limits {
-    Limits::new(LimitSettings {
+fn limits() -> RateLimiter {
+    RateLimiter::new(LimitSettings {
         login_failures: 3,
         login_failures_per_address: 8,
         login_failures_per_account: 6,
@@ -22,7 +22,7 @@ fn right() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }
 
-fn begin<'a>(limits: &'a Limits, from: &str, account: &str) -> Result<Attempt<'a>, &'static str> {
+fn begin<'a>(limits: &'a RateLimiter, from: &str, account: &str) -> Result<Attempt<'a>, &'static str> {
     let login = serde_json::json!({ "email": account, "password": "x" }).to_string();
     let attempt =
         limits.attempt(Some(Limit::Logins), from.parse().unwrap(), &RawValue::from_string(login).unwrap(), None);
@@ -30,12 +30,12 @@ fn begin<'a>(limits: &'a Limits, from: &str, account: &str) -> Result<Attempt<'a
 }
 
 /// Whether it was tried at all.
-fn settle(limits: &Limits, from: &str, account: &str, answer: &Result<Answer, AskError>) -> bool {
+fn settle(limits: &RateLimiter, from: &str, account: &str, answer: &Result<Answer, AskError>) -> bool {
     begin(limits, from, account).map(|attempt| attempt.settle(answer)).is_ok()
 }
 
 /// The same with an answer.
-fn sign_in(limits: &Limits, from: &str, account: &str, answer: Answer) -> bool {
+fn sign_in(limits: &RateLimiter, from: &str, account: &str, answer: Answer) -> bool {
     settle(limits, from, account, &Ok(answer))
 }
 
@@ -93,7 +93,7 @@ fn what_is_not_the_clients_fault_is_not_counted() {
 
 #[test]
 fn zero_lifts_every_limit() {
-    let limits = Limits::new(LimitSettings::none());
+    let limits = RateLimiter::new(LimitSettings::none());
     assert!((0..1_000).all(|_| sign_in(&limits, HERE, "a@b.co", wrong())));
     assert!(limits.enter(Limit::Logins, HERE.parse().unwrap()).is_none());
 }
@@ -104,7 +104,7 @@ fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
     for _ in 0..3 {
         assert!(sign_in(&limits, ELSEWHERE, "a@b.co", wrong()));
     }
-    // Refused, or let through and none of the client's fault.
+    // EarlyError, or let through and none of the client's fault.
     for n in 0..20_000 {
         sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong());
     }

@@ -35,7 +35,7 @@ pub enum Work {
     /// The workers of a pattern: the request becomes a message.
     Ask(Ask),
     /// The gateway itself.
-    Own(Own),
+    Builtin(Builtin),
 }
 
 /// What is asked of workers.
@@ -51,7 +51,7 @@ pub struct Ask {
 
 /// What the gateway answers from its own knowledge; `own.rs` says how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
+pub enum Builtin {
     /// Which patterns there are, who serves each, and how busy they are.
     System,
     /// A file as it stands.
@@ -126,13 +126,13 @@ impl Route {
     pub const fn pattern(&self) -> Option<&'static str> {
         match self.work {
             Work::Ask(ask) => Some(ask.pattern),
-            Work::Own(_) => None,
+            Work::Builtin(_) => None,
         }
     }
 
     /// Whether `GATEWAY_PUBLIC_SYSTEM` decides if it needs an access token.
     pub const fn is_public_by_setting(&self) -> bool {
-        matches!(self.work, Work::Own(Own::System))
+        matches!(self.work, Work::Builtin(Builtin::System))
     }
 
     /// Needs no access token.
@@ -173,8 +173,8 @@ impl Address {
     }
 
     /// Shows what the gateway itself knows.
-    pub const fn shows(self, own: Own) -> Route {
-        self.works(Work::Own(own))
+    pub const fn shows(self, own: Builtin) -> Route {
+        self.works(Work::Builtin(own))
     }
 
     const fn works(self, work: Work) -> Route {

@@ -9,8 +9,8 @@ use hyper::header::HeaderValue;
 use matchit::{InsertError, Params};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::http::problem::Refusal;
-use crate::metrics::Meter;
+use crate::http::problem::HttpError;
+use crate::metrics::LatencyHistogram;
 use crate::routing::route::Route;
 
 /// The table, ready for look-ups.
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 struct Lane {
     /// Bounds the requests in flight, so that a slow pattern does not use up what the others need.
     room: Arc<Semaphore>,
-    meter: Arc<Meter>,
+    meter: Arc<LatencyHistogram>,
 }
 
 impl Router {
@@ -51,7 +51,7 @@ impl Router {
             let pattern = route.pattern().unwrap_or_default();
             let lane = lanes.entry(pattern).or_insert_with(|| Lane {
                 room: Arc::new(Semaphore::new(in_flight_per_pattern)),
-                meter: Arc::new(Meter::new()),
+                meter: Arc::new(LatencyHistogram::new()),
             });
             let row = Row { route, lane: lane.clone() };
             match places.iter_mut().find(|(path, _)| *path == route.path) {
@@ -67,32 +67,32 @@ impl Router {
     }
 
     /// What passes through a pattern, if a row asks it.
-    pub(crate) fn meter(&self, pattern: &str) -> Option<&Meter> {
+    pub(crate) fn meter(&self, pattern: &str) -> Option<&LatencyHistogram> {
         self.lanes.get(pattern).map(|lane| &*lane.meter)
     }
 
     /// The path's place and the values of its parameters.
-    pub(crate) fn place<'p>(&self, path: &'p str) -> Result<(&Place, Params<'_, 'p>), Refusal> {
+    pub(crate) fn place<'p>(&self, path: &'p str) -> Result<(&Place, Params<'_, 'p>), HttpError> {
         match self.paths.at(path) {
             Ok(found) => Ok((found.value, found.params)),
-            Err(_) => Err(Refusal::new(Code::RouteNotFound, "There is nothing at this path.")),
+            Err(_) => Err(HttpError::new(Code::RouteNotFound, "There is nothing at this path.")),
         }
     }
 }
 
 impl Place {
     /// The row that serves a method. `HEAD` is served like `GET`; hyper leaves the body out.
-    pub(crate) fn row(&self, method: &str) -> Result<&Row, Refusal> {
+    pub(crate) fn row(&self, method: &str) -> Result<&Row, HttpError> {
         let method = if method == "HEAD" { "GET" } else { method };
-        self.rows.iter().find(|row| row.route.method == method).ok_or_else(|| Refusal::method(self.allow.clone()))
+        self.rows.iter().find(|row| row.route.method == method).ok_or_else(|| HttpError::method(self.allow.clone()))
     }
 }
 
 impl Row {
     /// Takes one of the pattern's places in flight; it is given back on drop.
-    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, HttpError> {
         self.lane.room.try_acquire().map_err(|_| {
-            Refusal::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
+            HttpError::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
         })
     }
 

@@ -9,7 +9,7 @@ use contracts::users::{
 
 use crate::http::static_files;
 use crate::rate_limit::Limit;
-use crate::routing::route::{Own, Route, Success};
+use crate::routing::route::{Builtin, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
@@ -32,14 +32,14 @@ pub static TABLE: [Route; 28] = [
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
     Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
-    Route::get("/system").shows(Own::System).open(),
-    Route::get("/.well-known/jwks.json").shows(Own::Keys).open(),
-    Route::get("/openapi.json").shows(Own::File(&static_files::OPENAPI)).open(),
-    Route::get("/openapi-3.0.json").shows(Own::File(&static_files::OPENAPI_3_0)).open(),
-    Route::get("/asyncapi.json").shows(Own::File(&static_files::ASYNCAPI)).open(),
-    Route::get("/docs").shows(Own::File(&static_files::PAGE)).open(),
-    Route::get("/docs/page.js").shows(Own::Part(&static_files::PAGE_SCRIPT)).open(),
-    Route::get("/docs/page.css").shows(Own::Part(&static_files::PAGE_STYLE)).open(),
-    Route::get("/docs/swagger-ui.js").shows(Own::Part(&static_files::UI_SCRIPT)).open(),
-    Route::get("/docs/swagger-ui.css").shows(Own::Part(&static_files::UI_STYLE)).open(),
+    Route::get("/system").shows(Builtin::System).open(),
+    Route::get("/.well-known/jwks.json").shows(Builtin::Keys).open(),
+    Route::get("/openapi.json").shows(Builtin::File(&static_files::OPENAPI)).open(),
+    Route::get("/openapi-3.0.json").shows(Builtin::File(&static_files::OPENAPI_3_0)).open(),
+    Route::get("/asyncapi.json").shows(Builtin::File(&static_files::ASYNCAPI)).open(),
+    Route::get("/docs").shows(Builtin::File(&static_files::PAGE)).open(),
+    Route::get("/docs/page.js").shows(Builtin::Part(&static_files::PAGE_SCRIPT)).open(),
+    Route::get("/docs/page.css").shows(Builtin::Part(&static_files::PAGE_STYLE)).open(),
+    Route::get("/docs/swagger-ui.js").shows(Builtin::Part(&static_files::UI_SCRIPT)).open(),
+    Route::get("/docs/swagger-ui.css").shows(Builtin::Part(&static_files::UI_STYLE)).open(),
 ];

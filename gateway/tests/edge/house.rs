@@ -5,11 +5,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::{AmqpSettings, Asker, Broker};
-use gateway::Admin;
 use gateway::Answer;
-use gateway::Gateway;
+use gateway::ConnectionConfig;
 use gateway::GatewaySettings;
-use gateway::Terms;
+use gateway::Health;
+use gateway::Pipeline;
 use gateway::routing::table::TABLE;
 use gateway::serve;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -34,7 +34,7 @@ impl House {
         Self::with(|_| {})
     }
 
-    /// With some of them changed. Limits that would stop a process at its start, such as none in flight, are possible.
+    /// With some of them changed. RateLimiter that would stop a process at its start, such as none in flight, are possible.
     pub(crate) fn with(change: impl FnOnce(&mut GatewaySettings)) -> Self {
         let mut settings =
             GatewaySettings { token_public_key_file: PUBLIC_KEY_FILE.into(), ..GatewaySettings::default() };
@@ -73,7 +73,7 @@ pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
             let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(door.local_addr().unwrap()).unwrap();
             let patience = Duration::from_secs(10);
-            serve(door, answer, Terms::new(patience, patience), 8, Stop::default()).await;
+            serve(door, answer, ConnectionConfig::new(patience, patience), 8, Stop::default()).await;
         });
     });
     told.recv().unwrap()
@@ -82,10 +82,10 @@ pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
 async fn live(settings: &GatewaySettings, tell: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
     // Nobody runs it, so it is never connected.
     let asker = Arc::new(Asker::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
-    let gateway = Arc::new(Gateway::open(settings, &TABLE, Arc::clone(&asker), Stop::default()).unwrap());
-    let admin = Arc::new(Admin::new(asker, Stop::default()));
+    let gateway = Arc::new(Pipeline::open(settings, &TABLE, Arc::clone(&asker), Stop::default()).unwrap());
+    let admin = Arc::new(Health::new(asker, Stop::default()));
     let millis = Duration::from_millis;
-    let terms = Terms::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));
+    let terms = ConnectionConfig::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));
     let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin_door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     tell.send((door.local_addr().unwrap(), admin_door.local_addr().unwrap())).unwrap();

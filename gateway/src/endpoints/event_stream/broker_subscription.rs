@@ -7,13 +7,13 @@ use contracts::events::FOLLOWED;
 use process::Stop;
 use uuid::Uuid;
 
-use crate::endpoints::event_stream::subscribers::Hub;
+use crate::endpoints::event_stream::subscribers::Subscribers;
 
 /// Of so many events it is known that they were shown: a relay may publish one twice.
 const REMEMBERED: usize = 1_024;
 
 /// Brings events in until a stop is asked for.
-pub(crate) async fn run(broker: &Broker, hub: &Hub, stop: &Stop) {
+pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Stop) {
     let mut backoff = Backoff::default();
     loop {
         let pumped = tokio::select! {
@@ -30,7 +30,7 @@ pub(crate) async fn run(broker: &Broker, hub: &Hub, stop: &Stop) {
     hub.end();
 }
 
-async fn pump(broker: &Broker, hub: &Hub, backoff: &mut Backoff) -> Error {
+async fn pump(broker: &Broker, hub: &Subscribers, backoff: &mut Backoff) -> Error {
     let mut feed = match Feed::open(broker, &FOLLOWED).await {
         Ok(feed) => feed,
         Err(error) => return error,

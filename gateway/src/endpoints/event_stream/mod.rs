@@ -26,9 +26,9 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::endpoints::event_stream::sse::Stream;
-use crate::endpoints::event_stream::subscribers::Hub;
+use crate::endpoints::event_stream::subscribers::Subscribers;
 use crate::endpoints::rpc::response;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 use crate::http::response_body::Body;
 use crate::settings::GatewaySettings;
@@ -38,8 +38,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const UNREAD: usize = 64;
 
 /// All live feeds of this process.
-pub(crate) struct Feeds {
-    hub: Arc<Hub>,
+pub(crate) struct EventStreams {
+    hub: Arc<Subscribers>,
     asker: Arc<Asker>,
     heartbeat: Duration,
     patience: Duration,
@@ -55,11 +55,11 @@ pub(crate) struct Missed {
     pub(crate) after: Option<Uuid>,
 }
 
-impl Feeds {
+impl EventStreams {
     /// No feed yet.
     pub(crate) fn new(settings: &GatewaySettings, asker: Arc<Asker>, stop: Stop) -> Self {
         Self {
-            hub: Arc::new(Hub::new(settings.streams_per_user)),
+            hub: Arc::new(Subscribers::new(settings.streams_per_user)),
             asker,
             heartbeat: Duration::from_millis(settings.stream_heartbeat_ms),
             patience: settings.request_timeout(),
@@ -81,7 +81,7 @@ impl Feeds {
         lapse: BoxFuture<'static, &'static str>,
         missed: Missed,
         meta: Meta,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, HttpError> {
         let following = self.hub.follow(&caller.id)?;
         let (pieces, body) = mpsc::channel(UNREAD);
         let first = match missed.after {
@@ -102,15 +102,15 @@ impl Feeds {
         Ok(response(body))
     }
 
-    async fn missed(&self, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, Refusal> {
+    async fn missed(&self, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, HttpError> {
         missed_after(&self.asker, pattern, after, meta).await
     }
 }
 
 /// Asks for a page of what was missed.
-async fn missed_after(asker: &Asker, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, Refusal> {
+async fn missed_after(asker: &Asker, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, HttpError> {
     let malformed =
-        |error| Refusal::new(Code::BadReply, "The service answered with something else than events.").because(error);
+        |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
     match asker.ask(pattern, &question, meta).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
@@ -126,7 +126,7 @@ struct Query {
 
 /// The last event that the client has seen: the header that browsers send by themselves when they come again, else
 /// `after` in the query.
-pub(crate) fn last_seen(headers: &HeaderMap, query: &RawValue) -> Result<Option<Uuid>, Refusal> {
+pub(crate) fn last_seen(headers: &HeaderMap, query: &RawValue) -> Result<Option<Uuid>, HttpError> {
     const RULE: &str = "must be the id of an event of this feed";
     if headers.contains_key(LAST_EVENT_ID) {
         let id = only(headers, &LAST_EVENT_ID).and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());

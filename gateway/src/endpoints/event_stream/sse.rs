@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use crate::endpoints::event_stream::subscribers::Following;
+use crate::endpoints::event_stream::subscribers::Subscription;
 
 /// After this many pages of what was missed the stream ends; the client comes again and goes on from there.
 const PAGES: usize = 50;
@@ -24,7 +24,7 @@ const RETRY: &[u8] = b"retry: 1000\n\n";
 /// What a stream is made of.
 pub(crate) struct Stream {
     pub(crate) pieces: mpsc::Sender<Bytes>,
-    pub(crate) following: Following,
+    pub(crate) following: Subscription,
     /// Resolves when the client may follow no longer, and says why.
     pub(crate) lapse: BoxFuture<'static, &'static str>,
     pub(crate) heartbeat: Duration,
@@ -129,7 +129,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::endpoints::event_stream::subscribers::Hub;
+    use crate::endpoints::event_stream::subscribers::Subscribers;
 
     #[tokio::test]
     async fn what_was_told_as_missed_is_not_told_again_however_late_it_is_published() {
@@ -143,7 +143,7 @@ mod tests {
             name: late.name.clone(),
             data: RawValue::from_string(late.data.clone()).unwrap(),
         };
-        let hub = Arc::new(Hub::new(1));
+        let hub = Arc::new(Subscribers::new(1));
         hub.begin();
         let (pieces, mut sent) = mpsc::channel(64);
         let mut stream = Stream {

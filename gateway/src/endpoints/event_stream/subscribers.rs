@@ -8,13 +8,13 @@ use bus::Shown;
 use contracts::Code;
 use tokio::sync::mpsc;
 
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 
 /// Events that may wait for a stream; a stream that falls further behind is cut.
 const BEHIND: usize = 256;
 
 /// All streams of this process.
-pub(crate) struct Hub {
+pub(crate) struct Subscribers {
     per_user: usize,
     next_id: AtomicU64,
     followers: Mutex<Followers>,
@@ -34,32 +34,32 @@ struct Follower {
 }
 
 /// A place among a user's streams, until it is dropped.
-pub(crate) struct Following {
-    hub: Arc<Hub>,
+pub(crate) struct Subscription {
+    hub: Arc<Subscribers>,
     owner: String,
     id: u64,
     events: mpsc::Receiver<Arc<Shown>>,
 }
 
-impl Hub {
+impl Subscribers {
     /// No streams yet, and at most so many for each user.
     pub(crate) fn new(per_user: usize) -> Self {
         Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default() }
     }
 
     /// Takes a place among the owner's streams.
-    pub(crate) fn follow(self: &Arc<Self>, owner: &str) -> Result<Following, Refusal> {
+    pub(crate) fn follow(self: &Arc<Self>, owner: &str) -> Result<Subscription, HttpError> {
         let mut followers = self.lock();
         if !followers.connected {
-            return Err(Refusal::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in."));
+            return Err(HttpError::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in."));
         }
         let of_owner = followers.by_owner.entry(owner.into()).or_default();
         if of_owner.len() >= self.per_user {
-            return Err(Refusal::new(Code::TooManyStreams, "You follow your events too many times at once."));
+            return Err(HttpError::new(Code::TooManyStreams, "You follow your events too many times at once."));
         }
         let (id, (sender, events)) = (self.next_id.fetch_add(1, Ordering::Relaxed), mpsc::channel(BEHIND));
         of_owner.push(Follower { id, events: sender });
-        Ok(Following { hub: Arc::clone(self), owner: owner.into(), id, events })
+        Ok(Subscription { hub: Arc::clone(self), owner: owner.into(), id, events })
     }
 
     /// Hands an event on. Who does not keep up is cut: its stream ends when it has sent what it has.
@@ -87,14 +87,14 @@ impl Hub {
     }
 }
 
-impl Following {
+impl Subscription {
     /// The next event; `None` when this stream is cut, or no events come in any more.
     pub(crate) async fn next(&mut self) -> Option<Arc<Shown>> {
         self.events.recv().await
     }
 }
 
-impl Drop for Following {
+impl Drop for Subscription {
     fn drop(&mut self) {
         let mut followers = self.hub.lock();
         if let Some(of_owner) = followers.by_owner.get_mut(&self.owner) {
@@ -113,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    fn hub() -> Arc<Hub> {
-        let hub = Arc::new(Hub::new(2));
+    fn hub() -> Arc<Subscribers> {
+        let hub = Arc::new(Subscribers::new(2));
         hub.begin();
         hub
     }

@@ -8,11 +8,11 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use matchit::Params;
 use serde_json::value::RawValue;
 
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 
 /// Refuses a body that does not say it is plain JSON, before a byte of it is read.
-pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), HttpError> {
     let declared = only(headers, &CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut codings =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -21,7 +21,7 @@ pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     if declared.is_some_and(is_json) && !encoded {
         Ok(())
     } else {
-        Err(Refusal::new(Code::UnsupportedMediaType, "Send plain JSON: Content-Type: application/json."))
+        Err(HttpError::new(Code::UnsupportedMediaType, "Send plain JSON: Content-Type: application/json."))
     }
 }
 
@@ -38,16 +38,16 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// The body as JSON text. Only its syntax is looked at, without recursion, so no depth of nesting can hurt.
-pub(crate) fn json(body: &[u8]) -> Result<&RawValue, Refusal> {
+pub(crate) fn json(body: &[u8]) -> Result<&RawValue, HttpError> {
     serde_json::from_slice(body).map_err(|_| {
         let message = if body.is_empty() { "The body is empty; send JSON." } else { "The body is not JSON in UTF-8." };
-        Refusal::new(Code::MalformedJson, message)
+        HttpError::new(Code::MalformedJson, message)
     })
 }
 
 /// The path's parameters and the query as a JSON object. A whole number becomes a number, all else a string. A name
 /// that is there twice stays there twice: the contract refuses it.
-pub(crate) fn address(params: &Params<'_, '_>, query: Option<&str>) -> Result<Box<RawValue>, Refusal> {
+pub(crate) fn address(params: &Params<'_, '_>, query: Option<&str>) -> Result<Box<RawValue>, HttpError> {
     let mut object = Object::default();
     for (name, value) in params.iter() {
         let value = percent_decoded(value, false).ok_or_else(|| undecodable(name))?;
@@ -80,7 +80,7 @@ pub(crate) fn query_without(query: Option<&str>, left_out: &str) -> String {
     rest
 }
 
-fn undecodable(field: &str) -> Refusal {
+fn undecodable(field: &str) -> HttpError {
     Invalid::field(field, "must be UTF-8, percent-encoded").into()
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::endpoints::rpc::request::query_without;
-use crate::http::problem::Refusal;
+use crate::http::problem::HttpError;
 use crate::http::response_body::Body;
 use crate::routing::route::{Route, Success};
 
@@ -27,7 +27,7 @@ pub(crate) fn success(
     address: &Uri,
     prefix: &str,
     reply: Box<RawValue>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, HttpError> {
     let mut response = match route.success {
         Success::Ok => with_body(StatusCode::OK, reply),
         Success::NoContent => no_content(),
@@ -78,7 +78,7 @@ fn created_at(path: &str, prefix: &str, reply: Box<RawValue>) -> Response<Body> 
     response
 }
 
-fn page(address: &Uri, prefix: &str, reply: &RawValue) -> Result<Response<Body>, Refusal> {
+fn page(address: &Uri, prefix: &str, reply: &RawValue) -> Result<Response<Body>, HttpError> {
     #[derive(Deserialize)]
     struct Page<'a> {
         #[serde(borrow)]
@@ -115,13 +115,13 @@ fn is_unreserved(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
 }
 
-fn malformed() -> Refusal {
-    Refusal::new(Code::Internal, "The service answered with something that is no answer.")
+fn malformed() -> HttpError {
+    HttpError::new(Code::Internal, "The service answered with something that is no answer.")
 }
 
 /// Why there is no answer, without ever lying: 503 says that nothing was executed, 504 that nobody knows. Of a pattern
 /// that changes nothing it does not matter whether it was executed, only whether asking again helps.
-pub(crate) fn failure(error: AskError, safe: bool) -> Refusal {
+pub(crate) fn failure(error: AskError, safe: bool) -> HttpError {
     let (code, message) = match (error, safe) {
         (AskError::NotConnected, _) => (Code::BrokerUnavailable, "The broker cannot be reached. Nothing was done."),
         (AskError::NobodyServes, _) => (Code::ServiceUnavailable, "Nobody serves this just now. Nothing was done."),
@@ -136,7 +136,7 @@ pub(crate) fn failure(error: AskError, safe: bool) -> Refusal {
             (Code::OutcomeUnknown, "The answer could not be understood: the work may have been done.")
         }
     };
-    Refusal::new(code, message).because(error)
+    HttpError::new(code, message).because(error)
 }
 
 #[cfg(test)]
