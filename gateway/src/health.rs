@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bus::Asker;
+use amqp::Asker;
 use contracts::Code;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bus::{AmqpSettings, Broker};
+use amqp::{AmqpSettings, Broker};
 use gateway::GatewaySettings;
 use process::{Program, SettingError, StartError};
 use tokio::runtime::{Builder, Runtime};

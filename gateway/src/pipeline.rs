@@ -4,7 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{AskError, Asker, Broker, Deadline, Meta};
+use amqp::AskError;
+use amqp::Asker;
+use amqp::Broker;
+use amqp::Deadline;
+use amqp::Meta;
 use contracts::Code;
 use futures_util::FutureExt;
 use hyper::body::Incoming;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bus::{Asker, Broker};
+use amqp::Asker;
+use amqp::Broker;
 use process::{StartError, Stop};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bus::topology::{RETRY_MS, delays_ms};
+use amqp::topology::{RETRY_MS, delays_ms};
 use hyper::header::HeaderValue;
 use process::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};

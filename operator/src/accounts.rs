@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use bus::topology::policies;
-use bus::topology::rights::accounts;
+use amqp::topology::permissions::accounts;
+use amqp::topology::policies;
 use serde::Serialize;
 use serde_json::Value;
 

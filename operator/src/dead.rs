@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use bus::topology::{dead_queue, retry_queue};
-use bus::{Found, Operator};
+use amqp::Found;
+use amqp::Operator;
+use amqp::topology::{dead_queue, retry_queue};
 use contracts::{LISTENERS, Subscription};
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, Trouble> {
 }
 
 /// How it stands with each listener.
-pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Listening>, bus::Error> {
+pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Listening>, amqp::Error> {
     let mut listeners = Vec::new();
     for listener in &LISTENERS {
         listeners.push(listening(operator, listener, &tool.delays_ms).await?);
@@ -84,7 +85,7 @@ pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Li
     Ok(listeners)
 }
 
-async fn listening(operator: &Operator, listener: &Subscription, delays_ms: &[u32]) -> Result<Listening, bus::Error> {
+async fn listening(operator: &Operator, listener: &Subscription, delays_ms: &[u32]) -> Result<Listening, amqp::Error> {
     let Subscription { name, event, .. } = *listener;
     let mut retrying = Vec::new();
     for after_ms in delays_ms.iter().copied() {
@@ -163,7 +164,7 @@ pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: 
     Ok(true)
 }
 
-async fn first(operator: &Operator, listener: Subscription, limit: u32, body: bool) -> Result<Show, bus::Error> {
+async fn first(operator: &Operator, listener: Subscription, limit: u32, body: bool) -> Result<Show, amqp::Error> {
     let queue = dead_queue(listener.name);
     let dead = operator.depth(&queue).await?.unwrap_or_default().waiting;
     let mut messages = Vec::new();

@@ -4,11 +4,11 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amqp::AmqpSettings;
+use amqp::Broker;
+use amqp::topology::{Bound, Policy};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bus::AmqpSettings;
-use bus::Broker;
-use bus::topology::{Bound, Policy};
 use process::SettingError;
 use serde_json::{Map, Value, json};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};

@@ -4,8 +4,11 @@ use std::fmt;
 use std::io::{IsTerminal, Write, stdin};
 use std::time::Duration;
 
-use bus::topology::dead_queue;
-use bus::{Found, Graveyard, Held, Operator};
+use amqp::Found;
+use amqp::Graveyard;
+use amqp::Held;
+use amqp::Operator;
+use amqp::topology::dead_queue;
 use contracts::Subscription;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::Stop;
@@ -47,7 +50,7 @@ struct Outcome {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     declined: bool,
     #[serde(skip)]
-    broke: Option<bus::Error>,
+    broke: Option<amqp::Error>,
 }
 
 impl Outcome {
@@ -116,7 +119,7 @@ impl Pass<'_> {
         done.map_err(|error| tool.broke("cannot go through the dead messages", &error))?.shown(tool)
     }
 
-    async fn all(&mut self, operator: &Operator) -> Result<Outcome, bus::Error> {
+    async fn all(&mut self, operator: &Operator) -> Result<Outcome, amqp::Error> {
         let total = operator.depth(&dead_queue(self.listener.name)).await?.unwrap_or_default().waiting;
         let mut done = Outcome {
             listener: self.listener.name,
@@ -142,7 +145,7 @@ impl Pass<'_> {
         Ok(done)
     }
 
-    async fn walk(&mut self, total: u32, graveyard: &Graveyard, done: &mut Outcome) -> Result<(), bus::Error> {
+    async fn walk(&mut self, total: u32, graveyard: &Graveyard, done: &mut Outcome) -> Result<(), amqp::Error> {
         let most = self.which.limit.unwrap_or(total).min(total);
         let bar = bar(if self.which.ids.is_empty() { most } else { total }, self.rate.as_ref());
         let mut held: Vec<(Option<String>, Held)> = Vec::new();
@@ -176,7 +179,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn settle(&self, graveyard: &Graveyard, found: &Found) -> Result<(), bus::Error> {
+    async fn settle(&self, graveyard: &Graveyard, found: &Found) -> Result<(), amqp::Error> {
         match self.deed {
             Deed::Counted => Ok(()),
             Deed::Redriven => graveyard.redrive(found).await,
@@ -189,7 +192,7 @@ impl Pass<'_> {
         graveyard: &Graveyard,
         held: &[(Option<String>, Held)],
         done: &mut Outcome,
-    ) -> Result<(), bus::Error> {
+    ) -> Result<(), amqp::Error> {
         let ids = held.iter().map(|(id, _)| id.as_deref());
         done.declined = !self.wants(ids, &done.not_found).await;
         if done.declined {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use bus::Operator;
+use amqp::Operator;
 use contracts::{EVENTS, PATTERNS};
 use serde::Serialize;
 use worker::{Reader, RelayState};
@@ -109,7 +109,7 @@ async fn state(tool: &mut Tool, service: &'static str) -> Result<RelayState, pro
     Reader::open(&mut tool.settings, service, PROCESS).await?.relay().await
 }
 
-async fn asked(tool: &Tool, operator: &Operator) -> Result<(Vec<PatternState>, Vec<Listening>), bus::Error> {
+async fn asked(tool: &Tool, operator: &Operator) -> Result<(Vec<PatternState>, Vec<Listening>), amqp::Error> {
     let mut patterns = Vec::new();
     for pattern in PATTERNS {
         let depth = operator.depth(pattern).await?;

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bus::{AmqpSettings, Broker, Cause, Operator};
+use amqp::AmqpSettings;
+use amqp::Broker;
+use amqp::Cause;
+use amqp::Operator;
 use process::{SettingError, Settings, StartError, Stop, exit_code};
 use worker::EventSettings;
 
@@ -49,7 +52,7 @@ impl Tool {
     }
 
     /// What the broker did not do, with where it is and what most likely stands behind it.
-    pub(crate) fn broke(&self, what: &str, error: &bus::Error) -> Trouble {
+    pub(crate) fn broke(&self, what: &str, error: &amqp::Error) -> Trouble {
         let (address, cause) = (harmless(&self.broker.address()), Cause::of(error));
         let likely = cause.map_or_else(String::new, |cause| format!("\n  {cause}"));
         let error = harmless(&error.to_string());

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use bus::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
-use bus::{Operator, Upgrade};
+use amqp::Operator;
+use amqp::Upgrade;
+use amqp::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
 use contracts::{LISTENERS, PATTERNS};
 use serde::Serialize;
 
@@ -135,7 +136,7 @@ pub(crate) async fn apply(tool: &Tool) -> Result<bool, Trouble> {
 }
 
 async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), Trouble> {
-    let broke = |error: bus::Error| tool.broke("cannot make what is missing", &error);
+    let broke = |error: amqp::Error| tool.broke("cannot make what is missing", &error);
     let mut compared = operator.compare(items).await.map_err(broke)?;
     let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_))).cloned();
     operator.apply(&exchanges.collect::<Vec<_>>()).await.map_err(broke)?;

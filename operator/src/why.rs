@@ -4,7 +4,8 @@ mod queues;
 mod records;
 mod report;
 
-use bus::{Depth, Operator};
+use amqp::Depth;
+use amqp::Operator;
 use contracts::{LISTENERS, Subscription};
 use process::StartError;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults; every event.
 
-use bus::names;
+use amqp::names;
 use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! The part of the AsyncAPI document about the exchange `control`: how processes are asked how they fare, and what they tell.
 
-use bus::names;
+use amqp::names;
 use contracts::control::{RELAYS, Stats};
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! The events' part of the AsyncAPI document: who tells each, through which exchange, and who listens at which queue.
 
-use bus::names;
+use amqp::names;
 use contracts::{EVENTS, EventContract, LISTENERS, Subscription};
 use serde_json::{Map, Value, json};
 
@@ -70,7 +70,7 @@ fn exchange(event: &EventContract) -> Value {
 fn queue(listener: &Subscription) -> Value {
     json!({
         "address": listener.name,
-        "description": format!("What cannot be handled ends in {}.", bus::topology::dead_queue(listener.name)),
+        "description": format!("What cannot be handled ends in {}.", amqp::topology::dead_queue(listener.name)),
         "messages": messages(listener.event),
         "bindings": { "amqp": {
             "is": "queue",

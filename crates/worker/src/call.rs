@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use bus::{Deadline, Meta};
+use amqp::Deadline;
+use amqp::Meta;
 use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 

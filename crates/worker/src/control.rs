@@ -6,7 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use bus::{Backoff, Broker, Control, Error};
+use amqp::Backoff;
+use amqp::Broker;
+use amqp::Control;
+use amqp::Error;
 use contracts::control::{OutboxStats, Stats};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;

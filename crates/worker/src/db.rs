@@ -13,7 +13,7 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Backoff;
+use amqp::Backoff;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use process::{SettingError, StartError};

@@ -3,7 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use bus::{Backoff, Broker, Error, EventPacket, Fate, Heard, Hearing};
+use amqp::Backoff;
+use amqp::Broker;
+use amqp::Error;
+use amqp::EventPacket;
+use amqp::Fate;
+use amqp::Heard;
+use amqp::Hearing;
 use contracts::Subscription;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;

@@ -6,7 +6,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use bus::{Deliveries, Error, Rank};
+use amqp::Deliveries;
+use amqp::Error;
+use amqp::Rank;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 

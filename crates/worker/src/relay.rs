@@ -6,7 +6,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bus::{Backoff, Broker, EventMeta, OutgoingEvent, Publisher, topology};
+use amqp::Backoff;
+use amqp::Broker;
+use amqp::EventMeta;
+use amqp::OutgoingEvent;
+use amqp::Publisher;
+use amqp::topology;
 use contracts::EVENTS;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -230,7 +235,7 @@ fn event(row: &Row) -> OutgoingEvent<'_> {
 /// What ended a shift.
 enum Broke {
     Database(String),
-    Broker(bus::Error),
+    Broker(amqp::Error),
 }
 
 impl From<tokio_postgres::Error> for Broke {
@@ -239,8 +244,8 @@ impl From<tokio_postgres::Error> for Broke {
     }
 }
 
-impl From<bus::Error> for Broke {
-    fn from(error: bus::Error) -> Self {
+impl From<amqp::Error> for Broke {
+    fn from(error: amqp::Error) -> Self {
         Self::Broker(error)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use bus::Meta;
+use amqp::Meta;
 use contracts::Request;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -53,7 +53,7 @@ where
         async move {
             let call = Call::new(R::decode(data)?, meta);
             let reply = (self.handler)(call, &self.resources).await?;
-            bus::encode_response(&reply).map_err(Failure::broken)
+            amqp::encode_response(&reply).map_err(Failure::broken)
         }
         .boxed_local()
     }

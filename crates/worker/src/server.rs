@@ -3,7 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use bus::{Backoff, Broker, Deliveries, Delivery, Error, Meta, RequestPacket};
+use amqp::Backoff;
+use amqp::Broker;
+use amqp::Deliveries;
+use amqp::Delivery;
+use amqp::Error;
+use amqp::Meta;
+use amqp::RequestPacket;
 use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -224,7 +230,7 @@ impl Server<'_> {
             }
             Err(fault) => {
                 log(fault.code.as_str());
-                delivery.settle(&bus::encode_fault(&fault)).await
+                delivery.settle(&amqp::encode_fault(&fault)).await
             }
         }
     }

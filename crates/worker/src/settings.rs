@@ -58,14 +58,14 @@ pub struct EventSettings {
 
 impl Default for EventSettings {
     fn default() -> Self {
-        Self { retry_ms: bus::topology::RETRY_MS.into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
+        Self { retry_ms: amqp::topology::RETRY_MS.into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
     }
 }
 
 impl EventSettings {
     /// The delays of [`Self::retry_ms`]; `None` when they are none.
     pub fn delays_ms(&self) -> Option<Vec<u32>> {
-        bus::topology::delays_ms(&self.retry_ms)
+        amqp::topology::delays_ms(&self.retry_ms)
     }
 
     pub(crate) fn outbox_hours(&self) -> f64 {

@@ -1,6 +1,6 @@
 //! Answers what the gateway itself knows.
 
-use bus::Asker;
+use amqp::Asker;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

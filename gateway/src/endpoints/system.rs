@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::topology::{dead_queue, retry_queue};
-use bus::{Asker, Census, Depth, Told};
+use amqp::Asker;
+use amqp::Census;
+use amqp::Depth;
+use amqp::Told;
+use amqp::topology::{dead_queue, retry_queue};
 use contracts::control::{OutboxStats, RELAYS};
 use contracts::{Instant, LISTENERS, PATTERNS, Subscription};
 use hyper::header::{CACHE_CONTROL, HeaderValue};

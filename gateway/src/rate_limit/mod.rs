@@ -16,8 +16,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bus::AskError;
-use bus::ask::Answer;
+use amqp::AskError;
+use amqp::rpc::client::Answer;
 use contracts::users::{Login, Register};
 use contracts::{Code, Fault, Request};
 use serde_json::value::RawValue;

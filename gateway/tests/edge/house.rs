@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bus::{AmqpSettings, Asker, Broker};
+use amqp::AmqpSettings;
+use amqp::Asker;
+use amqp::Broker;
 use gateway::Answer;
 use gateway::ConnectionConfig;
 use gateway::GatewaySettings;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bus::topology::{dead_queue, retry_queue};
-use bus::{Depth, Epitaph, Found, Operator};
+use amqp::Depth;
+use amqp::Epitaph;
+use amqp::Found;
+use amqp::Operator;
+use amqp::topology::{dead_queue, retry_queue};
 use contracts::Subscription;
 use serde::Serialize;
 use uuid::Uuid;
@@ -83,7 +86,7 @@ impl<'o> Queues<'o> {
         self.not_seen_through
     }
 
-    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<Lying>) -> Result<(), bus::Error> {
+    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<Lying>) -> Result<(), amqp::Error> {
         let waiting = self.operator.depth(&queue).await?.unwrap_or_default().waiting;
         if waiting == 0 {
             return Ok(());

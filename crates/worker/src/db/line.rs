@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bus::Backoff;
+use amqp::Backoff;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Row, Statement};

@@ -2,7 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use bus::{Backoff, Broker, Error, Feed};
+use amqp::Backoff;
+use amqp::Broker;
+use amqp::Error;
+use amqp::Feed;
 use contracts::events::FOLLOWED;
 use process::Stop;
 use uuid::Uuid;

@@ -11,7 +11,9 @@ mod subscribers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Asker, Broker, Meta};
+use amqp::Asker;
+use amqp::Broker;
+use amqp::Meta;
 use contracts::orders::EventPage;
 use contracts::{Code, Invalid};
 use futures_util::future::BoxFuture;

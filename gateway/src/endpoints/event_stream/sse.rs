@@ -124,7 +124,8 @@ fn piece(id: Uuid, name: &str, data: &str) -> Bytes {
 mod tests {
     use std::sync::Arc;
 
-    use bus::{EventMeta, Shown};
+    use amqp::EventMeta;
+    use amqp::Shown;
     use contracts::orders::RecordedEvent;
     use serde_json::value::RawValue;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bus::Shown;
+use amqp::Shown;
 use contracts::Code;
 use tokio::sync::mpsc;
 
@@ -108,7 +108,7 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use bus::EventMeta;
+    use amqp::EventMeta;
     use uuid::Uuid;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bus::AskError;
+use amqp::AskError;
 use contracts::Code;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use hyper::{Response, StatusCode, Uri};

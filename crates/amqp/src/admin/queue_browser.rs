@@ -1,0 +1,108 @@
+//! Takes messages out of a queue to look at them, and puts them back where they were.
+
+use std::cell::Cell;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lapin::Channel;
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+
+use crate::connection::{Error, in_time};
+use crate::events::failure_headers::Epitaph;
+use crate::events::metadata::EventMeta;
+use crate::packet::EventPacket;
+use crate::topology;
+
+/// Messages taken out of a queue. All of them go back when this is closed or the process dies;
+/// a broker may put them behind those that were not taken out. Meanwhile
+/// nobody else sees them.
+pub struct Look {
+    queue: String,
+    channel: Channel,
+    /// How many are out.
+    held: Cell<u32>,
+}
+
+/// A message that is held.
+pub struct Found {
+    pub(crate) message: BasicGetMessage,
+    /// What travels beside it; `None` when it has no identity.
+    pub meta: Option<EventMeta>,
+    /// What is written on it: why it is dead, or why it was put off.
+    pub epitaph: Epitaph,
+}
+
+/// Which of the messages that are held: what is needed to remove it.
+#[derive(Clone, Copy)]
+pub struct Held(u64);
+
+impl Found {
+    /// Where it is held.
+    pub fn held(&self) -> Held {
+        Held(self.message.delivery.delivery_tag)
+    }
+
+    /// The packet as it came. May hold what must not be logged.
+    pub fn body(&self) -> &[u8] {
+        &self.message.delivery.data
+    }
+
+    /// Its message id, whatever that is.
+    pub fn id(&self) -> Option<&str> {
+        self.message.delivery.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
+    }
+
+    /// The event's name, from its packet; `None` when it is no packet.
+    pub fn event(&self) -> Option<String> {
+        EventPacket::decode(self.body()).ok().map(|packet| packet.pattern.into_owned())
+    }
+
+    /// How long ago it was published first, to the second; `None` when it does not say.
+    pub fn age(&self) -> Option<Duration> {
+        let published =
+            UNIX_EPOCH.checked_add(Duration::from_secs((*self.message.delivery.properties.timestamp())?))?;
+        Some(SystemTime::now().duration_since(published).unwrap_or_default())
+    }
+}
+
+impl Look {
+    pub(crate) fn new(queue: String, channel: Channel) -> Self {
+        Self { queue, channel, held: Cell::new(0) }
+    }
+
+    /// Takes the next message out; `None` when there are no more.
+    pub async fn next(&self) -> Result<Option<Found>, Error> {
+        let getting = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default());
+        Ok(in_time(getting).await?.map(|message| {
+            let properties = &message.delivery.properties;
+            self.held.set(self.held.get() + 1);
+            let (meta, epitaph) = (EventMeta::read(properties), Epitaph::read(properties));
+            Found { message, meta, epitaph }
+        }))
+    }
+
+    /// Removes a message for good.
+    pub(crate) async fn remove(&self, held: &Held) -> Result<(), Error> {
+        in_time(self.channel.basic_ack(held.0, BasicAckOptions::default())).await?;
+        self.held.set(self.held.get().saturating_sub(1));
+        Ok(())
+    }
+
+    /// Puts everything back that was not removed.
+    pub async fn close(self) -> Result<(), Error> {
+        const EVERYTHING: u64 = 0;
+        const LOOKS: u32 = 40;
+        const BETWEEN: Duration = Duration::from_millis(50);
+        let back = BasicNackOptions { multiple: true, requeue: true };
+        in_time(self.channel.basic_nack(EVERYTHING, back)).await?;
+        // The broker does not say when they are back, and whoever looks before that takes the queue for empty.
+        for _ in 0..LOOKS {
+            let depth = topology::depth(&self.channel, &self.queue).await?;
+            if depth.is_none_or(|depth| depth.waiting >= self.held.get()) {
+                break;
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+        in_time(self.channel.close(200, "done".into())).await
+    }
+}

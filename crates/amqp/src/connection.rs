@@ -1,0 +1,225 @@
+//! Reaches the broker: one connection, made within a time limit, that says when it breaks.
+
+use std::future::ready;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::transport;
+use crate::transport::frame_filter::Limits;
+
+/// For connecting, with its handshake: lapin has no limit of its own for a peer that accepts and stays silent.
+const CONNECT: Duration = Duration::from_secs(5);
+/// For a publish, an acknowledgement, a declaration or a close: a blocked broker would hang them for ever.
+pub(crate) const OPERATION: Duration = Duration::from_secs(3);
+/// Seconds between heartbeats; a silent peer is given up after twice as long.
+const HEARTBEAT: u16 = 15;
+/// Keeps lapin's two ring buffers (32 frames each) small: 6 MB instead of 13 MB resident under traffic.
+const FRAME_MAX: u32 = 16_384;
+
+/// What of one message a process takes. Its header table must fit into a frame of ours, together with its other properties
+/// (fourteen, of at most 255 bytes) and what is written on a message that failed. The gateway takes bodies of 64 KiB from
+/// its clients, and a page of the longest orders is well below a mebibyte.
+const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 * 1024 };
+/// What an operator takes, who moves messages and must not change them: all that fits into the largest frame of a broker,
+/// and the largest body that RabbitMQ takes since 4.0.
+const WHOLE: Limits = Limits { table: 120 * 1024, body: 16 * 1024 * 1024 };
+/// The largest frame that a RabbitMQ with its own settings sends or takes.
+const BROKERS_FRAME_MAX: u32 = 131_072;
+
+/// Settings of the broker.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AmqpSettings {
+    /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
+    /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
+    pub url: String,
+    /// Where the broker's management API is, for `bus` alone, which sets policies by it: `http://host:15672`. It comes there
+    /// as the user of `AMQP_URL`, unless this names another: `https://user:password@host:15671`.
+    pub management_url: String,
+}
+
+impl Default for AmqpSettings {
+    fn default() -> Self {
+        Self { url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(), management_url: String::new() }
+    }
+}
+
+/// Why the broker could not be used. Ends the session it happened in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The broker, or lapin, said no.
+    #[error("broker: {0}")]
+    Amqp(#[from] lapin::Error),
+    /// The broker did not answer in time.
+    #[error("the broker did not answer within {0:?}")]
+    Silent(Duration),
+    /// The broker ended our consumer: its queue was deleted, or the connection is gone.
+    #[error("the broker ended the consumer")]
+    ConsumerEnded,
+    /// The broker did not take a message.
+    #[error("the broker did not take a message: {0}")]
+    Refused(&'static str),
+    /// We did not read for so long that the broker dropped messages.
+    #[error("messages were dropped, for this process did not read them in time")]
+    FellBehind,
+}
+
+impl Error {
+    /// Whether the broker said no with this reply code (AMQP 0-9-1, section 1.2).
+    pub(crate) fn is_refusal(&self, code: u16) -> bool {
+        let Self::Amqp(error) = self else { return false };
+        matches!(error.kind(), lapin::ErrorKind::ProtocolError(refusal) if refusal.get_id() == code)
+    }
+}
+
+/// Limits an operation on the broker to [`OPERATION`].
+pub(crate) async fn in_time<T>(operation: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+    Ok(timeout(OPERATION, operation).await.map_err(|_| Error::Silent(OPERATION))??)
+}
+
+/// Hands frames to lapin without waiting until they are on the wire, which would cost two switches of thread for each
+/// message. An error is certain: lapin knew that the line is down, and nothing was sent. That the line breaks later
+/// shows in the consumer. What may pile up is bounded by what may be in flight.
+pub(crate) fn send<T>(operation: impl Future<Output = lapin::Result<T>>) -> lapin::Result<()> {
+    operation.now_or_never().map_or(Ok(()), |sent| sent.map(drop))
+}
+
+/// Where the broker is and as whom we come.
+#[derive(Clone)]
+pub struct Broker {
+    uri: AMQPUri,
+    /// Authorities in PEM.
+    authorities: Option<String>,
+    process: String,
+    limits: Limits,
+}
+
+impl Broker {
+    /// Reads the address; the error is a sentence part that does not quote it, for it holds a password.
+    pub fn new(settings: &AmqpSettings, process: &str) -> Result<Self, String> {
+        let (url, authorities) = without_authorities(&settings.url);
+        let authorities = authorities.map(read_authorities).transpose()?;
+        let mut uri: AMQPUri = url.parse().map_err(|problem| {
+            format!("must be like amqp://user:password@host:5672/%2f ({problem})").replace(&url, "…")
+        })?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        uri.query.frame_max = Some(uri.query.frame_max.unwrap_or_default().max(FRAME_MAX));
+        Ok(Self { uri, authorities, process: process.into(), limits: LIMITS })
+    }
+
+    /// The same for who takes messages whole, however large.
+    pub(crate) fn for_whole_messages(&self) -> Self {
+        let mut whole = self.clone();
+        whole.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
+        Self { limits: WHOLE, ..whole }
+    }
+
+    /// The vhost: the part of the broker that is ours.
+    pub fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    /// The name of this process.
+    pub(crate) fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// As whom we come: the name and the password.
+    pub fn user(&self) -> (&str, &str) {
+        let userinfo = &self.uri.authority.userinfo;
+        (&userinfo.username, &userinfo.password)
+    }
+
+    /// Where it is and as whom we come, without the password: for people.
+    pub fn address(&self) -> String {
+        let AMQPUri { authority, vhost, .. } = &self.uri;
+        format!("{}:{} (vhost {vhost}, user {})", authority.host, authority.port, authority.userinfo.username)
+    }
+
+    /// Connects; `role` tells this connection from the process's others in the management UI.
+    pub(crate) async fn connect(&self, role: &str) -> Result<Line, Error> {
+        let name = format!("{} {role}", self.process);
+        // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
+        let connecting = transport::connect(self.uri.clone(), properties, tls, self.limits);
+        let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
+        Ok(Line { connection })
+    }
+}
+
+/// Splits the name of the file of authorities off an address: the file's name is for us, not for lapin.
+fn without_authorities(url: &str) -> (String, Option<&str>) {
+    let Some((place, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let file = query.split('&').find_map(|pair| pair.strip_prefix("cacertfile="));
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("cacertfile=")).collect();
+    (if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) }, file)
+}
+
+/// What does not look like certificates is found here and not at each connection.
+fn read_authorities(file: &str) -> Result<String, String> {
+    let unusable = |problem: &dyn std::fmt::Display| format!("names {file} as its cacertfile, which {problem}");
+    let pem = std::fs::read_to_string(file).map_err(|error| unusable(&format_args!("cannot be read ({error})")))?;
+    if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(pem) } else { Err(unusable(&"holds no certificate")) }
+}
+
+/// A live connection.
+pub(crate) struct Line {
+    connection: Connection,
+}
+
+impl Line {
+    pub(crate) async fn channel(&self) -> Result<Channel, Error> {
+        in_time(self.connection.create_channel()).await
+    }
+
+    /// Tells each change between open (`false`) and blocked (`true`). That the connection is gone shows elsewhere: the
+    /// events also tell of channels that closed, which some do in good order.
+    pub(crate) fn blocked(&self) -> BoxStream<'static, bool> {
+        let change = |event| {
+            ready(match event {
+                Event::ConnectionBlocked(_) => Some(true),
+                Event::ConnectionUnblocked => Some(false),
+                _ => None,
+            })
+        };
+        self.connection.events_listener().filter_map(change).boxed()
+    }
+
+    /// Closes politely, within the limit of an operation.
+    pub(crate) async fn close(&self) {
+        // The process is leaving: a broker that cannot hear it has closed already.
+        let _ = in_time(self.connection.close(200, "stopping".into())).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_address_is_refused_without_quoting_its_password() {
+        let settings = AmqpSettings { url: "amqp://me:hunter2@host:port/%2f".into(), ..AmqpSettings::default() };
+        let problem = Broker::new(&settings, "test").err().unwrap();
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn the_file_of_authorities_is_read_at_once_and_kept_from_lapin() {
+        let new = |url: &str| Broker::new(&AmqpSettings { url: url.into(), ..AmqpSettings::default() }, "test");
+        for file in ["/nonexistent.pem", "/dev/null"] {
+            let problem = new(&format!("amqps://me:hunter2@host/%2f?cacertfile={file}&heartbeat=5")).err().unwrap();
+            assert!(problem.contains(file) && !problem.contains("hunter2"), "{problem}");
+        }
+        assert_eq!(without_authorities("amqps://h/v?cacertfile=/a.pem"), ("amqps://h/v".into(), Some("/a.pem")));
+        let (url, _) = without_authorities("amqps://h/v?heartbeat=5&cacertfile=/a.pem&frame_max=9000");
+        assert_eq!(url, "amqps://h/v?heartbeat=5&frame_max=9000");
+    }
+}

@@ -1,0 +1,172 @@
+//! The listening side: takes events from a listener's queue one at a time, and puts off or buries what fails.
+//!
+//! One at a time, so that an event that kills its listener is the only one the broker holds against it. Acknowledgements
+//! have a connection that publishes nothing, so that they go on when a broker short of memory blocks publishers.
+
+use std::future::pending;
+
+use contracts::Subscription;
+use futures_util::StreamExt;
+use lapin::Consumer;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+};
+use lapin::types::FieldTable;
+
+use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::events::failure_headers::{Failed, attempts, moved};
+use crate::events::metadata::EventMeta;
+use crate::events::publisher::Outgoing;
+use crate::events::publisher::Publisher;
+use crate::rpc::metadata;
+use crate::topology::{self, dead_queue, retry_queue};
+
+const CONSUMER_TAG: &str = "listener";
+
+/// What becomes of an event that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It comes back after so many milliseconds.
+    PutOff(u32),
+    /// It was put off as often as may be, and is in the dead queue now.
+    Buried,
+}
+
+/// The events of one listener, as they come, until the connection breaks.
+pub struct Hearing {
+    broker: Broker,
+    subscription: Subscription,
+    delays_ms: Vec<u32>,
+    /// The consumer, if events are wanted.
+    consumer: Option<Consumer>,
+    channel: lapin::Channel,
+    line: Line,
+    /// For what fails; most listeners never need it.
+    publisher: Option<Publisher>,
+}
+
+/// One event, to be settled exactly once.
+pub struct Heard {
+    delivery: Delivery,
+    /// What travelled beside it; `None` when it has no identity.
+    pub meta: Option<EventMeta>,
+    /// How often its handler has failed so far.
+    pub attempts: u32,
+}
+
+impl Heard {
+    /// The packet as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.delivery.data
+    }
+
+    /// Why it cannot be heard: it did not come whole.
+    pub fn unreadable(&self) -> Option<String> {
+        metadata::unreadable(&self.delivery.properties)
+    }
+
+    /// Whether the broker has delivered it before, to a listener that did not settle it.
+    pub fn is_redelivered(&self) -> bool {
+        self.delivery.redelivered
+    }
+}
+
+impl Hearing {
+    /// Connects and declares the listener's queues; events come once [`Self::listen`] asks for them. One whose handler fails
+    /// comes back after each of `delays_ms`, then it is buried.
+    pub async fn open(broker: &Broker, subscription: Subscription, delays_ms: &[u32]) -> Result<Self, Error> {
+        const ONE_AT_A_TIME: u16 = 1;
+        let line = broker.connect("listens").await?;
+        let channel = line.channel().await?;
+        topology::declare(&line, &topology::subscription(&subscription)).await?;
+        topology::declare(&line, &topology::retries(subscription.name, delays_ms)).await?;
+        in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
+        let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
+        Ok(Self { broker, subscription, delays_ms, consumer: None, channel, line, publisher: None })
+    }
+
+    /// Asks for events.
+    pub async fn listen(&mut self) -> Result<(), Error> {
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consuming =
+            self.channel.basic_consume(self.subscription.name.into(), CONSUMER_TAG.into(), options, arguments);
+        self.consumer = Some(in_time(consuming).await?);
+        Ok(())
+    }
+
+    /// Whether events are asked for.
+    pub fn is_listening(&self) -> bool {
+        self.consumer.is_some()
+    }
+
+    /// Whether another copy listens, too.
+    pub async fn has_company(&self) -> Result<bool, Error> {
+        let depth = topology::depth(&self.channel, self.subscription.name).await?.unwrap_or_default();
+        Ok(depth.consumers > u32::from(self.is_listening()))
+    }
+
+    /// Asks for no more events, and hands the one that is out back to its queue: nothing was done about it.
+    pub async fn leave_to_others(&mut self, event: &Heard) -> Result<(), Error> {
+        self.consumer = None;
+        in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        Ok(send(self.channel.basic_nack(event.delivery.delivery_tag, options))?)
+    }
+
+    /// The next event. Safe to drop and call again; an error is final.
+    pub async fn next(&mut self) -> Result<Heard, Error> {
+        let Some(consumer) = &mut self.consumer else { return pending().await };
+        let delivery = consumer.next().await.ok_or(Error::ConsumerEnded)??;
+        let (meta, attempts) = (EventMeta::read(&delivery.properties), attempts(&delivery.properties));
+        Ok(Heard { delivery, meta, attempts })
+    }
+
+    /// It is done, now or before.
+    pub fn acknowledge(&self, event: &Heard) -> Result<(), Error> {
+        Ok(send(self.channel.basic_ack(event.delivery.delivery_tag, BasicAckOptions::default()))?)
+    }
+
+    /// Its handler failed: it comes back later, or, after the last delay, is buried.
+    pub async fn put_off(&mut self, event: &Heard, error: &str) -> Result<Fate, Error> {
+        let step = usize::try_from(event.attempts).unwrap_or(usize::MAX);
+        let Some(delay_ms) = self.delays_ms.get(step).copied() else {
+            self.bury(event, "the handler failed", error).await?;
+            return Ok(Fate::Buried);
+        };
+        self.hand_on(event, &retry_queue(self.subscription.name, delay_ms), Failed { reason: None, error }).await?;
+        Ok(Fate::PutOff(delay_ms))
+    }
+
+    /// It can never be handled: off to the dead queue.
+    pub async fn bury(&mut self, event: &Heard, reason: &str, error: &str) -> Result<(), Error> {
+        self.hand_on(event, &dead_queue(self.subscription.name), Failed { reason: Some(reason), error }).await
+    }
+
+    /// It did not come whole, so the broker, which has all of it, is asked to bury it.
+    pub fn reject(&self, event: &Heard) -> Result<(), Error> {
+        Ok(send(self.channel.basic_reject(event.delivery.delivery_tag, BasicRejectOptions { requeue: false }))?)
+    }
+
+    /// Closes the connections. What was not acknowledged goes back to its queue.
+    pub async fn close(self) {
+        if let Some(publisher) = self.publisher {
+            publisher.close().await;
+        }
+        self.line.close().await;
+    }
+
+    /// Puts a copy into another queue and, when that is certain, acknowledges the original. A crash in between leaves
+    /// two, which the inbox makes one.
+    async fn hand_on(&mut self, event: &Heard, queue: &str, failed: Failed<'_>) -> Result<(), Error> {
+        let publisher = match self.publisher.take() {
+            Some(publisher) => publisher,
+            None => Publisher::open(&self.broker, &[]).await?,
+        };
+        let properties = moved(&event.delivery.properties, failed);
+        let copy = Outgoing { exchange: "", key: queue, body: event.delivery.data.clone(), properties };
+        publisher.publish(std::iter::once(copy)).await?;
+        self.publisher = Some(publisher);
+        self.acknowledge(event)
+    }
+}

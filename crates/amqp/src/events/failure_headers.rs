@@ -1,0 +1,140 @@
+//! What is written on a message that failed: why, how often, the first and the last error.
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+
+use crate::rpc::metadata::{text_header, whole_number};
+use crate::transport::frame_filter::UNREADABLE;
+
+/// Header names. Frozen: they are on messages that may wait for a long time.
+pub(crate) const ATTEMPTS: &str = "attempts";
+const REASON: &str = "reason";
+const FIRST_ERROR: &str = "first-error";
+const LAST_ERROR: &str = "last-error";
+/// What the broker, and the way here, add at each step. It would only grow, and speaks of delays.
+const ADDED_ON_THE_WAY: [&str; 10] = [
+    UNREADABLE,
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+    "x-delivery-count",
+    "x-acquired-count",
+];
+/// Whatever a header says, nobody has counted further.
+const MOST_ATTEMPTS: u32 = 1_000_000;
+/// Errors are cut here, in characters: all headers of a message must fit one frame.
+const LONGEST_ERROR: usize = 500;
+
+/// A failure, to be written on a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed<'a> {
+    /// Why it is buried; `None` when it is only put off.
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) error: &'a str,
+}
+
+/// How often the handler of this message has failed.
+pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
+    let headers = properties.headers().as_ref();
+    match headers.and_then(|headers| headers.inner().get(ATTEMPTS)) {
+        Some(attempts) => {
+            let attempts = whole_number(attempts).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0);
+            attempts.min(MOST_ATTEMPTS)
+        }
+        None => 0,
+    }
+}
+
+/// The properties of a message that failed once more.
+pub(crate) fn moved(before: &BasicProperties, failed: Failed<'_>) -> BasicProperties {
+    let mut headers = clean(before);
+    let error: String = failed.error.chars().take(LONGEST_ERROR).collect();
+    let error = AMQPValue::LongString(error.as_str().into());
+    let attempts = i32::try_from(attempts(before)).unwrap_or(i32::MAX).saturating_add(1);
+    headers.insert(ATTEMPTS.into(), AMQPValue::LongInt(attempts));
+    if text_header(before, FIRST_ERROR).is_none() {
+        headers.insert(FIRST_ERROR.into(), error.clone());
+    }
+    headers.insert(LAST_ERROR.into(), error);
+    if let Some(reason) = failed.reason {
+        headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    }
+    before.clone().with_headers(headers)
+}
+
+/// The properties of a message that gets a fresh start.
+pub(crate) fn revived(before: &BasicProperties) -> BasicProperties {
+    let headers = clean(before)
+        .inner()
+        .iter()
+        .filter(|(name, _)| ![ATTEMPTS, REASON, FIRST_ERROR, LAST_ERROR].contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect::<std::collections::BTreeMap<_, _>>();
+    before.clone().with_headers(headers.into())
+}
+
+fn clean(properties: &BasicProperties) -> FieldTable {
+    let mut headers = FieldTable::default();
+    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
+        if !ADDED_ON_THE_WAY.contains(&name.as_str()) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// What is written on a dead message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Epitaph {
+    /// Why it was buried; in the broker's word (`delivery_limit`, …) when the broker did it.
+    pub reason: Option<String>,
+    /// How often its handler failed.
+    pub attempts: u32,
+    /// The first error.
+    pub first_error: Option<String>,
+    /// The last one.
+    pub last_error: Option<String>,
+}
+
+impl Epitaph {
+    /// Reads it.
+    pub(crate) fn read(properties: &BasicProperties) -> Self {
+        let text = |name| text_header(properties, name);
+        let reason = text(REASON).or_else(|| text("x-last-death-reason")).or_else(|| text("x-first-death-reason"));
+        Self { reason, attempts: attempts(properties), first_error: text(FIRST_ERROR), last_error: text(LAST_ERROR) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_stays_and_the_last_one_changes() {
+        let fail = |before: &BasicProperties, error, reason| moved(before, Failed { reason, error });
+        let once = fail(&BasicProperties::default(), "one", None);
+        let twice = fail(&once, "two", None);
+        let dead = fail(&twice, &"x".repeat(9_000), Some("the handler failed"));
+        let epitaph = Epitaph::read(&dead);
+        assert_eq!((epitaph.attempts, epitaph.first_error.as_deref()), (3, Some("one")));
+        assert_eq!(epitaph.last_error.map(|error| error.len()), Some(LONGEST_ERROR));
+        assert_eq!(epitaph.reason.as_deref(), Some("the handler failed"));
+        assert_eq!(Epitaph::read(&twice).last_error.as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn a_revived_message_bears_no_mark_of_its_death() {
+        let mut headers = FieldTable::default();
+        headers.insert("owner".into(), AMQPValue::LongString("u".into()));
+        headers.insert("x-death".into(), AMQPValue::LongString("…".into()));
+        let alive = BasicProperties::default().with_headers(headers);
+        let dead = moved(&alive, Failed { reason: Some("r"), error: "e" });
+        let again = revived(&dead);
+        assert_eq!(Epitaph::read(&again), Epitaph::default());
+        assert_eq!(again.headers().as_ref().unwrap().inner().len(), 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! Every event as it is published, for whoever shows it live: a queue of this process's own, which dies with it.
+
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use uuid::Uuid;
+
+use crate::connection::{Broker, Error, Line, in_time};
+use crate::events::metadata::EventMeta;
+use crate::packet::EventPacket;
+use crate::rpc::metadata::unreadable;
+use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
+
+/// Events that wait in the queue while this process does not read. Beyond that the broker drops the oldest, into a queue
+/// beside it: that anything at all is in there says that the feed has a gap.
+const LENGTH: i32 = 10_000;
+/// How the names of these queues begin.
+pub(crate) const QUEUES: &str = "feed.";
+
+/// The events of some names, from now on, until the connection breaks.
+pub struct Feed {
+    events: Consumer,
+    dropped: Consumer,
+    line: Line,
+}
+
+/// An event to show.
+pub struct Shown {
+    /// What travelled beside it.
+    pub meta: EventMeta,
+    /// Its name.
+    pub name: String,
+    /// What it tells, as JSON.
+    pub data: String,
+}
+
+impl Feed {
+    /// Connects and listens to events of these names. What was published before is not in it.
+    pub async fn open(broker: &Broker, names: &[&str]) -> Result<Self, Error> {
+        let line = broker.connect("watches").await?;
+        let channel = line.channel().await?;
+        topology::declare(&line, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
+        let queue = format!("{QUEUES}{}", Uuid::now_v7());
+        let dropped = format!("{queue}.dropped");
+        let one = arguments([("x-max-length", 1.into())]);
+        let many = [
+            ("x-max-length", LENGTH.into()),
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-routing-key", text(&dropped)),
+        ];
+        declare(&channel, &dropped, one).await?;
+        declare(&channel, &queue, arguments(many)).await?;
+        for name in names {
+            let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+            let binding =
+                channel.queue_bind(queue.as_str().into(), EVENTS_EXCHANGE.into(), (*name).into(), options, none);
+            in_time(binding).await?;
+        }
+        Ok(Self { dropped: consume(&channel, &dropped).await?, events: consume(&channel, &queue).await?, line })
+    }
+
+    /// The next event. Safe to drop and call again; an error is final. What is no event is passed over.
+    pub async fn next(&mut self) -> Result<Shown, Error> {
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                dropped = self.dropped.next() => {
+                    dropped.ok_or(Error::ConsumerEnded)??;
+                    return Err(Error::FellBehind);
+                }
+                event = self.events.next() => event.ok_or(Error::ConsumerEnded)??,
+            };
+            let meta = EventMeta::read(&delivery.properties).filter(|_| unreadable(&delivery.properties).is_none());
+            if let (Some(meta), Ok(packet)) = (meta, EventPacket::decode(&delivery.data)) {
+                let (name, data) = (packet.pattern.into_owned(), packet.data.get().to_owned());
+                return Ok(Shown { meta, name, data });
+            }
+        }
+    }
+
+    /// Closes the connection, and with it the queue ends.
+    pub async fn close(self) {
+        self.line.close().await;
+    }
+}
+
+/// A queue that is this connection's own and ends with it.
+async fn declare(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), Error> {
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    in_time(channel.queue_declare(name.into(), options, arguments)).await.map(drop)
+}
+
+async fn consume(channel: &Channel, queue: &str) -> Result<Consumer, Error> {
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    in_time(channel.basic_consume(queue.into(), "".into(), options, FieldTable::default())).await
+}

@@ -1,0 +1,82 @@
+//! What travels beside an event, in AMQP properties and headers.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use uuid::Uuid;
+
+use crate::rpc::metadata::{REQUEST_ID, TRACEPARENT, text_header};
+
+/// Whose business it is. Frozen: other systems read and write it.
+pub const OWNER: &str = "owner";
+
+/// Everything about an event but its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventMeta {
+    /// The event's identity, the same at each delivery: its listeners apply it once.
+    pub id: Uuid,
+    /// The user whose business it is.
+    pub owner: Option<String>,
+    /// The request that it came of.
+    pub request_id: Option<String>,
+    /// W3C trace context of that request.
+    pub traceparent: Option<String>,
+}
+
+impl EventMeta {
+    pub(crate) fn properties(&self) -> BasicProperties {
+        const PERSISTENT: u8 = 2;
+        let mut headers = FieldTable::default();
+        for (name, value) in [(OWNER, &self.owner), (REQUEST_ID, &self.request_id), (TRACEPARENT, &self.traceparent)] {
+            if let Some(value) = value {
+                headers.insert(name.into(), AMQPValue::LongString(value.as_bytes().into()));
+            }
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(PERSISTENT)
+            .with_message_id(self.id.to_string().into())
+            .with_timestamp(now)
+            .with_headers(headers)
+    }
+
+    /// Reads it back; `None` when the message has no id, for then it cannot be told from its copies. An id that is other
+    /// text than a UUID stands for one.
+    pub(crate) fn read(properties: &BasicProperties) -> Option<Self> {
+        let id = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.trim().is_empty())?;
+        Some(Self {
+            id: Uuid::try_parse(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
+            owner: text_header(properties, OWNER),
+            request_id: text_header(properties, REQUEST_ID),
+            traceparent: text_header(properties, TRACEPARENT),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_relay_writes_the_listener_reads() {
+        let meta = EventMeta {
+            id: Uuid::now_v7(),
+            owner: Some("u-1".into()),
+            request_id: Some("r-1".into()),
+            traceparent: None,
+        };
+        assert_eq!(EventMeta::read(&meta.properties()), Some(meta));
+        assert_eq!(EventMeta::read(&BasicProperties::default()), None);
+    }
+
+    #[test]
+    fn an_id_of_another_kind_stands_for_a_uuid_of_its_own() {
+        let read =
+            |id: &str| EventMeta::read(&BasicProperties::default().with_message_id(id.into())).map(|meta| meta.id);
+        assert_eq!(read("order-7"), read("order-7"));
+        assert_ne!(read("order-7"), read("order-8"));
+        assert_eq!(read(" "), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! Publishes what must not be lost: a message counts as sent when the broker has confirmed that a queue has it.
+
+use futures_util::future::try_join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation};
+
+use crate::connection::{Broker, Error, Line, in_time};
+use crate::events::metadata::EventMeta;
+use crate::packet;
+use crate::topology::{self, EVENTS_EXCHANGE, Item};
+
+/// A connection that only publishes.
+pub struct Publisher {
+    channel: Channel,
+    line: Line,
+}
+
+/// A message on its way.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) exchange: &'static str,
+    pub(crate) key: &'a str,
+    pub(crate) body: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+}
+
+/// An event to publish.
+pub struct OutgoingEvent<'a> {
+    /// Its name, such as `order.created`.
+    pub name: &'a str,
+    /// What it tells, as JSON.
+    pub data: &'a str,
+    /// What travels beside it.
+    pub meta: EventMeta,
+}
+
+impl Publisher {
+    /// Connects and makes sure that there is what the messages will go to.
+    pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
+        let (line, channel) = confirming(broker, "publishes").await?;
+        topology::declare_for_others(&line, items).await?;
+        Ok(Self { channel, line })
+    }
+
+    /// Publishes events, in order; returns when every one is with the queues of all its listeners. After an error
+    /// nobody knows which are: publish all of them again, on a new connection.
+    pub async fn publish_events(&self, events: &[OutgoingEvent<'_>]) -> Result<(), Error> {
+        let outgoing = events.iter().map(|event| Outgoing {
+            exchange: EVENTS_EXCHANGE,
+            key: event.name,
+            body: packet::encode_event(event.name, event.data),
+            properties: event.meta.properties(),
+        });
+        self.publish(outgoing).await
+    }
+
+    pub(crate) async fn publish(&self, messages: impl Iterator<Item = Outgoing<'_>>) -> Result<(), Error> {
+        // A queue must be there to take it: without `mandatory` the broker confirms what it drops.
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let mut confirms = Vec::new();
+        for Outgoing { exchange, key, body, properties } in messages {
+            let sending = self.channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
+            confirms.push(in_time(sending).await?);
+        }
+        let confirmations = in_time(try_join_all(confirms)).await?;
+        confirmations.into_iter().try_for_each(|confirmation| match confirmation {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(_)) => Err(Error::Refused("no queue is bound for a message")),
+            Confirmation::Nack(_) => Err(Error::Refused("a queue is full, or has no leader")),
+            Confirmation::NotRequested => Err(Error::Refused("the channel does not confirm")),
+        })
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        self.line.close().await;
+    }
+}
+
+/// A connection whose channel confirms what is published; `role` tells it from the process's others.
+pub(crate) async fn confirming(broker: &Broker, role: &str) -> Result<(Line, Channel), Error> {
+    let line = broker.connect(role).await?;
+    let channel = line.channel().await?;
+    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok((line, channel))
+}

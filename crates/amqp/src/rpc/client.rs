@@ -1,0 +1,313 @@
+//! The asking side: sends a request to the queue of its pattern and waits for the one reply, telling the truth about
+//! what became of it.
+//!
+//! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and dies with the connection.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use contracts::Fault;
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::backoff::Backoff;
+use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::control::client::{Census as Told, Inquiry};
+use crate::packet::{RequestPacket, decode_reply};
+use crate::rpc::metadata::Meta;
+use crate::topology;
+use crate::topology::Depth;
+
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// How long a queue's state is believed. Asking the broker takes 0.3 ms.
+const STATE_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// There is no usable connection to the broker. Nothing was sent.
+    #[error("the broker cannot be reached")]
+    NotConnected,
+    /// No process consumes the pattern's queue. Nothing was sent.
+    #[error("nobody serves this pattern")]
+    NobodyServes,
+    /// No reply came before the deadline.
+    #[error("no reply came in time")]
+    TimedOut,
+    /// The connection broke while the request was out.
+    #[error("the connection broke while the request was out")]
+    Lost,
+    /// The reply is not one.
+    #[error("the reply is malformed")]
+    Malformed,
+}
+
+/// A success, still as the text the worker wrote, or the fault that it answered with.
+pub type Answer = Result<Box<RawValue>, Fault>;
+
+/// Asks patterns, over one supervised connection.
+pub struct Asker {
+    broker: Broker,
+    session: RwLock<Option<Arc<Session>>>,
+}
+
+impl Asker {
+    /// Makes one; it is connected once [`Asker::run`] runs.
+    pub fn new(broker: Broker) -> Self {
+        Self { broker, session: RwLock::new(None) }
+    }
+
+    /// Keeps the connection: makes it, waits until it breaks, makes it again, until `stop` resolves.
+    pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::select! {
+            error = self.supervise() => Err(error),
+            () = stop => {
+                let session = self.session().ok();
+                self.set(None);
+                if let Some(session) = session {
+                    session.line.close().await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn supervise(&self) -> Error {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match Session::open(&self.broker).await {
+                Ok((session, replies)) => {
+                    tracing::info!("connected to the broker");
+                    backoff.reset();
+                    let session = Arc::new(session);
+                    self.set(Some(Arc::clone(&session)));
+                    let error = session.receive(replies).await;
+                    self.set(None);
+                    let lost = session.abandon();
+                    tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
+                    error
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot reach the broker");
+                    error
+                }
+            };
+            match backoff.after(error) {
+                Ok(pause) => tokio::time::sleep(pause).await,
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Sends one request and waits for its reply, at most until its deadline.
+    pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+        let session = self.session()?;
+        match timeout(meta.deadline.remaining(), session.queue(pattern)).await {
+            Ok(Ok(Depth { consumers: 1.., .. })) => session.ask(pattern, data, meta).await,
+            Ok(Ok(_)) => Err(AskError::NobodyServes),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(AskError::NotConnected),
+        }
+    }
+
+    /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
+    pub async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
+        self.session()?.queue(pattern).await
+    }
+
+    /// How the processes of these names fare, such as relays, as of at most a second ago.
+    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<Told>, AskError> {
+        let session = self.session()?;
+        let asking = session.inquiry.stats(&session.line, self.broker.process(), names);
+        asking.await.map_err(|error| {
+            tracing::debug!(error = %error, "processes could not be asked how they fare");
+            AskError::NotConnected
+        })
+    }
+
+    /// Whether there is a connection to the broker that it does not block.
+    pub fn is_connected(&self) -> bool {
+        self.session().is_ok()
+    }
+
+    fn session(&self) -> Result<Arc<Session>, AskError> {
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
+        session.filter(|session| !session.blocked.load(Ordering::Relaxed)).ok_or(AskError::NotConnected)
+    }
+
+    fn set(&self, session: Option<Arc<Session>>) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+}
+
+/// By correlation id.
+type Waiting = HashMap<u128, oneshot::Sender<Vec<u8>>>;
+
+/// One connection's life.
+struct Session {
+    line: Line,
+    channel: Channel,
+    census: Census,
+    inquiry: Inquiry,
+    /// Who waits for which correlation id; `None` once the connection is gone.
+    waiting: Mutex<Option<Waiting>>,
+    /// The broker is out of memory or disk and reads nothing we send.
+    blocked: AtomicBool,
+}
+
+impl Session {
+    async fn open(broker: &Broker) -> Result<(Self, Consumer), Error> {
+        let line = broker.connect("asks").await?;
+        let channel = line.channel().await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
+        let replies = in_time(consuming).await?;
+        let session = Self {
+            line,
+            channel,
+            census: Census::default(),
+            inquiry: Inquiry::default(),
+            waiting: Mutex::new(Some(HashMap::new())),
+            blocked: AtomicBool::new(false),
+        };
+        Ok((session, replies))
+    }
+
+    /// Hands every reply to the one that waits for it, until the connection breaks.
+    async fn receive(&self, mut replies: Consumer) -> Error {
+        let mut blocked = self.line.blocked();
+        loop {
+            tokio::select! {
+                reply = replies.next() => match reply {
+                    Some(Ok(reply)) => self.hand_over(reply.properties.correlation_id().as_ref(), reply.data),
+                    // Both are final: a stream that is polled after its end would hang.
+                    Some(Err(error)) => return error.into(),
+                    None => return Error::ConsumerEnded,
+                },
+                Some(now) = blocked.next() => {
+                    self.blocked.store(now, Ordering::Relaxed);
+                    tracing::warn!(blocked = now, "the broker changed whether it takes messages");
+                }
+            }
+        }
+    }
+
+    fn hand_over(&self, correlation_id: Option<&ShortString>, body: Vec<u8>) {
+        let waiter = correlation_id.and_then(|id| self.take_waiter(u128::from_str_radix(id.as_str(), 16).ok()?));
+        // A reply that comes after its deadline has nobody waiting any more, and is dropped.
+        if let Some(waiter) = waiter {
+            let _ = waiter.send(body);
+        }
+    }
+
+    fn take_waiter(&self, id: u128) -> Option<oneshot::Sender<Vec<u8>>> {
+        self.lock().as_mut()?.remove(&id)
+    }
+
+    /// Fails everybody who still waits; returns how many that were.
+    fn abandon(&self) -> usize {
+        self.lock().take().map_or(0, |waiting| waiting.len())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+        let (waiter, reply) = oneshot::channel();
+        let id = random_id().ok_or(AskError::NotConnected)?;
+        self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
+        let _forget = Forget { session: self, id };
+
+        // Lets what else is ready get this far, so that several frames leave by one wake-up of lapin's thread.
+        tokio::task::yield_now().await;
+        self.publish(pattern, data, meta, id).map_err(|_| AskError::NotConnected)?;
+        let body = match timeout(meta.deadline.remaining(), reply).await {
+            Ok(body) => body.map_err(|_| AskError::Lost)?,
+            Err(_) => return Err(AskError::TimedOut),
+        };
+        decode_reply(pattern, &body).ok_or(AskError::Malformed)
+    }
+
+    fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u128) -> lapin::Result<()> {
+        let id = format!("{id:032x}");
+        let body = RequestPacket { pattern: Some(pattern.into()), data, id: Some(id.as_str().into()) }.encode();
+        let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
+        let options = BasicPublishOptions::default();
+        send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
+    }
+
+    async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
+        self.census.queue(&self.line, pattern).await
+    }
+}
+
+/// A correlation id nobody can guess. Everybody who serves a pattern knows where replies go, and whoever may publish can
+/// send some there; only who was asked knows the id of the request.
+fn random_id() -> Option<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u128::from_be_bytes(bytes))
+}
+
+/// Takes back the place in the waiting list when the asking ends, in whatever way.
+struct Forget<'a> {
+    session: &'a Session,
+    id: u128,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.session.take_waiter(self.id);
+    }
+}
+
+/// Knows the state of each pattern's queue. A durable queue without consumers takes messages as gladly as any other,
+/// so `mandatory` would not tell; a passive declaration does.
+#[derive(Default)]
+struct Census {
+    counted: Mutex<HashMap<String, (Instant, Depth)>>,
+    channel: tokio::sync::Mutex<Option<Channel>>,
+}
+
+impl Census {
+    async fn queue(&self, line: &Line, pattern: &str) -> Result<Depth, AskError> {
+        if let Some(state) = self.believed(pattern) {
+            return Ok(state);
+        }
+        let mut channel = self.channel.lock().await;
+        // Somebody else may have asked while we waited for the channel.
+        if let Some(state) = self.believed(pattern) {
+            return Ok(state);
+        }
+        let state = Self::count(&mut channel, line, pattern).await.map_err(|_| AskError::NotConnected)?;
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.insert(pattern.to_owned(), (Instant::now(), state));
+        Ok(state)
+    }
+
+    fn believed(&self, pattern: &str) -> Option<Depth> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.get(pattern).filter(|(at, _)| at.elapsed() < STATE_BELIEVED).map(|(_, state)| *state)
+    }
+
+    /// Asks on a channel of its own, for asking about a queue that does not exist closes it.
+    async fn count(channel: &mut Option<Channel>, line: &Line, pattern: &str) -> Result<Depth, Error> {
+        let open = match channel.take() {
+            Some(open) => open,
+            None => line.channel().await?,
+        };
+        let state = topology::depth(&open, pattern).await?;
+        if state.is_some() {
+            *channel = Some(open);
+        }
+        Ok(state.unwrap_or_default())
+    }
+}

@@ -1,0 +1,313 @@
+//! The serving side: takes requests from the queue of one pattern, sends their replies, acknowledges them.
+//!
+//! Replies go out on the channel that the requests came in on. A second connection would keep acknowledgements flowing
+//! while a broker short of memory blocks publishers, but here each acknowledgement waits for its reply anyway, and the
+//! second connection's thread cost every request some 10 µs. Only what was delivered before takes another way, out
+//! (`suspects.rs`) and in (`redelivered.rs`).
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Instant;
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Consumer};
+
+use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::packet::RequestPacket;
+use crate::rpc::clocks::{Skew, Stalls};
+use crate::rpc::isolated_reply::Suspects;
+use crate::rpc::metadata::Meta;
+use crate::rpc::metadata::{self, Arrived};
+use crate::rpc::redelivered::{MOST_ATTEMPTS, Redelivered, begun};
+use crate::rpc::reply_address::ReplyAddresses;
+use crate::topology;
+
+/// The broker prefers the higher, and gives to the lower only what the higher have no room for. 0 is everybody's.
+const LAST_PRIORITY: i32 = -1;
+
+/// Who gets requests first, of several processes that serve one pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// As all do.
+    First,
+    /// Only what nobody else takes.
+    Last,
+}
+
+/// Asks for the requests of a pattern.
+struct Consumers {
+    tag: ShortString,
+    new: Consumer,
+    again: Consumer,
+}
+
+/// The requests of one pattern, as they come, until the connection breaks.
+pub struct Deliveries {
+    pattern: String,
+    /// While requests are wanted.
+    consumers: Option<Consumers>,
+    /// How often they were asked for.
+    asked: u32,
+    /// What consumers had got when they were cancelled, and whether it comes from the queue of redelivered requests.
+    got: VecDeque<(lapin::message::Delivery, bool)>,
+    redelivered: Rc<Redelivered>,
+    /// Requests on their way to the queue of redelivered ones.
+    set_apart: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
+    blocked: BoxStream<'static, bool>,
+    stalls: Stalls,
+    skew: Skew,
+    /// A deadline that says nothing was met on this connection.
+    met_wrong_deadline: bool,
+    channel: Rc<Channel>,
+    replies: Rc<Replies>,
+    line: Line,
+}
+
+/// What replying takes besides the channel.
+struct Replies {
+    addresses: ReplyAddresses,
+    suspects: Suspects,
+}
+
+impl Deliveries {
+    /// Connects and declares the queues; at most `prefetch` requests are out at a time, and one more that was delivered
+    /// before, once [`Self::consume`] asks for them.
+    pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
+        let line = broker.connect("serves").await?;
+        let channel = Rc::new(line.channel().await?);
+        topology::declare_requests(&line, &topology::request(pattern)).await?;
+        in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        let redelivered = Redelivered::open(&line, pattern).await?;
+        let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), Suspects::new(broker.clone()));
+        let replies = Rc::new(Replies { addresses, suspects });
+        let (blocked, set_apart) = (line.blocked(), FuturesUnordered::new());
+        let (stalls, skew, met_wrong_deadline) = (Stalls::new(), Skew::default(), false);
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            consumers: None,
+            asked: 0,
+            got: VecDeque::new(),
+            redelivered,
+            set_apart,
+            blocked,
+            stalls,
+            skew,
+            met_wrong_deadline,
+            channel,
+            replies,
+            line,
+        })
+    }
+
+    /// Asks for requests, from now on with this rank.
+    pub async fn consume(&mut self, rank: Rank) -> Result<(), Error> {
+        let arguments = match rank {
+            Rank::First => topology::arguments([]),
+            Rank::Last => topology::arguments([("x-priority", LAST_PRIORITY.into())]),
+        };
+        self.asked += 1;
+        let tag = ShortString::from(format!("worker-{}", self.asked));
+        let (queue, options) = (self.pattern.as_str().into(), BasicConsumeOptions::default());
+        let new = in_time(self.channel.basic_consume(queue, tag.clone(), options, arguments.clone())).await?;
+        let again = self.redelivered.consume(tag.clone(), arguments).await?;
+        // The new ones first: at no time does nobody consume.
+        self.cancel().await?;
+        self.consumers = Some(Consumers { tag, new, again });
+        Ok(())
+    }
+
+    /// Takes no more requests; those already out can still be answered.
+    pub async fn cancel(&mut self) -> Result<(), Error> {
+        let Some(Consumers { tag, new, again }) = self.consumers.take() else { return Ok(()) };
+        for (channel, mut consumer, alone) in [(&self.channel, new, false), (&self.redelivered.channel, again, true)] {
+            in_time(channel.basic_cancel(tag.clone(), BasicCancelOptions::default())).await?;
+            while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
+                self.got.push_back((message, alone));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no more requests, and gives those back that nobody has begun with; but what was delivered before, to be begun
+    /// alone, would be counted again, and is for this process.
+    pub async fn pause(&mut self) -> Result<(), Error> {
+        self.cancel().await?;
+        let (kept, given_back): (VecDeque<_>, VecDeque<_>) = self.got.drain(..).partition(|(_, alone)| *alone);
+        self.got = kept;
+        for (message, alone) in given_back {
+            self.delivery(message, alone).give_back()?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody else consumes the queue, too.
+    pub async fn has_company(&self) -> Result<bool, Error> {
+        let depth = topology::depth(&self.channel, &self.pattern).await?.unwrap_or_default();
+        Ok(depth.consumers > u32::from(self.consumers.is_some()))
+    }
+
+    /// The next request. Safe to drop and call again; an error is final.
+    pub async fn next(&mut self) -> Result<Delivery, Error> {
+        loop {
+            let consumers = &mut self.consumers;
+            let next = async {
+                match consumers {
+                    Some(Consumers { new, again, .. }) => tokio::select! {
+                        message = new.next() => (message, false),
+                        message = again.next() => (message, true),
+                    },
+                    None => pending().await,
+                }
+            };
+            let (message, alone) = if let Some(got) = self.got.pop_front() {
+                got
+            } else {
+                tokio::select! {
+                    (message, alone) = next => (message.ok_or(Error::ConsumerEnded)??, alone),
+                    Some(done) = self.set_apart.next() => {
+                        done?;
+                        continue;
+                    }
+                    Some(blocked) = self.blocked.next() => {
+                        tracing::warn!(blocked, "the broker changed whether it takes replies");
+                        continue;
+                    }
+                    () = self.stalls.tick() => continue,
+                }
+            };
+            self.note_clocks(&message.properties);
+            let delivery = self.delivery(message, alone);
+            if !delivery.message.redelivered || delivery.is_given_up() {
+                return Ok(delivery);
+            }
+            self.set_apart.push(delivery.set_apart(Rc::clone(&self.redelivered)).boxed_local());
+        }
+    }
+
+    fn note_clocks(&mut self, properties: &BasicProperties) {
+        if let Some((age_ms, budget)) = metadata::age(properties) {
+            self.skew.note(age_ms, budget);
+        }
+        if !self.met_wrong_deadline && metadata::deadline(properties).is_some_and(|deadline| deadline.is_err()) {
+            self.met_wrong_deadline = true;
+            tracing::warn!("a request's header deadline is no number of milliseconds, and is passed over");
+        }
+    }
+
+    fn delivery(&mut self, message: lapin::message::Delivery, alone: bool) -> Delivery {
+        let channel = Rc::clone(if alone { &self.redelivered.channel } else { &self.channel });
+        let (replies, arrived, attempts) = (Rc::clone(&self.replies), self.stalls.arrival(), begun(&message, alone));
+        Delivery { message, alone, attempts, arrived, channel, replies }
+    }
+
+    /// Closes the connection. What was not acknowledged goes back to its queue.
+    pub async fn close(self) {
+        self.replies.suspects.close().await;
+        self.line.close().await;
+    }
+}
+
+/// One request, to be settled exactly once.
+pub struct Delivery {
+    message: lapin::message::Delivery,
+    /// It comes from the queue of redelivered requests.
+    alone: bool,
+    attempts: u32,
+    arrived: Instant,
+    channel: Rc<Channel>,
+    replies: Rc<Replies>,
+}
+
+impl Delivery {
+    /// The packet as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.message.data
+    }
+
+    /// What travelled beside it.
+    pub fn meta(&self, pattern: &str, packet: Option<&RequestPacket<'_>>) -> Meta {
+        let packet_id = packet.and_then(|packet| packet.id.as_deref());
+        let request = Arrived { at: self.arrived, pattern, packet_id, body: self.body() };
+        Meta::read(&self.message.properties, &request)
+    }
+
+    /// Why it must be refused unread: it did not come whole, or a header of ours is no text.
+    pub fn unreadable(&self) -> Option<String> {
+        metadata::unreadable(&self.message.properties)
+    }
+
+    /// Whether the broker has delivered it before, to a worker that did not settle it.
+    pub fn is_redelivered(&self) -> bool {
+        self.message.redelivered || self.alone
+    }
+
+    /// Whether it has brought down so many workers, each time alone, that it must not be begun again.
+    pub fn is_given_up(&self) -> bool {
+        self.attempts >= MOST_ATTEMPTS
+    }
+
+    /// Whether its reply can go where it shall, or none is wanted. Otherwise it must not be begun.
+    pub async fn can_be_answered(&self) -> Result<bool, Error> {
+        match self.reply_to() {
+            None => Ok(true),
+            Some(address) => self.replies.addresses.takes_replies(address.as_str()).await,
+        }
+    }
+
+    /// Sends the reply, then acknowledges. In this order: a crash between the two repeats the work, never loses it.
+    ///
+    /// The reply address of a request that was delivered before may be what broke the connection then, so its reply
+    /// goes out on another one; if that breaks too, nobody can be told, and the request is acknowledged all the same.
+    pub async fn settle(&self, reply: &[u8]) -> Result<(), Error> {
+        if let Some(address) = self.reply_to().cloned() {
+            let properties = self.reply_properties();
+            if self.is_redelivered() {
+                self.replies.suspects.reply(address, reply, properties).await?;
+            } else {
+                // Waits until it is on the wire: lapin lets acknowledgements overtake what it has not yet written.
+                let options = BasicPublishOptions::default();
+                in_time(self.channel.basic_publish("".into(), address, options, reply, properties)).await?;
+            }
+        }
+        self.acknowledge()
+    }
+
+    /// Acknowledges without a reply, for a request nobody waits for any more.
+    pub fn acknowledge(&self) -> Result<(), Error> {
+        let tag = self.message.delivery_tag;
+        Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
+    }
+
+    /// Hands it back to its queue, for another process: nothing was done about it.
+    pub fn give_back(&self) -> Result<(), Error> {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        Ok(send(self.channel.basic_nack(self.message.delivery_tag, options))?)
+    }
+
+    async fn set_apart(self, redelivered: Rc<Redelivered>) -> Result<(), Error> {
+        let left = self.meta("", None).deadline.remaining();
+        redelivered.set_apart(&self.message, &self.channel, self.attempts, left).await
+    }
+
+    /// Where the reply goes; some clients write nothing into the property where others leave it out.
+    fn reply_to(&self) -> Option<&ShortString> {
+        self.message.properties.reply_to().as_ref().filter(|address| !address.as_str().is_empty())
+    }
+
+    fn reply_properties(&self) -> BasicProperties {
+        const TRANSIENT: u8 = 1;
+        let reply =
+            BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
+        match self.message.properties.correlation_id() {
+            Some(id) => reply.with_correlation_id(id.clone()),
+            None => reply,
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! What travels beside a request, in AMQP properties and headers: who asks, until when, and how to follow it.
+
+use std::time::{Duration, Instant};
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use uuid::Uuid;
+
+use crate::rpc::deadline::{Deadline, unix_millis};
+use crate::transport::frame_filter::UNREADABLE;
+
+// Header names. Frozen: other systems read and write them.
+/// Names the verified user.
+pub const CALLER: &str = "caller";
+/// Names the session in which the verified user asks.
+pub const SESSION: &str = "session";
+/// Says when the caller stops waiting, in Unix milliseconds by its own clock. Information: the expiration counts.
+pub const DEADLINE: &str = "deadline";
+/// Names the request in logs.
+pub const REQUEST_ID: &str = "request-id";
+/// Makes several requests of one caller one.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+/// What tracing systems add to it.
+const TRACESTATE: &str = "tracestate";
+/// W3C baggage.
+const BAGGAGE: &str = "baggage";
+
+/// What logs call a request is no longer than this, in bytes.
+const LONGEST_REQUEST_ID: usize = 256;
+/// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
+const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everything about a request but its content.
+#[derive(Debug, Clone)]
+pub struct Meta {
+    /// The request's identity: the same when the broker delivers it again. Effects are keyed by it.
+    pub message_id: Uuid,
+    /// What logs and the caller call this request.
+    pub request_id: String,
+    /// The verified user on whose behalf it is; set by the gateway alone.
+    pub caller: Option<String>,
+    /// The session in which he asks, where his token names one; set by the gateway alone.
+    pub session: Option<Uuid>,
+    /// The client's key that makes several requests one.
+    pub idempotency_key: Option<String>,
+    /// W3C trace context, passed on as it came.
+    pub traceparent: Option<String>,
+    /// What tracing systems add to it, passed on as it came.
+    pub tracestate: Option<String>,
+    /// W3C baggage, passed on as it came.
+    pub baggage: Option<String>,
+    /// When the caller stops waiting.
+    pub deadline: Deadline,
+}
+
+impl Meta {
+    /// The same for one more request on the same behalf, with `budget` from now.
+    #[must_use]
+    pub fn renewed(&self, budget: Duration) -> Self {
+        Self { message_id: Uuid::now_v7(), deadline: Deadline::after(budget), ..self.clone() }
+    }
+
+    /// The AMQP properties of a request, less those of its reply path. The broker drops the message at the deadline,
+    /// so that a worker that comes back later cannot do what the caller was told is not done.
+    pub(crate) fn properties(&self) -> BasicProperties {
+        const TRANSIENT: u8 = 1;
+        let mut headers = FieldTable::default();
+        let mut text = |name: &str, value: &str| {
+            headers.insert(name.into(), AMQPValue::LongString(value.as_bytes().into()));
+        };
+        text(REQUEST_ID, &self.request_id);
+        for (name, value) in [
+            (CALLER, &self.caller),
+            (IDEMPOTENCY_KEY, &self.idempotency_key),
+            (TRACEPARENT, &self.traceparent),
+            (TRACESTATE, &self.tracestate),
+            (BAGGAGE, &self.baggage),
+        ] {
+            if let Some(value) = value {
+                text(name, value);
+            }
+        }
+        if let Some(session) = self.session {
+            text(SESSION, &session.to_string());
+        }
+        let deadline = i64::try_from(self.deadline.unix_millis()).unwrap_or(i64::MAX);
+        headers.insert(DEADLINE.into(), AMQPValue::LongLongInt(deadline));
+        BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(TRANSIENT)
+            .with_expiration(self.deadline.remaining().as_millis().to_string().into())
+            .with_message_id(self.message_id.to_string().into())
+            .with_headers(headers)
+    }
+
+    /// Reads them back, for a request that came at `arrived`.
+    pub(crate) fn read(properties: &BasicProperties, request: &Arrived<'_>) -> Self {
+        let text = |name: &str| text_header(properties, name);
+        let caller = text(CALLER);
+        let message_id = identity(properties, request, caller.as_deref());
+        Self {
+            message_id,
+            request_id: text(REQUEST_ID).filter(|id| id.len() <= LONGEST_REQUEST_ID).unwrap_or(message_id.to_string()),
+            caller,
+            session: text(SESSION).and_then(|id| Uuid::try_parse(&id).ok()),
+            idempotency_key: text(IDEMPOTENCY_KEY),
+            traceparent: text(TRACEPARENT),
+            tracestate: text(TRACESTATE),
+            baggage: text(BAGGAGE),
+            deadline: Deadline::of(request.at, budget(properties)),
+        }
+    }
+}
+
+/// What of a request counts for its identity and its deadline, apart from its properties.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrived<'a> {
+    pub(crate) at: Instant,
+    pub(crate) pattern: &'a str,
+    /// The caller's own mark in the packet, as Nest clients set it.
+    pub(crate) packet_id: Option<&'a str>,
+    pub(crate) body: &'a [u8],
+}
+
+/// How long the caller waits, from when the request came here: what it told the broker, by whose clock the request has
+/// waited no longer than that; or else, from a caller that tells nobody but us, until its deadline by our time of day.
+fn budget(properties: &BasicProperties) -> Duration {
+    let until_deadline = || Some(Duration::from_millis(deadline(properties)?.ok()?.saturating_sub(unix_millis())));
+    expiration(properties).or_else(until_deadline).unwrap_or(UNSAID_PATIENCE)
+}
+
+fn expiration(properties: &BasicProperties) -> Option<Duration> {
+    Some(Duration::from_millis(properties.expiration().as_ref()?.as_str().parse().ok()?))
+}
+
+/// How long ago a request was sent, by its sender's clock and ours, in milliseconds, and its budget; if it says both.
+pub(crate) fn age(properties: &BasicProperties) -> Option<(i64, Duration)> {
+    let budget = expiration(properties)?;
+    let sent = i64::try_from(deadline(properties)?.ok()?).ok()?.checked_sub(i64::try_from(budget.as_millis()).ok()?)?;
+    Some((i64::try_from(unix_millis()).ok()?.checked_sub(sent)?, budget))
+}
+
+/// The deadline header, in Unix milliseconds, if there is one; an error if it says nothing.
+pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> {
+    /// The year 5138 in seconds and 1973 in milliseconds.
+    const SECONDS_BELOW: u64 = 100_000_000_000;
+    let value = properties.headers().as_ref()?.inner().get(DEADLINE)?;
+    let millis = whole_number(value).and_then(|millis| u64::try_from(millis).ok());
+    let is_timestamp = matches!(value, AMQPValue::Timestamp(_)); // which counts seconds, by the specification
+    let millis = millis.map(|number| if is_timestamp && number < SECONDS_BELOW { number * 1_000 } else { number });
+    Some(millis.ok_or(()))
+}
+
+/// A number in whichever of AMQP's forms a client library writes it.
+pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "it is checked to be in range")]
+    let rounded = |number: f64| (number.abs() < 9e15).then_some(number.round() as i64);
+    match value {
+        AMQPValue::ShortShortInt(number) => Some((*number).into()),
+        AMQPValue::ShortShortUInt(number) => Some((*number).into()),
+        AMQPValue::ShortInt(number) => Some((*number).into()),
+        AMQPValue::ShortUInt(number) => Some((*number).into()),
+        AMQPValue::LongInt(number) => Some((*number).into()),
+        AMQPValue::LongUInt(number) => Some((*number).into()),
+        AMQPValue::LongLongInt(number) => Some(*number),
+        AMQPValue::Timestamp(number) => i64::try_from(*number).ok(),
+        AMQPValue::Float(number) => rounded((*number).into()),
+        AMQPValue::Double(number) => rounded(*number),
+        AMQPValue::DecimalValue(number) => rounded(f64::from(number.value) / 10_f64.powi(number.scale.into())),
+        AMQPValue::LongString(_) | AMQPValue::ShortString(_) => {
+            let text = as_text(value)?;
+            let text = text.trim();
+            text.parse().ok().or_else(|| rounded(text.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+/// Why a message must not be taken as it is: it did not come whole, or what decides on its effect cannot be read.
+pub(crate) fn unreadable(properties: &BasicProperties) -> Option<String> {
+    let wrong = |name: &&&str| {
+        let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(**name));
+        value.is_some_and(|value| *value != AMQPValue::Void && as_text(value).is_none_or(|text| text.contains('\0')))
+    };
+    let not_whole = || text_header(properties, UNREADABLE);
+    not_whole()
+        .or_else(|| [CALLER, IDEMPOTENCY_KEY].iter().find(wrong).map(|name| format!("its header {name} is no text")))
+}
+
+/// A header that holds text.
+pub(crate) fn text_header(properties: &BasicProperties, name: &str) -> Option<String> {
+    as_text(properties.headers().as_ref()?.inner().get(name)?)
+}
+
+fn as_text(value: &AMQPValue) -> Option<String> {
+    match value {
+        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// The same request always gets the same id. A UUID as its message id is one, and the caller's to choose. Other marks are
+/// numbers that start anew with each program, so they count only together with all that a true repetition has in common:
+/// where the reply goes, on whose behalf it is, and what it says. With no mark at all there is nothing to know it by.
+fn identity(properties: &BasicProperties, request: &Arrived<'_>, caller: Option<&str>) -> Uuid {
+    let text = |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
+    let message_id = text(properties.message_id());
+    if let Some(id) = message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok()) {
+        return id;
+    }
+    let marks = [message_id, text(properties.correlation_id()), request.packet_id.map(str::to_owned)];
+    if marks.iter().all(Option::is_none) {
+        return Uuid::now_v7();
+    }
+    let mut name = Vec::with_capacity(request.body.len() + 256);
+    let mut add = |part: Option<&[u8]>| {
+        // Lengths keep two neighbours from being read as one; `None` differs from empty.
+        name.extend_from_slice(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part.unwrap_or_default());
+    };
+    add(Some(request.pattern.as_bytes()));
+    add(text(properties.reply_to()).as_deref().map(str::as_bytes));
+    add(caller.map(str::as_bytes));
+    for mark in &marks {
+        add(mark.as_deref().map(str::as_bytes));
+    }
+    add(Some(request.body));
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &name)
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::DecimalValue;
+
+    use super::*;
+
+    fn arrived(body: &[u8]) -> Arrived<'_> {
+        Arrived { at: Instant::now(), pattern: "orders.create", packet_id: None, body }
+    }
+
+    fn read(properties: &BasicProperties) -> Meta {
+        Meta::read(properties, &arrived(b"{}"))
+    }
+
+    fn with_deadline(value: AMQPValue) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        headers.insert(DEADLINE.into(), value);
+        BasicProperties::default().with_headers(headers)
+    }
+
+    #[test]
+    fn what_the_gateway_writes_the_worker_reads() {
+        let meta = Meta {
+            message_id: Uuid::now_v7(),
+            request_id: "r-1".into(),
+            caller: Some("u-1".into()),
+            session: Some(Uuid::now_v7()),
+            idempotency_key: Some("k".into()),
+            traceparent: None,
+            tracestate: Some("a=1".into()),
+            baggage: Some("k=v".into()),
+            deadline: Deadline::after(Duration::from_secs(5)),
+        };
+        let read = read(&meta.properties());
+        assert_eq!(
+            (read.message_id, &read.request_id, &read.caller),
+            (meta.message_id, &meta.request_id, &meta.caller)
+        );
+        assert_eq!((&read.idempotency_key, &read.traceparent), (&meta.idempotency_key, &meta.traceparent));
+        let left = read.deadline.remaining();
+        assert!(left > Duration::from_millis(4_900) && left <= Duration::from_secs(5), "{left:?}");
+    }
+
+    #[test]
+    fn a_request_without_a_uuid_is_repeated_only_by_one_that_is_the_same_in_everything() {
+        let plain = |reply_to: &str, correlation_id: &str| {
+            BasicProperties::default().with_reply_to(reply_to.into()).with_correlation_id(correlation_id.into())
+        };
+        let mut headers = FieldTable::default();
+        headers.insert(CALLER.into(), AMQPValue::LongString("u".into()));
+        let id = |properties: &BasicProperties, body: &[u8]| Meta::read(properties, &arrived(body)).message_id;
+        let first = id(&plain("q", "1"), b"a");
+        assert_eq!(first, id(&plain("q", "1"), b"a"));
+        for (other, body) in [
+            (plain("q", "1"), &b"b"[..]),
+            (plain("q", "2"), b"a"),
+            (plain("p", "1"), b"a"),
+            (plain("q", "1").with_headers(headers), b"a"),
+            (plain("q", "1").with_message_id("1".into()), b"a"),
+            (plain("q1", ""), b"a"),
+        ] {
+            assert_ne!(first, id(&other, body), "{other:?}");
+        }
+        let named = |packet_id| Arrived { packet_id: Some(packet_id), ..arrived(b"a") };
+        let of_nest = |packet_id| Meta::read(&BasicProperties::default(), &named(packet_id)).message_id;
+        assert_eq!(of_nest("x"), of_nest("x"));
+        assert_ne!(of_nest("x"), of_nest("y"));
+        let uuid = Uuid::now_v7();
+        assert_eq!(id(&plain("q", "1").with_message_id(uuid.to_string().into()), b"a"), uuid);
+    }
+
+    #[test]
+    fn the_broker_is_told_to_drop_the_message_at_the_deadline() {
+        let mut meta = read(&BasicProperties::default());
+        meta.deadline = Deadline::after(Duration::from_secs(5));
+        let millis: u64 = meta.properties().expiration().as_ref().unwrap().as_str().parse().unwrap();
+        assert!((4_900..=5_000).contains(&millis), "{millis}");
+    }
+
+    #[test]
+    fn what_the_caller_told_the_broker_counts_whatever_the_time_of_day() {
+        let an_hour_ago = i64::try_from(unix_millis()).unwrap() - 3_600_000;
+        let both = with_deadline(AMQPValue::LongLongInt(an_hour_ago)).with_expiration("5000".into());
+        assert!(read(&both).deadline.remaining() > Duration::from_secs(4));
+        assert!(read(&with_deadline(AMQPValue::LongLongInt(an_hour_ago))).deadline.is_past());
+        assert!(read(&BasicProperties::default()).deadline.remaining() > Duration::from_secs(29));
+        for odd in ["x", "-1", "1e3", "99999999999999999999"] {
+            assert!(!read(&BasicProperties::default().with_expiration(odd.into())).deadline.is_past(), "{odd}");
+        }
+        let forever = BasicProperties::default().with_expiration(u64::MAX.to_string().into());
+        assert!(read(&forever).deadline.remaining() <= Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_deadline_is_taken_in_every_form_of_a_number() {
+        let millis = 1_700_000_000_000_i64;
+        for value in [
+            AMQPValue::LongLongInt(millis),
+            AMQPValue::Double(1.7e12),
+            AMQPValue::LongString("1700000000000".into()),
+            AMQPValue::LongString(" 1.7e12 ".into()),
+            AMQPValue::Timestamp(1_700_000_000),
+            AMQPValue::Timestamp(1_700_000_000_000),
+        ] {
+            assert_eq!(deadline(&with_deadline(value.clone())), Some(Ok(1_700_000_000_000)), "{value:?}");
+        }
+        for value in [
+            AMQPValue::LongInt(7),
+            AMQPValue::LongUInt(7),
+            AMQPValue::ShortInt(7),
+            AMQPValue::ShortUInt(7),
+            AMQPValue::ShortShortInt(7),
+            AMQPValue::ShortShortUInt(7),
+            AMQPValue::Float(7.0),
+            AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 700 }),
+        ] {
+            assert_eq!(deadline(&with_deadline(value.clone())), Some(Ok(7)), "{value:?}");
+        }
+        for value in [
+            AMQPValue::Void,
+            AMQPValue::Boolean(true),
+            AMQPValue::LongString("soon".into()),
+            AMQPValue::LongLongInt(-1),
+            AMQPValue::Double(f64::NAN),
+            AMQPValue::Double(1e300),
+            AMQPValue::DecimalValue(DecimalValue { scale: 255, value: 1 }),
+        ] {
+            let read = deadline(&with_deadline(value.clone()));
+            assert!(read == Some(Err(())) || read == Some(Ok(0)), "{value:?}: {read:?}");
+        }
+        assert_eq!(deadline(&BasicProperties::default()), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! Requests and replies: the client, the consumer, and what travels beside a request.
+
+pub mod client;
+pub(crate) mod clocks;
+pub mod consumer;
+pub(crate) mod deadline;
+pub(crate) mod isolated_reply;
+pub(crate) mod metadata;
+pub(crate) mod redelivered;
+pub(crate) mod reply_address;

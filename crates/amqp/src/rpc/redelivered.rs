@@ -1,0 +1,81 @@
+//! Requests that were delivered before, to a worker that did not settle them: one at a time, and only so often.
+//!
+//! One of them may be what killed the worker, and the broker delivers requests again without end. So each goes into a
+//! queue of its own beside the pattern's, of which every worker takes one at a time: what is delivered there is begun at
+//! once, and what comes from there a second time has brought down a worker all by itself. That is counted on the message.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Confirmation, Consumer};
+
+use crate::connection::{Error, Line, in_time};
+use crate::events::failure_headers::{ATTEMPTS, attempts};
+use crate::topology;
+
+/// A request that brought down so many workers, each time alone, is not begun again.
+pub(crate) const MOST_ATTEMPTS: u32 = 3;
+
+/// The queue of one pattern's redelivered requests.
+pub(crate) struct Redelivered {
+    queue: String,
+    pub(crate) channel: Rc<Channel>,
+}
+
+impl Redelivered {
+    /// Makes ready to consume it.
+    pub(crate) async fn open(line: &Line, pattern: &str) -> Result<Rc<Self>, Error> {
+        const ONE_AT_A_TIME: u16 = 1;
+        let queue = topology::redelivered_queue(pattern);
+        let channel = line.channel().await?;
+        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
+        Ok(Rc::new(Self { queue, channel: Rc::new(channel) }))
+    }
+
+    /// Starts to consume it.
+    pub(crate) async fn consume(&self, tag: ShortString, arguments: FieldTable) -> Result<Consumer, Error> {
+        let queue = self.queue.as_str().into();
+        in_time(self.channel.basic_consume(queue, tag, BasicConsumeOptions::default(), arguments)).await
+    }
+
+    /// Puts a request at the end of the queue, with how often it was begun there, and takes the original away. A crash
+    /// between the two leaves both, which their identity makes one.
+    pub(crate) async fn set_apart(
+        &self,
+        request: &Delivery,
+        from: &Channel,
+        attempts: u32,
+        left: Duration,
+    ) -> Result<(), Error> {
+        let properties =
+            counted(&request.properties, attempts).with_expiration(left.as_millis().max(1).to_string().into());
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let queue = self.queue.as_str().into();
+        let confirm = in_time(self.channel.basic_publish("".into(), queue, options, &request.data, properties)).await?;
+        match in_time(confirm).await? {
+            Confirmation::Ack(None) => {}
+            Confirmation::Nack(_) => {
+                tracing::warn!(queue = self.queue, "the queue is full: a request that was delivered before is dropped");
+            }
+            _ => return Err(Error::Refused("the queue of redelivered requests is gone")),
+        }
+        in_time(from.basic_ack(request.delivery_tag, BasicAckOptions::default())).await
+    }
+}
+
+fn counted(before: &BasicProperties, attempts: u32) -> BasicProperties {
+    let mut headers = before.headers().clone().unwrap_or_default();
+    headers.insert(ATTEMPTS.into(), AMQPValue::LongInt(i32::try_from(attempts).unwrap_or(i32::MAX)));
+    before.clone().with_headers(headers)
+}
+
+/// How often this request was begun and not settled, of the times that count.
+pub(crate) fn begun(request: &Delivery, alone: bool) -> u32 {
+    attempts(&request.properties).saturating_add(u32::from(alone && request.redelivered))
+}

@@ -1,0 +1,219 @@
+//! What exists on the broker, as a list that can be declared, or compared with what is there.
+//!
+//! Everybody declares through here, so the arguments never differ. All names are frozen: other systems use them.
+
+mod events;
+pub mod permissions;
+mod policies;
+mod requests;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, ExchangeKind};
+
+use crate::connection::{Error, Line, in_time};
+
+pub use crate::topology::events::{
+    EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, retries, retry_queue, subscription, told_by,
+};
+pub use crate::topology::policies::{Bound, Policy, policies};
+pub(crate) use crate::topology::requests::former_request;
+pub use crate::topology::requests::{PATTERNS_EXCHANGE, redelivered_queue, request};
+
+/// Processes are asked here how they fare. Frozen.
+pub const CONTROL_EXCHANGE: &str = "control";
+/// Reply codes of AMQP 0-9-1, section 1.2.
+const DONE: u16 = 200;
+const NOT_FOUND: u16 = 404;
+const PRECONDITION_FAILED: u16 = 406;
+
+/// One thing on the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A durable topic exchange.
+    Exchange(&'static str),
+    /// A durable queue with its arguments.
+    Queue(String, FieldTable),
+    /// What an exchange gets under a key goes into a queue.
+    Binding {
+        /// The queue.
+        queue: String,
+        /// The exchange.
+        exchange: &'static str,
+        /// The routing key.
+        key: String,
+    },
+}
+
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exchange(name) => write!(f, "exchange {name}"),
+            Self::Queue(name, _) => write!(f, "queue {name}"),
+            Self::Binding { queue, exchange, key } => write!(f, "binding {exchange} → {queue} ({key})"),
+        }
+    }
+}
+
+/// Makes sure that all of it exists, for a process whose queues these are: one that exists with other arguments is an
+/// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
+/// and no process needs that right where an operator has made them.
+pub(crate) async fn declare(line: &Line, items: &[Item]) -> Result<(), Error> {
+    declare_all(line, items, |item| matches!(item, Item::Exchange(_))).await
+}
+
+/// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
+pub(crate) async fn declare_for_others(line: &Line, items: &[Item]) -> Result<(), Error> {
+    declare_all(line, items, |item| !matches!(item, Item::Binding { .. })).await
+}
+
+/// The same for requests, whose queues others may have made, too: one that exists with other arguments is taken as it is.
+/// It can be consumed from all the same, and to refuse it would stop the pattern.
+pub(crate) async fn declare_requests(line: &Line, items: &[Item]) -> Result<(), Error> {
+    for item in items {
+        match declare(line, std::slice::from_ref(item)).await {
+            Err(error) if matches!(item, Item::Queue(..)) && error.is_refusal(PRECONDITION_FAILED) => {
+                tracing::warn!(
+                    error = %error,
+                    "{item} exists with other arguments, perhaps of an older release; it is used as it is. To renew it, stop \
+                     its workers and run `bus topology apply`"
+                );
+            }
+            declared => declared?,
+        }
+    }
+    Ok(())
+}
+
+async fn declare_all(line: &Line, items: &[Item], only_if_missing: fn(&Item) -> bool) -> Result<(), Error> {
+    let channel = line.channel().await?;
+    for item in items {
+        if !(only_if_missing(item) && is_there(line, item).await?) {
+            in_time(declare_one(&channel, item)).await?;
+        }
+    }
+    in_time(channel.close(DONE, "done".into())).await
+}
+
+async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
+    let none = FieldTable::default;
+    match item {
+        Item::Exchange(name) => {
+            let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+            channel.exchange_declare((*name).into(), ExchangeKind::Topic, durable, none()).await
+        }
+        Item::Queue(name, arguments) => {
+            let declaring =
+                channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), arguments.clone());
+            declaring.await.map(drop)
+        }
+        Item::Binding { queue, exchange, key } => {
+            let (queue, key) = (queue.as_str().into(), key.as_str().into());
+            channel.queue_bind(queue, (*exchange).into(), key, QueueBindOptions::default(), none()).await
+        }
+    }
+}
+
+/// How an item on the broker compares with what the code declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is as declared.
+    Same,
+    /// It is a binding, and a broker does not say which there are.
+    Untold,
+    /// It does not exist.
+    Missing,
+    /// It exists with other arguments, in the broker's words. A process that declares it will fail.
+    Different(String),
+}
+
+/// Compares an item, without making or changing anything. Takes channels of its own, for a "no" closes them.
+pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
+    if matches!(item, Item::Binding { .. }) {
+        return Ok(State::Untold);
+    }
+    if !is_there(line, item).await? {
+        return Ok(State::Missing);
+    }
+    // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
+    match in_time(declare_one(&line.channel().await?, item)).await {
+        Ok(()) => Ok(State::Same),
+        Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is an exchange or a queue of this name, which anybody may ask. Takes a channel of its own, for a "no"
+/// closes it.
+async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
+    let channel = line.channel().await?;
+    let none = FieldTable::default();
+    let passive = async {
+        match item {
+            Item::Exchange(name) => {
+                let options = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
+                channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none).await
+            }
+            Item::Queue(name, _) => {
+                let options = QueueDeclareOptions::durable().passive();
+                channel.queue_declare(name.as_str().into(), options, none).await.map(drop)
+            }
+            Item::Binding { .. } => Ok(()),
+        }
+    };
+    match in_time(passive).await {
+        Ok(()) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a queue of this name, whoever's it is. Takes a channel of its own, for a "no" closes it.
+pub(crate) async fn exists(line: &Line, queue: &str) -> Result<bool, Error> {
+    /// What the broker says of a queue that is another connection's own.
+    const RESOURCE_LOCKED: u16 = 405;
+    let channel = line.channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match in_time(channel.queue_declare(queue.into(), options, FieldTable::default())).await {
+        Ok(_) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Err(error) if error.is_refusal(RESOURCE_LOCKED) => Ok(true),
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a passive declaration tells of a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Whether there is such a queue.
+    pub exists: bool,
+    /// Messages that no consumer has.
+    pub waiting: u32,
+    /// Consumers.
+    pub consumers: u32,
+}
+
+/// How full a queue is and who consumes it; `None` when there is no such queue, which also closes the channel.
+pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth>, Error> {
+    let declaring =
+        channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
+    match in_time(declaring).await {
+        Ok(queue) => {
+            Ok(Some(Depth { exists: true, waiting: queue.message_count(), consumers: queue.consumer_count() }))
+        }
+        Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in pairs {
+        table.insert(name.into(), value);
+    }
+    table
+}
+
+pub(crate) fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}

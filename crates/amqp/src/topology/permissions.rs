@@ -1,0 +1,288 @@
+//! What each process may do at the broker: what it does there and nothing else, worked out from what it declares.
+//!
+//! In RabbitMQ's own vocabulary: regular expressions over the names of what may be made and deleted (`configure`), put
+//! into (`write`) and taken from (`read`), and over the routing keys of topic exchanges. An administrator has made
+//! everything before, with `bus topology apply`: what is missing can be made by nobody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::control::RELAYS;
+use contracts::events::FOLLOWED;
+use contracts::{EVENTS, LISTENERS, PATTERNS, Subscription};
+
+use crate::control::responder;
+use crate::events::live_subscription;
+use crate::topology::CONTROL_EXCHANGE;
+use crate::topology::EVENTS_EXCHANGE;
+use crate::topology::Item;
+use crate::topology::redelivered_queue;
+use crate::topology::request;
+use crate::topology::retries;
+use crate::topology::subscription;
+use crate::topology::told_by;
+
+/// What the broker calls the exchange without a name, by which any queue can be reached.
+const DEFAULT_EXCHANGE: &str = "amq.default";
+
+/// Names, each as a regular expression.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        self.0.insert(escape(name));
+    }
+
+    fn add_all_that_begin_with(&mut self, start: &str) {
+        self.0.insert(format!("{}.*", escape(start)));
+    }
+
+    /// One expression, which fits these names and no others.
+    fn expression(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            [] => "^$".into(),
+            [name] => format!("^{name}$"),
+            names => format!("^({})$", names.join("|")),
+        }
+    }
+}
+
+/// Which routing keys of a topic exchange an account may publish to and bind to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Keys {
+    write: Names,
+    read: Names,
+}
+
+/// What one process may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    configure: Names,
+    write: Names,
+    read: Names,
+    keys: BTreeMap<&'static str, Keys>,
+}
+
+impl Rights {
+    /// What may be made and deleted, as one expression.
+    pub fn configure(&self) -> String {
+        self.configure.expression()
+    }
+
+    /// What may be put into: exchanges that are published to, queues that are bound.
+    pub fn write(&self) -> String {
+        self.write.expression()
+    }
+
+    /// What may be taken from: queues that are consumed, exchanges that queues are bound to.
+    pub fn read(&self) -> String {
+        self.read.expression()
+    }
+
+    /// For each topic exchange that is used: its name, and which routing keys may be published to, and bound to.
+    pub fn topics(&self) -> impl Iterator<Item = (&'static str, String, String)> {
+        self.keys.iter().map(|(exchange, keys)| (*exchange, keys.write.expression(), keys.read.expression()))
+    }
+
+    /// A worker: takes from its queue, replies to whoever asked.
+    fn of_worker(pattern: &str) -> Self {
+        let mut rights = Self::owning(&request(pattern));
+        rights.read.add(pattern);
+        rights.read.add(&redelivered_queue(pattern));
+        rights.write.add(DEFAULT_EXCHANGE);
+        rights
+    }
+
+    /// A listener: takes from its queue, puts off or buries what fails.
+    fn of_listener(listener: &Subscription, delays_ms: &[u32]) -> Self {
+        let mut rights = Self::owning(&subscription(listener));
+        rights.own(&retries(listener.name, delays_ms));
+        rights.read.add(listener.name);
+        rights.write.add(DEFAULT_EXCHANGE);
+        rights
+    }
+
+    /// A relay: publishes its service's events, binds the queues of those who listen to them, tells how it fares.
+    fn of_relay(name: &str, service: &str) -> Self {
+        let mut rights = Self::default();
+        for item in told_by(service) {
+            rights.bind(&item);
+        }
+        rights.write.add(EVENTS_EXCHANGE);
+        let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
+        for event in EVENTS.iter().filter(|event| event.service == service) {
+            keys.write.add(event.name);
+        }
+        rights.tell(name);
+        rights
+    }
+
+    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events, and how processes fare, by
+    /// queues that it makes.
+    fn of_gateway() -> Self {
+        let mut rights = Self::default();
+        rights.write.add(DEFAULT_EXCHANGE);
+        rights.read.add(EVENTS_EXCHANGE);
+        rights.keep_queues(live_subscription::QUEUES);
+        let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
+        for event in FOLLOWED {
+            keys.read.add(event);
+        }
+        rights.ask_how_others_fare();
+        rights
+    }
+
+    /// Hears what is asked on the exchange `control`, and answers there: to nobody's queue.
+    fn tell(&mut self, name: &str) {
+        self.keep_queues(&responder::queues_of(&process(name)));
+        self.read.add(CONTROL_EXCHANGE);
+        self.write.add(CONTROL_EXCHANGE);
+        let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
+        keys.write.add_all_that_begin_with(responder::REPLIES);
+        keys.read.add(responder::STATS);
+        keys.read.add(&responder::stats_of(name));
+    }
+
+    fn ask_how_others_fare(&mut self) {
+        self.keep_queues(&responder::queues_of("gateway"));
+        self.read.add(CONTROL_EXCHANGE);
+        self.write.add(CONTROL_EXCHANGE);
+        let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
+        for name in RELAYS {
+            keys.write.add(&responder::stats_of(name));
+        }
+        keys.read.add_all_that_begin_with(responder::REPLIES);
+    }
+
+    /// Makes queues of its own whose names begin like this.
+    fn keep_queues(&mut self, start: &str) {
+        for names in [&mut self.configure, &mut self.write, &mut self.read] {
+            names.add_all_that_begin_with(start);
+        }
+    }
+
+    fn owning(items: &[Item]) -> Self {
+        let mut rights = Self::default();
+        rights.own(items);
+        rights
+    }
+
+    /// Makes what is here, save the exchanges: those are everybody's.
+    fn own(&mut self, items: &[Item]) {
+        for item in items {
+            if let Item::Queue(name, _) = item {
+                self.configure.add(name);
+            }
+            self.bind(item);
+        }
+    }
+
+    fn bind(&mut self, item: &Item) {
+        if let Item::Binding { queue, exchange, key } = item {
+            self.write.add(queue);
+            self.read.add(exchange);
+            self.keys.entry(exchange).or_default().read.add(key);
+        }
+    }
+}
+
+/// Every process that comes to the broker, by its name, with its rights.
+pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Rights)> {
+    let workers = PATTERNS.iter().map(|pattern| (process(pattern), Rights::of_worker(pattern)));
+    let listeners = LISTENERS.iter().map(|it| (process(it.name), Rights::of_listener(it, delays_ms)));
+    let relays = RELAYS.into_iter().map(|name| {
+        let service = name.split_once('.').map_or(name, |(service, _)| service);
+        (process(name), Rights::of_relay(name, service))
+    });
+    let gateway = std::iter::once(("gateway".to_owned(), Rights::of_gateway()));
+    workers.chain(listeners).chain(relays).chain(gateway).collect()
+}
+
+/// The process that serves a pattern or hears an event is named like it, with dashes.
+fn process(name: &str) -> String {
+    name.replace(['.', '_'], "-")
+}
+
+/// A name as a regular expression that fits it alone.
+pub(crate) fn escape(name: &str) -> String {
+    name.chars().fold(String::new(), |mut escaped, character| {
+        if !character.is_ascii_alphanumeric() && !matches!(character, '_' | '-') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// configure, write, read, and what is said of topic exchanges.
+    #[track_caller]
+    fn assert_rights(process: &str, [configure, write, read]: [&str; 3], topics: &[(&'static str, &str, &str)]) {
+        let accounts = accounts(&[1_000]);
+        let (_, rights) = accounts.iter().find(|(name, _)| name == process).unwrap();
+        assert_eq!((rights.configure(), rights.write(), rights.read()), (configure.into(), write.into(), read.into()));
+        let wanted: Vec<_> =
+            topics.iter().map(|(name, write, read)| (*name, (*write).into(), (*read).into())).collect();
+        assert_eq!(rights.topics().collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn a_worker_has_its_queue_and_may_reply() {
+        let rights = [
+            r"^(users\.login|users\.login\.redelivered)$",
+            r"^(amq\.default|users\.login)$",
+            r"^(patterns|users\.login|users\.login\.redelivered)$",
+        ];
+        assert_rights("users-login", rights, &[("patterns", "^$", r"^users\.login$")]);
+    }
+
+    #[test]
+    fn a_listener_has_its_queues_and_takes_from_one() {
+        let rights = [
+            r"^(users\.on_order_created|users\.on_order_created\.dead|users\.on_order_created\.retry\.1000ms)$",
+            r"^(amq\.default|users\.on_order_created)$",
+            r"^(events|users\.on_order_created)$",
+        ];
+        assert_rights("users-on-order-created", rights, &[("events", "^$", r"^order\.created$")]);
+    }
+
+    #[test]
+    fn a_relay_publishes_the_events_of_its_service_and_takes_from_no_queue() {
+        let rights = [
+            r"^control\.orders-relay\..*$",
+            r"^(control|control\.orders-relay\..*|events|users\.on_order_created)$",
+            r"^(control|control\.orders-relay\..*|events)$",
+        ];
+        let control = ("control", r"^replies\..*$", r"^(stats|stats\.orders\.relay)$");
+        assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$")]);
+    }
+
+    #[test]
+    fn the_gateway_has_no_queue_but_its_feeds() {
+        let rights = [
+            r"^(control\.gateway\..*|feed\..*)$",
+            r"^(amq\.default|control|control\.gateway\..*|feed\..*)$",
+            r"^(control|control\.gateway\..*|events|feed\..*)$",
+        ];
+        let control = ("control", r"^(stats\.orders\.relay|stats\.users\.relay)$", r"^replies\..*$");
+        assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
+    }
+
+    #[test]
+    fn every_process_has_one_account() {
+        let accounts = accounts(&[]);
+        let names: BTreeSet<&String> = accounts.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), accounts.len());
+        assert_eq!(names.len(), PATTERNS.len() + LISTENERS.len() + 2 + 1);
+    }
+
+    #[test]
+    fn a_name_fits_itself_alone() {
+        assert_eq!(escape("a.b_c-d+1|e$"), r"a\.b_c-d\+1\|e\$");
+        assert_eq!(Names::default().expression(), "^$");
+    }
+}

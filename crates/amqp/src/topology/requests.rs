@@ -1,0 +1,29 @@
+//! One durable queue per request pattern, reachable by its name and through one exchange.
+
+use lapin::types::FieldTable;
+
+use crate::topology::Item;
+use crate::topology::arguments;
+use crate::topology::text;
+
+/// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
+pub const PATTERNS_EXCHANGE: &str = "patterns";
+/// What a request pattern needs. Its queue is plain, so that other clients can declare it; its bounds are a policy's.
+pub fn request(pattern: &str) -> Vec<Item> {
+    vec![
+        Item::Queue(redelivered_queue(pattern), FieldTable::default()),
+        Item::Queue(pattern.into(), FieldTable::default()),
+        Item::Exchange(PATTERNS_EXCHANGE),
+        Item::Binding { queue: pattern.into(), exchange: PATTERNS_EXCHANGE, key: pattern.into() },
+    ]
+}
+
+/// Where requests wait that were delivered before and not settled. Frozen.
+pub fn redelivered_queue(pattern: &str) -> String {
+    format!("{pattern}.redelivered")
+}
+
+/// A request queue as releases up to 0.1 declared it.
+pub(crate) fn former_request(queue: &str) -> Item {
+    Item::Queue(queue.into(), arguments([("x-max-length", 10_000.into()), ("x-overflow", text("reject-publish"))]))
+}
