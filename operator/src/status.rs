@@ -6,7 +6,8 @@ use std::fmt;
 use amqp::Operator;
 use contracts::{EVENTS, PATTERNS};
 use serde::Serialize;
-use worker::{Reader, RelayState};
+use worker_runtime::Reader;
+use worker_runtime::RelayState;
 
 use crate::dead::{self, Listening};
 use crate::print::{self, harmless};

@@ -9,7 +9,7 @@ use amqp::Broker;
 use amqp::Cause;
 use amqp::Operator;
 use process::{SettingError, Settings, StartError, Stop, exit_code};
-use worker::EventSettings;
+use worker_runtime::EventSettings;
 
 use crate::management::Management;
 use crate::print::harmless;

@@ -2,8 +2,8 @@
 
 use contracts::{Instant, Subscription};
 use uuid::Uuid;
-use worker::Reader;
-use worker::db::Row;
+use worker_runtime::Reader;
+use worker_runtime::db::Row;
 
 use super::report::{Key, OrderRow, Told, UserRow};
 use crate::tool::{PROCESS, Tool, Trouble};

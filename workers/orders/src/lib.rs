@@ -6,7 +6,7 @@ mod search;
 
 use contracts::orders::Order;
 use contracts::{Instant, Price};
-use worker::db::Row;
+use worker_runtime::db::Row;
 
 pub use customers::Customers;
 pub use listing::list;

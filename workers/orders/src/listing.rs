@@ -9,8 +9,9 @@ use contracts::orders::{ListOrders, Order, OrderPage};
 use contracts::{Amount, Count, Cursor, Moment, Relation, SearchText, Sort};
 use jiff::Timestamp;
 use uuid::Uuid;
-use worker::db::{Row, ToSql};
-use worker::{Db, Failure};
+use worker_runtime::Db;
+use worker_runtime::Failure;
+use worker_runtime::db::{Row, ToSql};
 
 use crate::order;
 use crate::search::{COUNT_BY_PRICE, COUNT_BY_TIME, COUNT_NEAR, Statements, statements};

@@ -1,7 +1,8 @@
 //! What register and login work with.
 
 use process::{SettingError, StartError};
-use worker::{Resources, Setup};
+use worker_runtime::Resources;
+use worker_runtime::Setup;
 
 use crate::password::PasswordSettings;
 use crate::{Passwords, Sessions};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use contracts::Code;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
-use worker::Failure;
+use worker_runtime::Failure;
 
 /// What it takes to bring the answer to the caller.
 const REPLY: Duration = Duration::from_millis(50);

@@ -10,7 +10,7 @@ use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use contracts::Password;
 use process::Section;
 use serde::{Deserialize, Serialize};
-use worker::Failure;
+use worker_runtime::Failure;
 
 use crate::admission::Admission;
 

@@ -3,8 +3,9 @@
 use contracts::users::Profile;
 use contracts::{Code, Email, Instant, Request, Total};
 use uuid::Uuid;
-use worker::db::Row;
-use worker::{Call, Failure};
+use worker_runtime::Call;
+use worker_runtime::Failure;
+use worker_runtime::db::Row;
 
 use crate::user;
 

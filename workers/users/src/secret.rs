@@ -7,7 +7,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use contracts::RefreshToken;
-use worker::Failure;
+use worker_runtime::Failure;
 
 /// A refresh token. It has no `Debug`, so that it cannot be logged by accident.
 #[derive(Clone)]

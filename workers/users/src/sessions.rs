@@ -4,8 +4,11 @@ use contracts::Code;
 use contracts::users::{self, SignedIn, User};
 use process::StartError;
 use uuid::Uuid;
-use worker::db::Row;
-use worker::{Db, Failure, Resources, Setup};
+use worker_runtime::Db;
+use worker_runtime::Failure;
+use worker_runtime::Resources;
+use worker_runtime::Setup;
+use worker_runtime::db::Row;
 
 use crate::{Secret, Tokens};
 

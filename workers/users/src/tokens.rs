@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use process::{Section, SettingError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use worker::Failure;
+use worker_runtime::Failure;
 
 const HOW_TO_MAKE_A_KEY: &str = "make one with `openssl genpkey -algorithm ed25519 -out token-private.pem`";
 

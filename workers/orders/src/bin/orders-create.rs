@@ -10,8 +10,13 @@ use contracts::orders::{CreateOrder, Order};
 use contracts::{Code, Instant};
 use orders::{order, order_columns};
 use process::StartError;
-use worker::db::ToSql;
-use worker::{Call, Db, Fact, Failure, Resources, Setup};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Fact;
+use worker_runtime::Failure;
+use worker_runtime::Resources;
+use worker_runtime::Setup;
+use worker_runtime::db::ToSql;
 
 /// Places it and records the fact; no row when this request placed it before.
 const PLACE: &str = concat!(
@@ -21,7 +26,7 @@ const PLACE: &str = concat!(
         ON CONFLICT (id) DO NOTHING
         RETURNING *
      ), recorded AS (",
-    worker::record!("placed", "$8"),
+    worker_runtime::record!("placed", "$8"),
     ") SELECT ",
     order_columns!(),
     " FROM placed"
@@ -45,7 +50,7 @@ const PLACE_WITH_KEY: &str = concat!(
         ON CONFLICT (id) DO NOTHING
         RETURNING *
      ), recorded AS (",
-    worker::record!("placed", "$8"),
+    worker_runtime::record!("placed", "$8"),
     ") SELECT key.free, ",
     order_columns!(),
     " FROM key LEFT JOIN placed ON true"
@@ -81,7 +86,7 @@ impl Resources for Orders {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(create).await
+    worker_runtime::serve(create).await
 }
 
 async fn create(call: Call<CreateOrder>, Orders(db): &Orders) -> Result<Order, Failure> {

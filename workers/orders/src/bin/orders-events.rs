@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use contracts::orders::{EventPage, ListEvents, RecordedEvent};
 use serde_json::value::RawValue;
-use worker::db::Row;
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
+use worker_runtime::db::Row;
 
 /// What was committed in the last ten minutes, in the order in which it was published; what is still to be published
 /// comes last. Of the known event the place in that order is taken, so nothing falls between two pages.
@@ -19,7 +21,7 @@ const PAGE: usize = 200;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(events).await
+    worker_runtime::serve(events).await
 }
 
 async fn events(call: Call<ListEvents>, db: &Db) -> Result<EventPage, Failure> {

@@ -6,7 +6,11 @@ use contracts::Code;
 use contracts::orders::{GetOrder, OrderDetail};
 use orders::{Customers, order, order_columns};
 use process::StartError;
-use worker::{Call, Db, Failure, Resources, Setup};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
+use worker_runtime::Resources;
+use worker_runtime::Setup;
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
@@ -24,7 +28,7 @@ impl Resources for Books {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(get).await
+    worker_runtime::serve(get).await
 }
 
 async fn get(call: Call<GetOrder>, books: &Books) -> Result<OrderDetail, Failure> {

@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use contracts::orders::{ListOrders, OrderPage};
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(list).await
+    worker_runtime::serve(list).await
 }
 
 async fn list(call: Call<ListOrders>, db: &Db) -> Result<OrderPage, Failure> {

@@ -9,6 +9,11 @@ mod embedded {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::migrate("orders", embedded::migrations::runner(), include_str!("../../../../sql/orders/grants.sql"), None)
-        .await
+    worker_runtime::migrate(
+        "orders",
+        embedded::migrations::runner(),
+        include_str!("../../../../sql/orders/grants.sql"),
+        None,
+    )
+    .await
 }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use contracts::events::{KnowCustomers, UserRegistered};
-use worker::{Failure, Transaction};
+use worker_runtime::Failure;
+use worker_runtime::Transaction;
 
 /// What changed since is known already, if it was heard first.
 const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name) VALUES ($1, $2, $3, $4)
@@ -11,7 +12,7 @@ const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::subscribe::<KnowCustomers, _>(keep).await
+    worker_runtime::subscribe::<KnowCustomers, _>(keep).await
 }
 
 async fn keep(UserRegistered(user): UserRegistered, effect: &Transaction<'_>) -> Result<(), Failure> {

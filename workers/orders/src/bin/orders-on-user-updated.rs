@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use contracts::events::{ChangedUser, FollowCustomers, UserUpdated};
-use worker::{Failure, Transaction};
+use worker_runtime::Failure;
+use worker_runtime::Transaction;
 
 /// An older change that is heard late, or again, undoes nothing.
 const FOLLOW: &str = "INSERT INTO customers AS known (user_id, email, first_name, last_name, version)
@@ -14,7 +15,7 @@ const FOLLOW: &str = "INSERT INTO customers AS known (user_id, email, first_name
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::subscribe::<FollowCustomers, _>(follow).await
+    worker_runtime::subscribe::<FollowCustomers, _>(follow).await
 }
 
 async fn follow(UserUpdated(changed): UserUpdated, effect: &Transaction<'_>) -> Result<(), Failure> {

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::relay("orders.relay").await
+    worker_runtime::relay("orders.relay").await
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use contracts::Invalid;
 use contracts::users::{ChangePassword, SessionsEnded};
 use users::{Accounts, caller_id, unknown_user};
-use worker::{Call, Failure};
+use worker_runtime::Call;
+use worker_runtime::Failure;
 
 const FIND: &str = "SELECT password_hash, password_set_by = $2 IS TRUE AS done FROM users WHERE id = $1 AND is_active";
 
@@ -20,7 +21,7 @@ const END: &str = "WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND id
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(change).await
+    worker_runtime::serve(change).await
 }
 
 async fn change(call: Call<ChangePassword>, accounts: &Accounts) -> Result<SessionsEnded, Failure> {

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use contracts::users::{EndSessions, SessionsEnded};
 use contracts::{Code, Invalid};
 use users::caller_id;
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 const END: &str = "WITH ended AS (
         DELETE FROM sessions WHERE user_id = $1 AND id = coalesce($2, id) AND id IS DISTINCT FROM $3 RETURNING id
@@ -13,7 +15,7 @@ const END: &str = "WITH ended AS (
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(end).await
+    worker_runtime::serve(end).await
 }
 
 async fn end(call: Call<EndSessions>, db: &Db) -> Result<SessionsEnded, Failure> {

@@ -8,8 +8,9 @@ use contracts::Code;
 use contracts::users::{Login, SignedIn};
 use users::{Accounts, Verdict};
 use uuid::Uuid;
-use worker::db::Row;
-use worker::{Call, Failure};
+use worker_runtime::Call;
+use worker_runtime::Failure;
+use worker_runtime::db::Row;
 
 /// Two accounts of before may turn out to have one address, and then each is found by the way its own was written.
 const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users
@@ -20,7 +21,7 @@ const KEEP_ANEW: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND p
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(login).await
+    worker_runtime::serve(login).await
 }
 
 async fn login(call: Call<Login>, accounts: &Accounts) -> Result<SignedIn, Failure> {

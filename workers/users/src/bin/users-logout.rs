@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use contracts::users::{Logout, SignedOut};
 use users::Secret;
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 /// Any token of the family will do: whoever still holds an old one wants the session ended, too.
 const END: &str =
@@ -14,7 +16,7 @@ const END: &str =
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(logout).await
+    worker_runtime::serve(logout).await
 }
 
 async fn logout(call: Call<Logout>, db: &Db) -> Result<SignedOut, Failure> {

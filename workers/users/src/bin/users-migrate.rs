@@ -10,7 +10,7 @@ mod embedded {
 /// Addresses are compared by the domain that DNS knows and in Unicode's composed form, which only concerns those that are not
 /// plain ASCII. Where two accounts of before turn out to have one address, the second keeps its old key, and each signs in by
 /// its address as it was registered.
-const ADDRESSES: worker::Rework = worker::Rework {
+const ADDRESSES: worker_runtime::Rework = worker_runtime::Rework {
     find: "SELECT id::text, email, email_key AS value FROM users
         WHERE email_key ~ '[^\\x01-\\x7f]' OR email_key ~ '[@.]xn--' ORDER BY created_at, id",
     again: |row| {
@@ -22,7 +22,7 @@ const ADDRESSES: worker::Rework = worker::Rework {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::migrate(
+    worker_runtime::migrate(
         "users",
         embedded::migrations::runner(),
         include_str!("../../../../sql/users/grants.sql"),

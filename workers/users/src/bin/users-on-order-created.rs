@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use contracts::events::{CountOrders, OrderCreated};
 use uuid::Uuid;
-use worker::{Failure, Transaction};
+use worker_runtime::Failure;
+use worker_runtime::Transaction;
 
 const COUNT: &str = "INSERT INTO order_statistics AS known (user_id, order_count, total_spent)
     VALUES ($1, 1, $2::bigint::numeric / 100)
@@ -13,7 +14,7 @@ const COUNT: &str = "INSERT INTO order_statistics AS known (user_id, order_count
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::subscribe::<CountOrders, _>(count).await
+    worker_runtime::subscribe::<CountOrders, _>(count).await
 }
 
 async fn count(OrderCreated(order): OrderCreated, effect: &Transaction<'_>) -> Result<(), Failure> {

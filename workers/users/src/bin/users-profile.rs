@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use contracts::Code;
 use contracts::users::{Profile, ShowProfile};
 use users::{FIND_PROFILE, caller_id, profile, unknown_user};
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(show).await
+    worker_runtime::serve(show).await
 }
 
 async fn show(call: Call<ShowProfile>, db: &Db) -> Result<Profile, Failure> {

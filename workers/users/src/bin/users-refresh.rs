@@ -11,8 +11,9 @@ use contracts::Code;
 use contracts::users::{Refresh, Refreshed};
 use users::{Secret, Sessions, salt, user};
 use uuid::Uuid;
-use worker::db::Row;
-use worker::{Call, Failure};
+use worker_runtime::Call;
+use worker_runtime::Failure;
+use worker_runtime::db::Row;
 
 /// Replaces a token that was not used yet and keeps its successor. The session is locked first, as its deletion does
 /// it, so that these never wait for each other in a circle. Tokens that were used longer ago than a session may lie idle
@@ -62,7 +63,7 @@ const LONGEST_CHAIN: usize = 100;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(refresh).await
+    worker_runtime::serve(refresh).await
 }
 
 async fn refresh(call: Call<Refresh>, sessions: &Sessions) -> Result<Refreshed, Failure> {

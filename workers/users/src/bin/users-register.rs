@@ -6,7 +6,8 @@ use contracts::events::UserRegistered;
 use contracts::users::{Register, SignedIn, User};
 use contracts::{Code, Invalid};
 use users::{Accounts, Secret, user};
-use worker::{Call, Failure};
+use worker_runtime::Call;
+use worker_runtime::Failure;
 
 /// Opens the account and its first session and records the fact, all or nothing; no row when this request did so before,
 /// or the address is taken.
@@ -22,7 +23,7 @@ const OPEN: &str = concat!(
      ), kept AS (
         INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM opened
      ), recorded AS (",
-    worker::record!("opened", "$9"),
+    worker_runtime::record!("opened", "$9"),
     ") SELECT * FROM opened"
 );
 
@@ -33,7 +34,7 @@ const FIND_OWN: &str = "SELECT id, email, first_name, last_name, password_hash, 
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(register).await
+    worker_runtime::serve(register).await
 }
 
 async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn, Failure> {

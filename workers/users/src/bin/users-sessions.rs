@@ -6,7 +6,9 @@ use contracts::Instant;
 use contracts::users::{ListSessions, Session};
 use users::caller_id;
 use uuid::Uuid;
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 /// More than anybody looks through; those that were used last are shown.
 const FIND: &str = "SELECT * FROM (
@@ -16,12 +18,12 @@ const FIND: &str = "SELECT * FROM (
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(list).await
+    worker_runtime::serve(list).await
 }
 
 async fn list(call: Call<ListSessions>, db: &Db) -> Result<Vec<Session>, Failure> {
     let rows = db.rows(FIND, &[&caller_id(&call)?]).await?;
-    let session = |row: &worker::db::Row| {
+    let session = |row: &worker_runtime::db::Row| {
         let id: Uuid = row.get("id");
         Session {
             id,

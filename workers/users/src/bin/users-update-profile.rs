@@ -6,7 +6,9 @@ use contracts::Code;
 use contracts::events::{ChangedUser, UserUpdated};
 use contracts::users::{Profile, UpdateProfile, User};
 use users::{FIND_PROFILE, caller_id, profile, unknown_user, user};
-use worker::{Call, Db, Failure};
+use worker_runtime::Call;
+use worker_runtime::Db;
+use worker_runtime::Failure;
 
 const FIND: &str = "SELECT id, email, first_name, last_name, version FROM users WHERE id = $1 AND is_active";
 
@@ -17,7 +19,7 @@ const CHANGE: &str = concat!(
         WHERE id = $1 AND version = $2
         RETURNING id
      ), recorded AS (",
-    worker::record!("changed", "$5"),
+    worker_runtime::record!("changed", "$5"),
     ") SELECT id FROM changed"
 );
 
@@ -26,7 +28,7 @@ const ATTEMPTS: usize = 5;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    worker::serve(update).await
+    worker_runtime::serve(update).await
 }
 
 async fn update(call: Call<UpdateProfile>, db: &Db) -> Result<Profile, Failure> {

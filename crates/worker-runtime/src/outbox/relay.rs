@@ -20,14 +20,14 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
-use crate::EventSettings;
-use crate::control::Teller;
-use crate::db::own::Own;
+use crate::db::dedicated::Own;
 use crate::db::{Target, bounded};
 use crate::failure::chain;
-use crate::leadership::Leadership;
-use crate::prune::Prune;
-use crate::server::{Pattern, Start};
+use crate::outbox::leadership::Leadership;
+use crate::outbox::prune::Prune;
+use crate::outbox::stats::Teller;
+use crate::rpc::request_loop::{Pattern, Start};
+use crate::settings::EventSettings;
 
 /// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
 const POLL: Duration = Duration::from_secs(1);

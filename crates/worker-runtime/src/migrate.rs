@@ -11,10 +11,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use crate::db;
-use crate::db::own::Own;
+use crate::db::dedicated::Own;
 use crate::failure::chain;
 use crate::health::Health;
-use crate::leadership::refuse_transaction_pooling;
+use crate::outbox::leadership::refuse_transaction_pooling;
 use crate::settings::{Setup, WorkerSettings};
 
 /// How long to wait for a lock: for another migration's, or for a table's.

@@ -18,31 +18,23 @@
 //! more processes. The frame decodes, checks the deadline, catches panics, replies, acknowledges, logs one line, and
 //! drains on SIGTERM.
 
-mod call;
-mod control;
 pub mod db;
+mod events;
 mod failure;
 mod health;
-mod leadership;
-mod listener;
 mod migrate;
 mod outbox;
-mod post;
-mod prune;
 mod reader;
-mod relay;
-mod serve;
-mod server;
+mod rpc;
 mod settings;
-mod subscribe;
 
-pub use call::Call;
-pub use db::{Db, DbError, Transaction};
-pub use failure::Failure;
-pub use migrate::{Rework, migrate};
-pub use outbox::Fact;
-pub use reader::{Reader, RelayState};
-pub use relay::relay;
-pub use serve::serve;
-pub use settings::{EventSettings, Resources, Setup};
-pub use subscribe::subscribe;
+pub use crate::db::{Db, DbError, Transaction};
+pub use crate::events::subscribe::subscribe;
+pub use crate::failure::Failure;
+pub use crate::migrate::{Rework, migrate};
+pub use crate::outbox::record::Fact;
+pub use crate::outbox::relay::relay;
+pub use crate::reader::{Reader, RelayState};
+pub use crate::rpc::call::Call;
+pub use crate::rpc::serve::serve;
+pub use crate::settings::{EventSettings, Resources, Setup};

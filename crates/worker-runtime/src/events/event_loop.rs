@@ -17,12 +17,15 @@ use process::{StartError, Stop};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::db::own::Own;
+use crate::db::DbError;
+use crate::db::Transaction;
+use crate::db::dedicated::Own;
 use crate::db::{Target, bounded, classify};
+use crate::failure::Failure;
 use crate::failure::chain;
-use crate::prune::Prune;
-use crate::server::{Pattern, Start};
-use crate::{DbError, EventSettings, Failure, Transaction};
+use crate::outbox::prune::Prune;
+use crate::rpc::request_loop::{Pattern, Start};
+use crate::settings::EventSettings;
 
 /// Notes that the event is applied; no row when it was before.
 const NOTE: &str = "INSERT INTO inbox (listener, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use tokio_postgres::error::{DbError as ServerError, Severity};
 
-use super::sqlstate::{Meaning, meaning};
+use crate::db::sqlstate::{Meaning, meaning};
 
 /// What went wrong, as the library or the network told it.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;

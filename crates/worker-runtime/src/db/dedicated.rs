@@ -8,7 +8,10 @@ use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
-use super::{DbError, Target, ToSql, classify};
+use crate::db::DbError;
+use crate::db::Target;
+use crate::db::ToSql;
+use crate::db::classify;
 use crate::failure::chain;
 
 /// A connection that somebody has for themselves.

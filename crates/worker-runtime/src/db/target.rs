@@ -15,7 +15,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{CONNECT, Cause};
+use crate::db::CONNECT;
+use crate::db::Cause;
 
 /// Drives a connection: it must be polled for anything to happen.
 pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;

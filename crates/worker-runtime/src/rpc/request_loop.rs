@@ -17,10 +17,10 @@ use futures_util::{FutureExt, StreamExt};
 use process::{Program, Section, SettingError, Settings, StartError, Stop};
 use serde_json::value::RawValue;
 
-use crate::Failure;
 use crate::failure::Circumstances;
+use crate::failure::Failure;
 use crate::health::Health;
-use crate::post::Post;
+use crate::rpc::availability::Post;
 use crate::settings::{Setup, WorkerSettings};
 
 /// What a worker serves.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::db::Target;
-use crate::db::own::Own;
+use crate::db::dedicated::Own;
 
 /// Who asks waits a quarter of a second; by then the answer must have travelled.
 const PATIENCE: Duration = Duration::from_millis(180);

@@ -11,8 +11,10 @@ use futures_util::future::LocalBoxFuture;
 use process::{StartError, exit_code};
 use serde_json::value::RawValue;
 
-use crate::server::{Handle, Pattern, Start};
-use crate::{Call, Failure, Resources};
+use crate::failure::Failure;
+use crate::rpc::call::Call;
+use crate::rpc::request_loop::{Handle, Pattern, Start};
+use crate::settings::Resources;
 
 /// Runs a worker process for the handler's pattern until it is told to stop.
 pub async fn serve<R, D, H>(handler: H) -> ExitCode

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::db::own::Own;
+use crate::db::dedicated::Own;
 use crate::db::{SILENCE, Target};
 use crate::failure::chain;
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use contracts::{Code, Fault, Invalid};
 use tokio_postgres::error::DbError as DatabaseError;
 
-use crate::DbError;
+use crate::db::DbError;
 
 /// Why a handler has no success to give.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use futures_util::future::LocalBoxFuture;
 use process::exit_code;
 use serde_json::value::RawValue;
 
-use crate::listener::{Apply, Outcome, listen};
-use crate::{Failure, Transaction};
+use crate::db::Transaction;
+use crate::events::event_loop::{Apply, Outcome, listen};
+use crate::failure::Failure;
 
 /// Runs the listener `L` until it is told to stop. The handler gets each event once: in its transaction the frame has
 /// noted the event in the inbox, and what the handler does there is committed together with that note, or not at all.

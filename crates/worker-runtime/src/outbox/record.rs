@@ -3,8 +3,8 @@
 use contracts::Event;
 use uuid::Uuid;
 
-use crate::Failure;
 use crate::db::ToSql;
+use crate::failure::Failure;
 
 /// In characters: what a stranger calls a request must not make the event of it too large to publish.
 const LONGEST_REQUEST_ID: usize = 200;

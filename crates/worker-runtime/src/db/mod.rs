@@ -4,9 +4,9 @@
 //! writes, further connections are there for what would otherwise wait behind a statement that waits for a lock. Every
 //! statement is prepared once per connection, bounded in time, and either executed, refused, or reported as lost.
 
+pub(crate) mod dedicated;
 mod error;
-mod line;
-pub(crate) mod own;
+mod pooled;
 mod sqlstate;
 mod target;
 
@@ -23,17 +23,17 @@ use tokio::time::{sleep, sleep_until, timeout};
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;
 
-use crate::prune::Prune;
+pub(crate) use crate::db::error::classify;
+use crate::db::error::{Cause, meaning_of};
+use crate::db::pooled::{Connection, Line};
+use crate::db::sqlstate::Meaning;
+pub(crate) use crate::db::target::Target;
+use crate::outbox::prune::Prune;
 use crate::settings::{Resources, Setup};
-pub(crate) use error::classify;
-use error::{Cause, meaning_of};
-use line::{Connection, Line};
-use sqlstate::Meaning;
-pub(crate) use target::Target;
 
-pub use error::DbError;
+pub use crate::db::error::DbError;
 
-pub use own::Transaction;
+pub use crate::db::dedicated::Transaction;
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.

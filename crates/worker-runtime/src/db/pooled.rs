@@ -10,7 +10,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::{CONNECT, SILENCE, Target, ToSql};
+use crate::db::CONNECT;
+use crate::db::SILENCE;
+use crate::db::Target;
+use crate::db::ToSql;
 use crate::failure::chain;
 use crate::health::Health;
 
@@ -19,7 +22,7 @@ const OVERDUE: Duration = Duration::from_millis(20);
 
 /// A place for a connection: there is one, or it is being made.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Or why there is none.
     current: Arc<RwLock<Result<Arc<Connection>, Arc<str>>>>,
     health: Health,
@@ -27,7 +30,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
-    pub(super) fn keep(target: Target, health: Health) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn keep(target: Target, health: Health) -> (Self, oneshot::Receiver<()>) {
         let (tried, first_attempt) = oneshot::channel();
         let line = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
         line.health.add();
@@ -37,7 +40,7 @@ impl Line {
     }
 
     /// The connection, or why there is none.
-    pub(super) fn connection(&self) -> Result<Arc<Connection>, Arc<str>> {
+    pub(crate) fn connection(&self) -> Result<Arc<Connection>, Arc<str>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         current.and_then(|connection| {
             if connection.client.is_closed() { Err("the connection has ended".into()) } else { Ok(connection) }
@@ -88,7 +91,7 @@ impl Line {
 }
 
 /// A live connection, and how busy it is.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
     in_flight: AtomicUsize,
@@ -114,7 +117,7 @@ impl Connection {
 
     /// The less, the better to use: an idle line first, then the first of those with fewer than 16 statements in its
     /// pipeline (the deeper, the cheaper), and last one that seems to be held up.
-    pub(super) fn load(&self) -> (bool, usize) {
+    pub(crate) fn load(&self) -> (bool, usize) {
         match self.in_flight.load(Ordering::Relaxed) {
             0 => (false, 0),
             in_flight => (self.unheard() > OVERDUE, 1 + in_flight / 16),
@@ -122,7 +125,7 @@ impl Connection {
     }
 
     /// Runs one statement, prepared at its first use.
-    pub(super) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let _counted = Counted::new(self);
         let statement = self.prepared(sql).await?;
         let rows = self.client.query(&statement, values).await;
@@ -131,7 +134,7 @@ impl Connection {
     }
 
     /// Runs one statement that is needed rarely; the number of rows that it changed.
-    pub(super) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+    pub(crate) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let _counted = Counted::new(self);
         let changed = self.client.execute(sql, values).await;
         self.note_heard();
@@ -139,17 +142,17 @@ impl Connection {
     }
 
     /// Prepares the statement anew when it is needed next.
-    pub(super) fn forget(&self, sql: &'static str) {
+    pub(crate) fn forget(&self, sql: &'static str) {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
     }
 
     /// Replaces the connection by a new one; what is still out on it comes to its end.
-    pub(super) fn retire(&self) {
+    pub(crate) fn retire(&self) {
         self.retired.notify_one();
     }
 
     /// Gives the connection up if the server has been silent on it for this long.
-    pub(super) fn give_up_after(&self, silence: Duration) {
+    pub(crate) fn give_up_after(&self, silence: Duration) {
         if self.unheard() >= silence {
             self.given_up.notify_one();
         }

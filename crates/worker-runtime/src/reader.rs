@@ -5,7 +5,7 @@ use std::time::Duration;
 use process::{Settings, StartError};
 use tokio::time::timeout;
 
-use crate::db::own::Own;
+use crate::db::dedicated::Own;
 use crate::db::{Row, SILENCE, Target, ToSql, bounded};
 use crate::failure::chain;
 use crate::health::Health;

@@ -7,7 +7,8 @@ use amqp::Meta;
 use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 
-use crate::{Fact, Failure};
+use crate::failure::Failure;
+use crate::outbox::record::Fact;
 
 /// A request to handle.
 pub struct Call<R: Request> {

@@ -1,0 +1,4 @@
+//! Runs a listener: the typed edge that an author sees, and the loop behind it.
+
+pub(crate) mod event_loop;
+pub(crate) mod subscribe;
