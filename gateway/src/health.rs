@@ -8,7 +8,7 @@ use contracts::Code;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
-use process::Stop;
+use runtime::Stop;
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use amqp::{AmqpSettings, Broker};
 use gateway::GatewaySettings;
-use process::{Program, SettingError, StartError};
+use runtime::Program;
+use runtime::SettingError;
+use runtime::StartError;
 use tokio::runtime::{Builder, Runtime};
 
 const PROGRAM: Program<'_> = Program {
@@ -14,7 +16,7 @@ const PROGRAM: Program<'_> = Program {
 };
 
 fn main() -> ExitCode {
-    process::exit_code(start())
+    runtime::exit_code(start())
 }
 
 fn start() -> Result<(), StartError> {

@@ -16,7 +16,8 @@ use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use matchit::Params;
-use process::{SettingError, Stop};
+use runtime::SettingError;
+use runtime::Stop;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use amqp::Asker;
 use amqp::Broker;
-use process::{StartError, Stop};
+use runtime::StartError;
+use runtime::Stop;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

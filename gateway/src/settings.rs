@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use amqp::topology::{RETRY_MS, delays_ms};
 use hyper::header::HeaderValue;
-use process::{Section, SettingError, Settings};
+use runtime::Section;
+use runtime::SettingError;
+use runtime::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::issuer_settings::IssuerSettings;

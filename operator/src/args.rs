@@ -26,7 +26,7 @@ Exit codes:
 
 /// The operator's tool: dead messages, the broker's topology, what happened to an order
 #[derive(Parser)]
-#[command(name = "bus", version = process::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
+#[command(name = "bus", version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
     /// Writes JSON
     #[arg(long, global = true)]
@@ -174,7 +174,7 @@ fn listener(text: &str) -> Result<Subscription, String> {
     let name = text.strip_suffix(".dead").unwrap_or(text);
     LISTENERS.into_iter().find(|listener| listener.name == name).ok_or_else(|| {
         let names: Vec<_> = LISTENERS.iter().map(|listener| listener.name).collect();
-        match process::nearest(name, &names) {
+        match runtime::nearest(name, &names) {
             Some(near) => format!("no listener has this name; did you mean {near}?"),
             None => format!("no listener has this name; there are: {}", names.join(", ")),
         }

@@ -9,7 +9,7 @@ use amqp::Broker;
 use amqp::topology::{Bound, Policy};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use process::SettingError;
+use runtime::SettingError;
 use serde_json::{Map, Value, json};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 

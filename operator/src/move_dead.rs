@@ -11,7 +11,7 @@ use amqp::Operator;
 use amqp::topology::dead_queue;
 use contracts::Subscription;
 use indicatif::{ProgressBar, ProgressStyle};
-use process::Stop;
+use runtime::Stop;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};

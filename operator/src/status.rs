@@ -106,7 +106,7 @@ pub(crate) async fn status(tool: &mut Tool, check: bool) -> Result<bool, Trouble
     Ok(!check || report.is_well())
 }
 
-async fn state(tool: &mut Tool, service: &'static str) -> Result<RelayState, process::StartError> {
+async fn state(tool: &mut Tool, service: &'static str) -> Result<RelayState, runtime::StartError> {
     Reader::open(&mut tool.settings, service, PROCESS).await?.relay().await
 }
 

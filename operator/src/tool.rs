@@ -8,7 +8,11 @@ use amqp::AmqpSettings;
 use amqp::Broker;
 use amqp::Cause;
 use amqp::Operator;
-use process::{SettingError, Settings, StartError, Stop, exit_code};
+use runtime::SettingError;
+use runtime::Settings;
+use runtime::StartError;
+use runtime::Stop;
+use runtime::exit_code;
 use worker_runtime::EventSettings;
 
 use crate::management::Management;

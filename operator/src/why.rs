@@ -7,7 +7,7 @@ mod report;
 use amqp::Depth;
 use amqp::Operator;
 use contracts::{LISTENERS, Subscription};
-use process::StartError;
+use runtime::StartError;
 use uuid::Uuid;
 
 use crate::print;

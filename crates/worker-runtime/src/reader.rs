@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use process::{Settings, StartError};
+use runtime::Settings;
+use runtime::StartError;
 use tokio::time::timeout;
 
 use crate::db::dedicated::Own;

@@ -1,6 +1,8 @@
 //! What every worker can be told, and how its own resources are opened from settings.
 
-use process::{Section, Settings, StartError};
+use runtime::Section;
+use runtime::Settings;
+use runtime::StartError;
 use serde::{Deserialize, Serialize};
 
 use crate::health::Health;

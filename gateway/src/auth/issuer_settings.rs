@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
-use process::Section;
+use runtime::Section;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::verification_key::Issuer;

@@ -16,7 +16,7 @@ use contracts::Code;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use jsonwebtoken::dangerous;
-use process::SettingError;
+use runtime::SettingError;
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Keeps clients from using up the file descriptors that the gateway needs itself: for the line to the broker, for keys,
 //! for probes.
 
-use process::StartError;
 use rlimit::Resource;
+use runtime::StartError;
 
 /// For what is no client's connection: standard streams, the event loop, two lines to the broker and their renewal, key
 /// files, an issuer's keys with the root certificates. About twenty are in use.

@@ -1,6 +1,6 @@
 //! How often somebody may knock, with the defaults: room for people, none for programs that guess.
 
-use process::Section;
+use runtime::Section;
 use serde::{Deserialize, Serialize};
 
 use crate::rate_limit::Limit;

@@ -15,7 +15,7 @@ use gateway::Pipeline;
 use gateway::routing::table::TABLE;
 use gateway::serve;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use process::Stop;
+use runtime::Stop;
 use tokio::net::TcpListener;
 
 use crate::client::{Client, Response};

@@ -1,6 +1,7 @@
 //! What register and login work with.
 
-use process::{SettingError, StartError};
+use runtime::SettingError;
+use runtime::StartError;
 use worker_runtime::Resources;
 use worker_runtime::Setup;
 

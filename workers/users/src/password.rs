@@ -8,7 +8,7 @@ use std::time::Instant;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use contracts::Password;
-use process::Section;
+use runtime::Section;
 use serde::{Deserialize, Serialize};
 use worker_runtime::Failure;
 

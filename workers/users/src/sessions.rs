@@ -2,7 +2,7 @@
 
 use contracts::Code;
 use contracts::users::{self, SignedIn, User};
-use process::StartError;
+use runtime::StartError;
 use uuid::Uuid;
 use worker_runtime::Db;
 use worker_runtime::Failure;

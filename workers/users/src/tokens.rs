@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use process::{Section, SettingError};
+use runtime::Section;
+use runtime::SettingError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use worker_runtime::Failure;

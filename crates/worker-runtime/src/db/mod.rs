@@ -16,7 +16,8 @@ use std::time::Duration;
 use amqp::Backoff;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
-use process::{SettingError, StartError};
+use runtime::SettingError;
+use runtime::StartError;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, sleep_until, timeout};
 

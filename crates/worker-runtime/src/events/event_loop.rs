@@ -13,7 +13,8 @@ use amqp::Hearing;
 use contracts::Subscription;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use process::{StartError, Stop};
+use runtime::StartError;
+use runtime::Stop;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use contracts::{Listener, Subscription};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use process::exit_code;
+use runtime::exit_code;
 use serde_json::value::RawValue;
 
 use crate::db::Transaction;

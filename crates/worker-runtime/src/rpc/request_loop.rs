@@ -14,7 +14,12 @@ use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use process::{Program, Section, SettingError, Settings, StartError, Stop};
+use runtime::Program;
+use runtime::Section;
+use runtime::SettingError;
+use runtime::Settings;
+use runtime::StartError;
+use runtime::Stop;
 use serde_json::value::RawValue;
 
 use crate::failure::Circumstances;

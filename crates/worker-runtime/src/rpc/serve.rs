@@ -8,7 +8,8 @@ use amqp::Meta;
 use contracts::Request;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use process::{StartError, exit_code};
+use runtime::StartError;
+use runtime::exit_code;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;

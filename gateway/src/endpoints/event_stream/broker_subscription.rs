@@ -7,7 +7,7 @@ use amqp::Broker;
 use amqp::Error;
 use amqp::Feed;
 use contracts::events::FOLLOWED;
-use process::Stop;
+use runtime::Stop;
 use uuid::Uuid;
 
 use crate::endpoints::event_stream::subscribers::Subscribers;

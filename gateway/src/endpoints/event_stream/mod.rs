@@ -19,7 +19,7 @@ use contracts::{Code, Invalid};
 use futures_util::future::BoxFuture;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
-use process::Stop;
+use runtime::Stop;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;

@@ -7,7 +7,7 @@ use contracts::orders::EventPage;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
-use process::Stop;
+use runtime::Stop;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;

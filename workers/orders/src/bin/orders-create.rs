@@ -9,7 +9,7 @@ use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
 use contracts::{Code, Instant};
 use orders::{order, order_columns};
-use process::StartError;
+use runtime::StartError;
 use worker_runtime::Call;
 use worker_runtime::Db;
 use worker_runtime::Fact;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use contracts::Code;
 use contracts::orders::{GetOrder, OrderDetail};
 use orders::{Customers, order, order_columns};
-use process::StartError;
+use runtime::StartError;
 use worker_runtime::Call;
 use worker_runtime::Db;
 use worker_runtime::Failure;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::StartError;
+use crate::exit::StartError;
 
 /// Tells every part of a process to stop.
 #[derive(Clone, Default)]

@@ -4,17 +4,19 @@ use figment::Error;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
 
-use super::{SettingError, Settings, variable};
+use crate::settings::SettingError;
+use crate::settings::Settings;
+use crate::settings::variable;
 
 /// Where a value came from.
-pub(super) struct Place<'a> {
-    pub(super) section: &'a str,
-    pub(super) settings: &'a Settings,
+pub(crate) struct Place<'a> {
+    pub(crate) section: &'a str,
+    pub(crate) settings: &'a Settings,
 }
 
 impl Place<'_> {
     /// "GATEWAY_THREADS", or "threads in [gateway] of /etc/services.toml (GATEWAY_THREADS)".
-    pub(super) fn of(&self, key: &str) -> String {
+    pub(crate) fn of(&self, key: &str) -> String {
         let variable = variable(self.section, key);
         let given = |name: &String| self.settings.variables.iter().any(|(given, _)| given == name);
         match &self.settings.path {
@@ -27,14 +29,14 @@ impl Place<'_> {
 }
 
 /// Whether a value must not be repeated: an address may hold a password.
-pub(super) fn is_secret(key: &str) -> bool {
+pub(crate) fn is_secret(key: &str) -> bool {
     ["url", "secret", "password", "passphrase", "credentials"]
         .iter()
         .any(|word| key.split('_').any(|part| part == *word))
 }
 
 /// A value, fit to be repeated: what commands a terminal is escaped, and a long one is cut.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     let text: String = value.chars().take(60).collect();
     let cut = if text.len() < value.len() { "…" } else { "" };
     format!("{text:?}{cut}")
@@ -50,7 +52,7 @@ const BOUNDS: [(&str, &str); 5] = [
 ];
 
 /// Says what is wrong with a value in our words: the value (unless it may be secret), what it must be, an example.
-pub(super) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> SettingError {
+pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> SettingError {
     let path = &error.path;
     let key = path.first().map_or("", String::as_str);
     let unknown = |name: &str| {
@@ -95,7 +97,7 @@ fn actual_text(actual: &Actual) -> Option<String> {
 }
 
 /// What a setting must be, from the type that was wanted or else from the default.
-pub(super) fn must_be(wanted: &str, default: Option<&Value>) -> String {
+pub(crate) fn must_be(wanted: &str, default: Option<&Value>) -> String {
     let bounds = BOUNDS.iter().find(|(name, _)| *name == wanted).map(|(_, bounds)| *bounds);
     match default {
         Some(Value::Num(_, number)) => {

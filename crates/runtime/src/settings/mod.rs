@@ -16,9 +16,9 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::StartError;
-pub use complaint::nearest;
-use complaint::{Place, explain, is_secret, must_be, shown};
+use crate::exit::StartError;
+pub use crate::settings::complaint::nearest;
+use crate::settings::complaint::{Place, explain, is_secret, must_be, shown};
 
 /// One group of settings: a struct whose `Default` gives every key a value.
 pub trait Section: Serialize + DeserializeOwned + Default {

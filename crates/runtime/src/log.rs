@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
 use crate::lines::{self, Lines};
-use crate::{Section, SettingError};
+use crate::settings::Section;
+use crate::settings::SettingError;
 
 /// Settings of the log.
 #[derive(Serialize, Deserialize)]

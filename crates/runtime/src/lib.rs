@@ -1,0 +1,13 @@
+//! How any process of the system lives: it reads its settings, opens its log, works, and stops when asked.
+
+mod exit;
+mod lines;
+pub mod log;
+mod program;
+mod settings;
+mod shutdown;
+
+pub use crate::exit::{StartError, exit_code};
+pub use crate::program::{Program, VERSION};
+pub use crate::settings::{Section, SettingError, Settings, nearest};
+pub use crate::shutdown::Stop;
