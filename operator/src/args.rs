@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use contracts::{LISTENERS, Subscription};
+use contracts::LISTENERS;
+use contracts::Subscription;
 
 const AFTER_HELP: &str = "\
 Where the broker and the databases are is read from AMQP_URL, USERS_DATABASE_URL

@@ -5,7 +5,8 @@ use std::fmt;
 use amqp::Found;
 use amqp::Operator;
 use amqp::topology::{dead_queue, retry_queue};
-use contracts::{LISTENERS, Subscription};
+use contracts::LISTENERS;
+use contracts::Subscription;
 use serde::Serialize;
 
 use crate::print::{self, harmless};

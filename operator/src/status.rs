@@ -4,7 +4,8 @@
 use std::fmt;
 
 use amqp::Operator;
-use contracts::{EVENTS, PATTERNS};
+use contracts::EVENTS;
+use contracts::PATTERNS;
 use serde::Serialize;
 use worker_runtime::Reader;
 use worker_runtime::RelayState;

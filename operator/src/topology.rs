@@ -5,7 +5,8 @@ use std::fmt;
 use amqp::Operator;
 use amqp::Upgrade;
 use amqp::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
-use contracts::{LISTENERS, PATTERNS};
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use serde::Serialize;
 
 use crate::management::Difference;

@@ -6,7 +6,8 @@ mod report;
 
 use amqp::Depth;
 use amqp::Operator;
-use contracts::{LISTENERS, Subscription};
+use contracts::LISTENERS;
+use contracts::Subscription;
 use runtime::StartError;
 use uuid::Uuid;
 

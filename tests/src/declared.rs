@@ -1,6 +1,7 @@
 //! Holds what workers have answered, by their logs, to what their contracts say that they may answer.
 
-use contracts::{CONTRACTS, Code};
+use contracts::CONTRACTS;
+use contracts::Code;
 
 use crate::Process;
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use contracts::{CONTRACTS, PATTERNS};
+use contracts::CONTRACTS;
+use contracts::PATTERNS;
 use gateway::Route;
 use gateway::Source;
 use gateway::routing::table::TABLE;

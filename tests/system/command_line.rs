@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
-use contracts::{LISTENERS, PATTERNS};
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use tests::environment::{command, program, repository};
 use tests::stack::process_name;
 use tests::token::keys;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use contracts::{LISTENERS, PATTERNS};
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use tests::environment::repository;
 use tests::stack::process_name;
 

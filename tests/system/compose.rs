@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use contracts::{LISTENERS, PATTERNS};
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use serde_json::{Value, json};
 use tests::accounts::{password, with_account};
 use tests::environment::{command, need, programs, repository, scratch};

@@ -5,7 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use contracts::{EVENTS, LISTENERS, PATTERNS};
+use contracts::EVENTS;
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use serde_json::{Value, json};
 use tests::environment::variable;
 use tests::raw_amqp::{Properties, long, nested};

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use contracts::{EVENTS, LISTENERS, PATTERNS};
+use contracts::EVENTS;
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use serde_json::json;
 use tests::raw_amqp::{Properties, long, nested};
 use tests::stack::order;

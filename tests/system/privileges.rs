@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use contracts::{EVENTS, LISTENERS, PATTERNS};
+use contracts::EVENTS;
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use serde_json::json;
 use tests::environment::{scratch, script};
 use tests::intruder::{Intruder, REFUSED};

@@ -1,7 +1,8 @@
 //! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults; every event.
 
 use amqp::names;
-use contracts::{CONTRACTS, Contract};
+use contracts::CONTRACTS;
+use contracts::Contract;
 use serde_json::{Map, Value, json};
 
 use crate::components::Components;

@@ -1,6 +1,8 @@
 //! The schemas that a document's parts share, by name.
 
-use contracts::{CONTRACTS, Contract, EventContract};
+use contracts::CONTRACTS;
+use contracts::Contract;
+use contracts::EventContract;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};

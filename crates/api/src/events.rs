@@ -1,7 +1,10 @@
 //! The events' part of the AsyncAPI document: who tells each, through which exchange, and who listens at which queue.
 
 use amqp::names;
-use contracts::{EVENTS, EventContract, LISTENERS, Subscription};
+use contracts::EVENTS;
+use contracts::EventContract;
+use contracts::LISTENERS;
+use contracts::Subscription;
 use serde_json::{Map, Value, json};
 
 use crate::asyncapi::BINDING_VERSION;

@@ -20,7 +20,8 @@ pub use breaking::{broken_messages, broken_routes};
 pub use older::openapi_3_0;
 pub use openapi::openapi;
 
-use contracts::{CONTRACTS, EVENTS};
+use contracts::CONTRACTS;
+use contracts::EVENTS;
 use serde_json::Value;
 
 use crate::ordered::Ordered;

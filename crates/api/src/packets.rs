@@ -1,6 +1,9 @@
 //! The bodies of messages: the packets of NestJS's RabbitMQ transport around what is sent and answered.
 
-use contracts::{Code, Contract, EventContract, Fault};
+use contracts::Code;
+use contracts::Contract;
+use contracts::EventContract;
+use contracts::Fault;
 use serde_json::{Value, json};
 
 use crate::components::Components;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{Code, EVENTS};
+use contracts::Code;
+use contracts::EVENTS;
 use gateway::Problem;
 use gateway::Route;
 use gateway::Success;

@@ -38,7 +38,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::EVENTS;
+    use crate::events::EVENTS;
 
     #[test]
     fn every_service_that_tells_events_has_a_relay() {

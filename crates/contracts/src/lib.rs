@@ -3,34 +3,25 @@
 //! Nothing here knows a broker, a database or HTTP. A pattern is named once, on its message type; everybody else says
 //! `CreateOrder::PATTERN`.
 
-pub mod contract;
 pub mod control;
-mod email;
 pub mod events;
 mod fault;
-mod input;
-mod instant;
-mod invisible;
-mod name;
+pub mod message;
 pub mod orders;
-mod page;
-mod price;
-mod schema;
-mod search;
-mod text;
+mod types;
 pub mod users;
 
-pub use contract::Contract;
-pub use email::Email;
-pub use events::{EVENTS, Event, EventContract, LISTENERS, Listener, Subscription};
-pub use fault::{Code, Fault, Invalid};
-pub use input::{Field, Fields, Input};
-pub use instant::Instant;
-pub use name::PersonName;
-pub use page::{Cursor, PageSize};
-pub use price::{Price, Total};
-pub use search::{Amount, Count, Flag, Moment, Relation, SearchText, Sort};
-pub use text::{Keep, Lines, Password, RefreshToken, Text, UserId};
+pub use crate::events::{EVENTS, Event, EventContract, LISTENERS, Listener, Subscription};
+pub use crate::fault::{Code, Fault, Invalid};
+pub use crate::message::contract::Contract;
+pub use crate::message::input::{Field, Fields, Input};
+pub use crate::message::page::{Cursor, PageSize};
+pub use crate::types::email::Email;
+pub use crate::types::person_name::PersonName;
+pub use crate::types::price::{Price, Total};
+pub use crate::types::search::{Amount, Count, Flag, Moment, Relation, SearchText, Sort};
+pub use crate::types::text::{Keep, Lines, Password, RefreshToken, Text, UserId};
+pub use crate::types::timestamp::Instant;
 
 use schemars::JsonSchema;
 use serde::Serialize;

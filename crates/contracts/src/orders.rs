@@ -5,10 +5,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::search::fingerprint;
-use crate::{
-    Amount, Code, Count, Cursor, Fields, Flag, Instant, Lines, Moment, PageSize, Price, Request, SearchText, Sort, Text,
-};
+use crate::Request;
+use crate::fault::Code;
+use crate::message::input::Fields;
+use crate::message::page::Cursor;
+use crate::message::page::PageSize;
+use crate::types::price::Price;
+use crate::types::search::Amount;
+use crate::types::search::Count;
+use crate::types::search::Flag;
+use crate::types::search::Moment;
+use crate::types::search::SearchText;
+use crate::types::search::Sort;
+use crate::types::search::fingerprint;
+use crate::types::text::Lines;
+use crate::types::text::Text;
+use crate::types::timestamp::Instant;
 
 /// `orders.create` — places an order for the caller.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -4,7 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Code, Email, Fields, Instant, Keep, Password, PersonName, RefreshToken, Request, Total, UserId};
+use crate::Request;
+use crate::fault::Code;
+use crate::message::input::Fields;
+use crate::types::email::Email;
+use crate::types::person_name::PersonName;
+use crate::types::price::Total;
+use crate::types::text::Keep;
+use crate::types::text::Password;
+use crate::types::text::RefreshToken;
+use crate::types::text::UserId;
+use crate::types::timestamp::Instant;
 
 /// `users.register` — opens an account and signs its owner in.
 #[derive(Debug, JsonSchema)]

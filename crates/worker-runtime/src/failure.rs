@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use contracts::{Code, Fault, Invalid};
+use contracts::Code;
+use contracts::Fault;
+use contracts::Invalid;
 use tokio_postgres::error::DbError as DatabaseError;
 
 use crate::db::DbError;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use contracts::{Code, Fault};
+use contracts::Code;
+use contracts::Fault;
 use uuid::Uuid;
 
 use crate::http::access_log::AccessLogEntry;

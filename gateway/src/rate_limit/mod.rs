@@ -18,8 +18,10 @@ use std::time::{Duration, Instant};
 
 use amqp::AskError;
 use amqp::rpc::client::Answer;
+use contracts::Code;
+use contracts::Fault;
+use contracts::Request;
 use contracts::users::{Login, Register};
-use contracts::{Code, Fault, Request};
 use serde_json::value::RawValue;
 
 use crate::auth::Caller;

@@ -1,6 +1,7 @@
 //! What the services' databases know of an id. Reads no address, no title, no content.
 
-use contracts::{Instant, Subscription};
+use contracts::Instant;
+use contracts::Subscription;
 use uuid::Uuid;
 use worker_runtime::Reader;
 use worker_runtime::db::Row;

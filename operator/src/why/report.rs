@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use contracts::{Instant, Subscription};
+use contracts::Instant;
+use contracts::Subscription;
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -4,8 +4,9 @@ mod customers;
 mod listing;
 mod search;
 
+use contracts::Instant;
+use contracts::Price;
 use contracts::orders::Order;
-use contracts::{Instant, Price};
 use worker_runtime::db::Row;
 
 pub use customers::Customers;

@@ -1,7 +1,11 @@
 //! The caller's own account: whose it is, and how it is shown.
 
+use contracts::Code;
+use contracts::Email;
+use contracts::Instant;
+use contracts::Request;
+use contracts::Total;
 use contracts::users::Profile;
-use contracts::{Code, Email, Instant, Request, Total};
 use uuid::Uuid;
 use worker_runtime::Call;
 use worker_runtime::Failure;

@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use contracts::{LISTENERS, PATTERNS};
+use contracts::LISTENERS;
+use contracts::PATTERNS;
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, Error};

@@ -1,6 +1,7 @@
 //! One quorum queue per listener, a dead queue beside it, and a ladder of delay queues for what is tried again later.
 
-use contracts::{LISTENERS, Subscription};
+use contracts::LISTENERS;
+use contracts::Subscription;
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::topology::Item;

@@ -6,9 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contracts::EVENTS;
+use contracts::LISTENERS;
+use contracts::PATTERNS;
+use contracts::Subscription;
 use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
-use contracts::{EVENTS, LISTENERS, PATTERNS, Subscription};
 
 use crate::control::responder;
 use crate::events::live_subscription;

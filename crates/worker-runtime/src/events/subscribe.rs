@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 use std::process::ExitCode;
 
-use contracts::{Listener, Subscription};
+use contracts::Listener;
+use contracts::Subscription;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::exit_code;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use contracts::{Code, Invalid};
+use contracts::Code;
+use contracts::Invalid;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use matchit::Params;

@@ -5,9 +5,10 @@
 
 use std::process::ExitCode;
 
+use contracts::Code;
+use contracts::Instant;
 use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
-use contracts::{Code, Instant};
 use orders::{order, order_columns};
 use runtime::StartError;
 use worker_runtime::Call;

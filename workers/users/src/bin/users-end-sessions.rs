@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use contracts::Code;
+use contracts::Invalid;
 use contracts::users::{EndSessions, SessionsEnded};
-use contracts::{Code, Invalid};
 use users::caller_id;
 use worker_runtime::Call;
 use worker_runtime::Db;

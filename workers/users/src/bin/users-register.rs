@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use contracts::Code;
+use contracts::Invalid;
 use contracts::events::UserRegistered;
 use contracts::users::{Register, SignedIn, User};
-use contracts::{Code, Invalid};
 use users::{Accounts, Secret, user};
 use worker_runtime::Call;
 use worker_runtime::Failure;

@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{Code, Field, Fields, Input, Request};
+use crate::Request;
+use crate::fault::Code;
+use crate::message::input::Field;
+use crate::message::input::Fields;
+use crate::message::input::Input;
 
 /// What any worker may answer with instead of a reply, whatever is asked: its frame does.
 const ANY_WORKER: [Code; 9] = [

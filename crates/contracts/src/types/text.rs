@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::Field;
+use crate::message::input::Field;
 
 /// A text of one line: `MIN` to `MAX` characters (Unicode scalar values), none of them a control character.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

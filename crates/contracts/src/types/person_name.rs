@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::Field;
-use crate::invisible::is_filler;
-use crate::text::{length, redacted, string};
+use crate::message::input::Field;
+use crate::types::invisible::is_filler;
+use crate::types::text::{length, redacted, string};
 
 /// The rule as a regular expression of ECMA-262 with the flag `u`, for pages; its length is counted apart.
 pub(crate) const RULE: &str = r"^(?=.*\p{L})(?:(?![\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0])[\p{L}\p{M}\p{Nd} '’‐‑.·・-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L}))*$";

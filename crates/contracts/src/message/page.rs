@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::Field;
+use crate::message::input::Field;
 
 /// How many rows a page holds: 1 to 100, 50 unless asked otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

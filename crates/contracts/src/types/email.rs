@@ -10,9 +10,9 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::Field;
-use crate::invisible::is_invisible;
-use crate::text::{length, redacted, string};
+use crate::message::input::Field;
+use crate::types::invisible::is_invisible;
+use crate::types::text::{length, redacted, string};
 
 /// An e-mail address: at most 100 characters, `local@domain.tld`.
 #[derive(Clone, PartialEq, Eq)]

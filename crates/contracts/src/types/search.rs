@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::price::cents_from;
-use crate::text::{length, string};
-use crate::{Cursor, Field, Instant};
+use crate::message::input::Field;
+use crate::message::page::Cursor;
+use crate::types::price::cents_from;
+use crate::types::text::{length, string};
+use crate::types::timestamp::Instant;
 
 /// What is looked for: 1 to 100 characters, without what surrounds them. A query's whole number counts as its digits.
 #[derive(Debug, Clone, PartialEq, Eq)]

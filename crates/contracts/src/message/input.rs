@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::Invalid;
+use crate::fault::Invalid;
 
 /// More unknown fields than this are not listed one by one: the answer stays small however long the question.
 const UNKNOWN_FIELDS_NAMED: usize = 8;
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Split<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Text;
+    use crate::types::text::Text;
 
     fn raw(json: &str) -> &RawValue {
         serde_json::from_str(json).unwrap()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::Field;
+use crate::message::input::Field;
 
 const MIN_CENTS: i64 = 1;
 const MAX_CENTS: i64 = 100_000_000;

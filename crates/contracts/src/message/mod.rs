@@ -1,0 +1,6 @@
+//! What makes a type a message: reading its fields, describing its contract, its JSON Schema, paging.
+
+pub mod contract;
+pub(crate) mod input;
+pub(crate) mod page;
+pub(crate) mod schema;
