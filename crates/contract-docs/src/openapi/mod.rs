@@ -1,13 +1,19 @@
 //! The OpenAPI 3.1 document of the gateway: every row of its table.
 
+pub(crate) mod openapi_3_0;
+pub(crate) mod operation;
+pub(crate) mod reading_order;
+pub(crate) mod responses;
+
 use gateway::Builtin;
 use gateway::Work;
 use gateway::routing::table::TABLE;
 use serde_json::{Map, Value, json};
 
+use crate::LICENSE;
+use crate::VERSION;
 use crate::components::Components;
-use crate::operation::operation;
-use crate::{LICENSE, VERSION};
+use crate::openapi::operation::operation;
 
 const DESCRIPTION: &str = "\
 Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means nobody \

@@ -3,28 +3,20 @@
 //! No process of the system holds any of this; the gateway serves the files. `scripts/api` writes them.
 
 mod asyncapi;
-mod breaking;
+mod compat;
 mod components;
-mod control;
-mod events;
-mod narrower;
-mod older;
 mod openapi;
-mod operation;
-mod ordered;
-mod packets;
-mod responses;
 
-pub use asyncapi::asyncapi;
-pub use breaking::{broken_messages, broken_routes};
-pub use older::openapi_3_0;
-pub use openapi::openapi;
+pub use crate::asyncapi::asyncapi;
+pub use crate::compat::breaking::{broken_messages, broken_routes};
+pub use crate::openapi::openapi;
+pub use crate::openapi::openapi_3_0::openapi_3_0;
 
 use contracts::CONTRACTS;
 use contracts::EVENTS;
 use serde_json::Value;
 
-use crate::ordered::Ordered;
+use crate::openapi::reading_order::Ordered;
 
 /// The version of the documents: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,7 +5,10 @@
 use std::fs;
 use std::path::Path;
 
-use api::{asyncapi, broken_messages, broken_routes, openapi};
+use contract_docs::asyncapi;
+use contract_docs::broken_messages;
+use contract_docs::broken_routes;
+use contract_docs::openapi;
 use serde_json::{Value, json};
 
 fn released(name: &str) -> Value {

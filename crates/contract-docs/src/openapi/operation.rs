@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
 use crate::openapi::ALIASES;
-use crate::responses::responses;
+use crate::openapi::responses::responses;
 
 /// 1 to 255 visible ASCII characters, in quotation marks (RFC 9651) or without.
 const IDEMPOTENCY_KEY: &str = r#"^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#;

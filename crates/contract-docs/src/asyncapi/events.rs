@@ -8,8 +8,8 @@ use contracts::Subscription;
 use serde_json::{Map, Value, json};
 
 use crate::asyncapi::BINDING_VERSION;
+use crate::asyncapi::packets;
 use crate::components::{Components, purpose};
-use crate::packets;
 
 /// What the events add to one part of the document.
 pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {

@@ -1,12 +1,18 @@
 //! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults; every event.
 
+pub(crate) mod control;
+pub(crate) mod events;
+pub(crate) mod packets;
+
 use amqp::names;
 use contracts::CONTRACTS;
 use contracts::Contract;
 use serde_json::{Map, Value, json};
 
+use crate::LICENSE;
+use crate::LICENSE_URL;
+use crate::VERSION;
 use crate::components::Components;
-use crate::{LICENSE, LICENSE_URL, VERSION, control, events, packets};
 
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::narrower::{Place, Way, breaks};
+use crate::compat::narrower::{Place, Way, breaks};
 
 /// What the new AsyncAPI document breaks, message by message. A message whose version was raised may break.
 pub fn broken_messages(old: &Value, new: &Value) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::path::Path;
 #[test]
 fn the_written_documents_are_those_of_the_code() {
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api"));
-    for (name, text) in api::documents() {
+    for (name, text) in contract_docs::documents() {
         let written = fs::read_to_string(directory.join(&name)).unwrap_or_default();
         assert!(
             written == text,
