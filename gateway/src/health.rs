@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use amqp::Asker;
+use amqp::RpcClient;
 use contracts::Code;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
-use runtime::Stop;
+use runtime::Shutdown;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -21,8 +21,8 @@ use crate::http::server::Answer;
 
 /// Answers probes.
 pub struct Health {
-    asker: Arc<Asker>,
-    stop: Stop,
+    asker: Arc<RpcClient>,
+    stop: Shutdown,
 }
 
 /// Whether the gateway can serve, and if not, what it lacks. That nobody serves a pattern is no reason to send no requests
@@ -38,7 +38,7 @@ struct Readiness {
 
 impl Health {
     /// Tells of this asker's broker, and of this stop.
-    pub fn new(asker: Arc<Asker>, stop: Stop) -> Self {
+    pub fn new(asker: Arc<RpcClient>, stop: Shutdown) -> Self {
         Self { asker, stop }
     }
 
@@ -62,7 +62,7 @@ impl Health {
         let queues = system::queues(&self.asker).await;
         let patterns: BTreeMap<_, _> =
             queues.into_iter().map(|(pattern, queue)| (pattern, queue.map(|queue| queue.consumers))).collect();
-        let (broker, draining) = (self.asker.is_connected(), self.stop.is_asked());
+        let (broker, draining) = (self.asker.is_connected(), self.stop.is_requested());
         Readiness { ready: broker && !draining, draining, broker, patterns }
     }
 }

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp::AskError;
-use amqp::Asker;
 use amqp::Broker;
 use amqp::Deadline;
-use amqp::Meta;
+use amqp::RequestMetadata;
+use amqp::RpcClient;
+use amqp::RpcError;
 use contracts::Code;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
@@ -17,7 +17,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use matchit::Params;
 use runtime::SettingError;
-use runtime::Stop;
+use runtime::Shutdown;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ pub struct Pipeline {
     router: Router,
     auth: Arc<Auth>,
     cors: Cors,
-    asker: Arc<Asker>,
+    asker: Arc<RpcClient>,
     feeds: EventStreams,
     limits: RateLimiter,
     proxies: Proxies,
@@ -89,8 +89,8 @@ impl Pipeline {
     pub fn open(
         settings: &GatewaySettings,
         table: &'static [Route],
-        asker: Arc<Asker>,
-        stop: Stop,
+        asker: Arc<RpcClient>,
+        stop: Shutdown,
     ) -> Result<Self, SettingError> {
         Ok(Self {
             feeds: EventStreams::new(settings, Arc::clone(&asker), stop),
@@ -192,7 +192,7 @@ impl Pipeline {
             HttpError::too_many("Too many sign-ins failed. Wait a little.", wait)
         })?;
         let trace = Trace::of(headers);
-        let meta = Meta {
+        let meta = RequestMetadata {
             message_id: call.message_id,
             request_id: call.request_id.as_str().to_owned(),
             caller: caller.as_ref().map(|caller| caller.id.clone()),
@@ -203,7 +203,7 @@ impl Pipeline {
             traceparent: trace.parent,
             deadline: Deadline::after(self.patience),
         };
-        if let (Success::Feed, Some(caller)) = (route.success, caller) {
+        if let (Success::LiveSubscription, Some(caller)) = (route.success, caller) {
             let missed = Missed { pattern: ask.pattern, after: event_stream::last_seen(headers, data)? };
             let lapse = {
                 let (auth, caller) = (Arc::clone(&self.auth), caller.clone());
@@ -213,7 +213,7 @@ impl Pipeline {
         }
         let asked = Instant::now();
         let answer = self.asker.ask(ask.pattern, data, &meta).await;
-        if !matches!(answer, Err(AskError::NotConnected | AskError::NobodyServes)) {
+        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes)) {
             row.count(asked.elapsed());
         }
         if let Some(attempt) = attempt {

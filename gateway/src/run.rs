@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use amqp::Asker;
 use amqp::Broker;
+use amqp::RpcClient;
+use runtime::Shutdown;
 use runtime::StartError;
-use runtime::Stop;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,9 +40,9 @@ pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
 
 /// Serves until a signal asks to stop and all requests are answered.
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
-    let stop = Stop::on_signals(settings.drain())?;
+    let stop = Shutdown::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
-    let asker = Arc::new(Asker::new(broker.clone()));
+    let asker = Arc::new(RpcClient::new(broker.clone()));
     let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
     let admin = Arc::new(Health::new(Arc::clone(&asker), stop.clone()));
     let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
@@ -55,7 +55,7 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let drained = CancellationToken::new();
     parts.spawn(keep_asking(asker, drained.clone()));
     // Probes are answered to the very end, so their stop is never asked for.
-    let probes = serve(admin_door, admin, terms, connections.admin, Stop::default());
+    let probes = serve(admin_door, admin, terms, connections.admin, Shutdown::default());
     parts.spawn(async { Ok((probes.await, Part::Helping).1) });
     parts.spawn(watch(Arc::clone(&gateway), broker));
     parts.spawn(keep(Arc::clone(&gateway), drained.clone()));
@@ -67,7 +67,7 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     drained.cancel();
     tokio::select! {
         ended = until(&mut parts, |part| matches!(part, Part::Asking)) => ended?,
-        () = stop.insisted() => {}
+        () = stop.forced() => {}
     }
     tracing::info!("stopped");
     Ok(())
@@ -83,7 +83,7 @@ async fn until(parts: &mut Parts, done: impl Fn(&Part) -> bool) -> Result<(), St
     Ok(())
 }
 
-async fn keep_asking(asker: Arc<Asker>, drained: CancellationToken) -> Result<Part, StartError> {
+async fn keep_asking(asker: Arc<RpcClient>, drained: CancellationToken) -> Result<Part, StartError> {
     let kept = asker.run(drained.cancelled()).await;
     kept.map(|()| Part::Asking).map_err(|error| StartError::failed("cannot keep a line to the broker", error))
 }

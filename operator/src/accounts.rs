@@ -7,7 +7,7 @@ use amqp::topology::policies;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::tool::{Tool, Trouble};
+use crate::tool::{CliError, Tool};
 use crate::{management, print};
 
 /// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.
@@ -38,7 +38,7 @@ struct TopicPermission {
 }
 
 /// Shows them all.
-pub(crate) fn show(tool: &Tool) -> Result<bool, Trouble> {
+pub(crate) fn show(tool: &Tool) -> Result<bool, CliError> {
     let vhost = tool.broker.vhost();
     let (mut permissions, mut topic_permissions) = (Vec::new(), Vec::new());
     for (user, rights) in accounts(&tool.delays_ms) {

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use contracts::LISTENERS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 
 const AFTER_HELP: &str = "\
 Where the broker and the databases are is read from AMQP_URL, USERS_DATABASE_URL
@@ -93,7 +93,7 @@ pub(crate) enum Dead {
     Show {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
-        listener: Subscription,
+        listener: SubscriptionInfo,
         /// The first so many
         #[arg(long, default_value = "20", value_parser = at_least_one)]
         limit: u32,
@@ -106,7 +106,7 @@ pub(crate) enum Dead {
     Redrive {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
-        listener: Subscription,
+        listener: SubscriptionInfo,
         #[command(flatten)]
         which: Which,
         /// So many each second at most, from 1 to 1000
@@ -121,7 +121,7 @@ pub(crate) enum Dead {
     Drop {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
-        listener: Subscription,
+        listener: SubscriptionInfo,
         #[command(flatten)]
         which: Which,
         /// Does not ask
@@ -171,7 +171,7 @@ fn message_id(text: &str) -> Result<String, String> {
 }
 
 /// A listener by its name, or by that of its dead queue.
-fn listener(text: &str) -> Result<Subscription, String> {
+fn listener(text: &str) -> Result<SubscriptionInfo, String> {
     let name = text.strip_suffix(".dead").unwrap_or(text);
     LISTENERS.into_iter().find(|listener| listener.name == name).ok_or_else(|| {
         let names: Vec<_> = LISTENERS.iter().map(|listener| listener.name).collect();

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use amqp::Found;
+use amqp::BrowsedMessage;
 use amqp::Operator;
 use amqp::topology::{dead_queue, retry_queue};
 use contracts::LISTENERS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use serde::Serialize;
 
 use crate::print::{self, harmless};
 use crate::table::{Cell, Table};
-use crate::tool::{Tool, Trouble};
+use crate::tool::{CliError, Tool};
 
 /// Numbers are null where the queue does not exist.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ struct List {
 }
 
 /// Shows how full the queues of every listener are. A check shows those that have dead messages, and is well without.
-pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, Trouble> {
+pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, CliError> {
     let operator = tool.operator().await?;
     let listeners = listeners(tool, &operator).await;
     operator.close().await;
@@ -86,8 +86,12 @@ pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Li
     Ok(listeners)
 }
 
-async fn listening(operator: &Operator, listener: &Subscription, delays_ms: &[u32]) -> Result<Listening, amqp::Error> {
-    let Subscription { name, event, .. } = *listener;
+async fn listening(
+    operator: &Operator,
+    listener: &SubscriptionInfo,
+    delays_ms: &[u32],
+) -> Result<Listening, amqp::Error> {
+    let SubscriptionInfo { name, event, .. } = *listener;
     let mut retrying = Vec::new();
     for after_ms in delays_ms.iter().copied() {
         let depth = operator.depth(&retry_queue(name, after_ms)).await?;
@@ -156,7 +160,7 @@ struct Show {
 }
 
 /// Shows the first of a listener's dead messages, and leaves them where they are.
-pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: bool) -> Result<bool, Trouble> {
+pub(crate) async fn show(tool: &Tool, listener: SubscriptionInfo, limit: u32, body: bool) -> Result<bool, CliError> {
     let operator = tool.operator().await?;
     let shown = first(&operator, listener, limit, body).await;
     operator.close().await;
@@ -165,7 +169,7 @@ pub(crate) async fn show(tool: &Tool, listener: Subscription, limit: u32, body: 
     Ok(true)
 }
 
-async fn first(operator: &Operator, listener: Subscription, limit: u32, body: bool) -> Result<Show, amqp::Error> {
+async fn first(operator: &Operator, listener: SubscriptionInfo, limit: u32, body: bool) -> Result<Show, amqp::Error> {
     let queue = dead_queue(listener.name);
     let dead = operator.depth(&queue).await?.unwrap_or_default().waiting;
     let mut messages = Vec::new();
@@ -186,7 +190,7 @@ async fn first(operator: &Operator, listener: Subscription, limit: u32, body: bo
     Ok(Show { listener: listener.name, dead, messages })
 }
 
-fn dead_message(found: &Found, body: bool) -> DeadMessage {
+fn dead_message(found: &BrowsedMessage, body: bool) -> DeadMessage {
     let epitaph = found.epitaph.clone();
     DeadMessage {
         id: found.id().map(Into::into),

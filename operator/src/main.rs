@@ -19,7 +19,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Command, Dead, Topology};
-use tool::{EX_USAGE, Tool, Trouble};
+use tool::{CliError, EX_USAGE, Tool};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 /// Whether all is as it should be.
-async fn run(args: Args) -> Result<bool, Trouble> {
+async fn run(args: Args) -> Result<bool, CliError> {
     let json = args.json;
     match args.command {
         Command::Dead { command } => dead(&Tool::open(json)?, command).await,
@@ -56,13 +56,13 @@ async fn run(args: Args) -> Result<bool, Trouble> {
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|_| Trouble::Unheard)?;
+            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|_| CliError::Unheard)?;
             print::write(&page)
         }
     }
 }
 
-async fn dead(tool: &Tool, command: Dead) -> Result<bool, Trouble> {
+async fn dead(tool: &Tool, command: Dead) -> Result<bool, CliError> {
     match command {
         Dead::List { check } => dead::list(tool, check).await,
         Dead::Show { listener, limit, body } => dead::show(tool, listener, limit, body).await,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::print::harmless;
-use crate::tool::Trouble;
+use crate::tool::CliError;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Policies of a vhost are some kilobytes.
@@ -58,7 +58,7 @@ impl Management {
     }
 
     /// How each policy compares with what the broker has: `None` when it is the same, else what differs.
-    pub(crate) fn compare(&self, policies: &[Policy]) -> Result<Vec<(Policy, Difference)>, Trouble> {
+    pub(crate) fn compare(&self, policies: &[Policy]) -> Result<Vec<(Policy, Difference)>, CliError> {
         let there = self.call("GET", &format!("policies/{}", self.vhost), None)?;
         let there = there.as_array().map(Vec::as_slice).unwrap_or_default();
         let difference = |policy: &Policy| match there.iter().find(|one| one["name"] == policy.name) {
@@ -69,17 +69,17 @@ impl Management {
     }
 
     /// Sets a policy, whatever there was under its name.
-    pub(crate) fn set(&self, policy: &Policy) -> Result<(), Trouble> {
+    pub(crate) fn set(&self, policy: &Policy) -> Result<(), CliError> {
         self.call("PUT", &format!("policies/{}/{}", self.vhost, policy.name), Some(body(policy))).map(drop)
     }
 
     /// How many messages of a queue are with consumers, or were some seconds ago. AMQP does not tell.
-    pub(crate) fn unacknowledged(&self, queue: &str) -> Result<u64, Trouble> {
+    pub(crate) fn unacknowledged(&self, queue: &str) -> Result<u64, CliError> {
         let there = self.call("GET", &format!("queues/{}/{}", self.vhost, encoded(queue)), None)?;
         Ok(there["messages_unacknowledged"].as_u64().unwrap_or_default())
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Trouble> {
+    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, CliError> {
         let Self { base, .. } = self;
         let request = ureq::http::Request::builder()
             .method(method)
@@ -88,7 +88,7 @@ impl Management {
             .header("content-type", "application/json")
             .body(body.map_or_else(String::new, |body| body.to_string()));
         let place = format!("the management API at {}, the one of AMQP_MANAGEMENT_URL", harmless(base));
-        let unavailable = |why: &str| Trouble::Unavailable(format!("cannot use {place}: {}", harmless(why)));
+        let unavailable = |why: &str| CliError::Unavailable(format!("cannot use {place}: {}", harmless(why)));
         let mut answer = self
             .agent
             .run(request.map_err(|error| unavailable(&error.to_string()))?)
@@ -98,10 +98,10 @@ impl Management {
         read.map_err(|error| unavailable(&error.to_string()))?;
         match answer.status().as_u16() {
             200..=299 => Ok(serde_json::from_str(&text).unwrap_or(Value::Null)),
-            401 => Err(Trouble::Refused(format!(
+            401 => Err(CliError::Refused(format!(
                 "{place} does not let this user in: is the password right, and has the user the tag policymaker?"
             ))),
-            403 => Err(Trouble::Refused(format!("{place} refuses: the user needs the tag policymaker"))),
+            403 => Err(CliError::Refused(format!("{place} refuses: the user needs the tag policymaker"))),
             404 => Err(unavailable("it knows no such vhost or queue")),
             status => Err(unavailable(&format!("it answered {status} {text}"))),
         }

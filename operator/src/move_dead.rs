@@ -4,21 +4,21 @@ use std::fmt;
 use std::io::{IsTerminal, Write, stdin};
 use std::time::Duration;
 
-use amqp::Found;
-use amqp::Graveyard;
+use amqp::BrowsedMessage;
+use amqp::DeadLetters;
 use amqp::Held;
 use amqp::Operator;
 use amqp::topology::dead_queue;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::Stop;
+use runtime::Shutdown;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::args::Which;
 use crate::print;
-use crate::tool::{Tool, Trouble};
+use crate::tool::{CliError, Tool};
 
 /// How long the question waits for its answer: meanwhile nobody else sees the messages.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -28,7 +28,7 @@ const NAMED: usize = 20;
 /// What is done to each message that was chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Deed {
+enum Action {
     /// Nothing; it is only counted.
     Counted,
     Redriven,
@@ -40,7 +40,7 @@ enum Deed {
 #[serde(rename_all = "camelCase")]
 struct Outcome {
     listener: &'static str,
-    done: Deed,
+    done: Action,
     messages: usize,
     /// Ids that no dead message has.
     not_found: Vec<String>,
@@ -55,7 +55,7 @@ struct Outcome {
 
 impl Outcome {
     /// Shows it; whether all of it was done.
-    fn shown(self, tool: &Tool) -> Result<bool, Trouble> {
+    fn shown(self, tool: &Tool) -> Result<bool, CliError> {
         print::report(&self, tool.json)?;
         match self.broke {
             Some(error) => Err(tool.broke("gave up before the end", &error)),
@@ -67,22 +67,22 @@ impl Outcome {
 /// Gives dead messages back to their listener.
 pub(crate) async fn redrive(
     tool: &Tool,
-    listener: Subscription,
+    listener: SubscriptionInfo,
     which: &Which,
     rate: Option<u32>,
     dry_run: bool,
-) -> Result<bool, Trouble> {
-    let deed = if dry_run { Deed::Counted } else { Deed::Redriven };
+) -> Result<bool, CliError> {
+    let deed = if dry_run { Action::Counted } else { Action::Redriven };
     let pass = Pass { listener, deed, which, rate: rate.map(Rate::new), asks: false, stop: Tool::stop()? };
     pass.run(tool).await
 }
 
 /// Removes dead messages for good, if that is really wanted.
-pub(crate) async fn drop(tool: &Tool, listener: Subscription, which: &Which, yes: bool) -> Result<bool, Trouble> {
+pub(crate) async fn drop(tool: &Tool, listener: SubscriptionInfo, which: &Which, yes: bool) -> Result<bool, CliError> {
     if !yes && !stdin().is_terminal() {
-        return Err(Trouble::Usage("nobody is there to be asked: say --yes to drop messages for good".into()));
+        return Err(CliError::Usage("nobody is there to be asked: say --yes to drop messages for good".into()));
     }
-    let pass = Pass { listener, deed: Deed::Dropped, which, rate: None, asks: !yes, stop: Tool::stop()? };
+    let pass = Pass { listener, deed: Action::Dropped, which, rate: None, asks: !yes, stop: Tool::stop()? };
     pass.run(tool).await
 }
 
@@ -102,17 +102,17 @@ impl Rate {
 
 /// One walk through the dead messages that are there when it begins: one that is buried again meanwhile is not met twice.
 struct Pass<'a> {
-    listener: Subscription,
-    deed: Deed,
+    listener: SubscriptionInfo,
+    deed: Action,
     which: &'a Which,
     rate: Option<Rate>,
     /// First finds all that were chosen, and holds them; then asks; then does it to exactly those.
     asks: bool,
-    stop: Stop,
+    stop: Shutdown,
 }
 
 impl Pass<'_> {
-    async fn run(mut self, tool: &Tool) -> Result<bool, Trouble> {
+    async fn run(mut self, tool: &Tool) -> Result<bool, CliError> {
         let operator = tool.operator().await?;
         let done = self.all(&operator).await;
         operator.close().await;
@@ -145,13 +145,13 @@ impl Pass<'_> {
         Ok(done)
     }
 
-    async fn walk(&mut self, total: u32, graveyard: &Graveyard, done: &mut Outcome) -> Result<(), amqp::Error> {
+    async fn walk(&mut self, total: u32, graveyard: &DeadLetters, done: &mut Outcome) -> Result<(), amqp::Error> {
         let most = self.which.limit.unwrap_or(total).min(total);
         let bar = bar(if self.which.ids.is_empty() { most } else { total }, self.rate.as_ref());
         let mut held: Vec<(Option<String>, Held)> = Vec::new();
         let (mut met, mut chosen) = (0, 0);
         while met < total && chosen < most {
-            if self.stop.is_asked() {
+            if self.stop.is_requested() {
                 done.interrupted = true;
                 break;
             }
@@ -179,17 +179,17 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn settle(&self, graveyard: &Graveyard, found: &Found) -> Result<(), amqp::Error> {
+    async fn settle(&self, graveyard: &DeadLetters, found: &BrowsedMessage) -> Result<(), amqp::Error> {
         match self.deed {
-            Deed::Counted => Ok(()),
-            Deed::Redriven => graveyard.redrive(found).await,
-            Deed::Dropped => graveyard.remove(&found.held()).await,
+            Action::Counted => Ok(()),
+            Action::Redriven => graveyard.redrive(found).await,
+            Action::Dropped => graveyard.remove(&found.held()).await,
         }
     }
 
     async fn ask_and_drop(
         &self,
-        graveyard: &Graveyard,
+        graveyard: &DeadLetters,
         held: &[(Option<String>, Held)],
         done: &mut Outcome,
     ) -> Result<(), amqp::Error> {
@@ -219,11 +219,11 @@ impl Pass<'_> {
         });
         tokio::select! {
             answer = timeout(PATIENCE, told) => matches!(answer, Ok(Ok(true))),
-            () = self.stop.asked() => false,
+            () = self.stop.requested() => false,
         }
     }
 
-    fn is_chosen(&self, found: &Found, not_found: &mut Vec<String>) -> bool {
+    fn is_chosen(&self, found: &BrowsedMessage, not_found: &mut Vec<String>) -> bool {
         if self.which.ids.is_empty() {
             return true;
         }
@@ -238,7 +238,7 @@ impl Pass<'_> {
         let Some(rate) = &mut self.rate else { return true };
         tokio::select! {
             biased;
-            () = self.stop.asked() => false,
+            () = self.stop.requested() => false,
             _ = rate.beat.tick() => true,
         }
     }
@@ -256,7 +256,7 @@ fn question<'i>(listener: &str, ids: impl ExactSizeIterator<Item = Option<&'i st
     format!("  {}\n{missed}Drop {messages} of {listener} for good? [y/N] ", lines.join("\n  "))
 }
 
-/// Shown on a terminal only.
+/// LiveEvent on a terminal only.
 fn bar(total: u32, rate: Option<&Rate>) -> ProgressBar {
     let speed = rate.map_or_else(|| "{per_sec}".into(), |rate| format!("at most {}/s", rate.per_second));
     let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}} of {{len}}, {speed}, {{eta}} left"));
@@ -267,9 +267,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (messages, listener) = (print::count(self.messages, "dead message"), self.listener);
         match self.done {
-            Deed::Counted => writeln!(f, "{listener}: {messages} would be redriven; nothing was done")?,
-            Deed::Redriven => writeln!(f, "{listener}: {messages} redriven")?,
-            Deed::Dropped => writeln!(f, "{listener}: {messages} dropped")?,
+            Action::Counted => writeln!(f, "{listener}: {messages} would be redriven; nothing was done")?,
+            Action::Redriven => writeln!(f, "{listener}: {messages} redriven")?,
+            Action::Dropped => writeln!(f, "{listener}: {messages} dropped")?,
         }
         for id in &self.not_found {
             writeln!(f, "no dead message has the id {}", print::harmless(id))?;

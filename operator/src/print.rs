@@ -5,23 +5,23 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::tool::Trouble;
+use crate::tool::CliError;
 
 /// Writes a report to standard output.
-pub(crate) fn report(report: &(impl Serialize + Display), json: bool) -> Result<(), Trouble> {
+pub(crate) fn report(report: &(impl Serialize + Display), json: bool) -> Result<(), CliError> {
     let text = if json {
         serde_json::to_string(report).expect("reports are plain data")
     } else {
         report.to_string().trim_end().to_owned()
     };
     // Takes the colours out where there is no terminal, and where NO_COLOR is set.
-    writeln!(anstream::stdout(), "{text}").map_err(|_| Trouble::Unheard)
+    writeln!(anstream::stdout(), "{text}").map_err(|_| CliError::Unheard)
 }
 
 /// Writes something that is no report, as it is.
-pub(crate) fn write(bytes: &[u8]) -> Result<bool, Trouble> {
+pub(crate) fn write(bytes: &[u8]) -> Result<bool, CliError> {
     let mut out = std::io::stdout();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| Trouble::Unheard)?;
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| CliError::Unheard)?;
     Ok(true)
 }
 

@@ -13,7 +13,7 @@ use worker_runtime::RelayState;
 use crate::dead::{self, Listening};
 use crate::print::{self, harmless};
 use crate::table::{Cell, Table};
-use crate::tool::{PROCESS, Tool, Trouble};
+use crate::tool::{CliError, PROCESS, Tool};
 
 /// An event that waits for longer is a sign that its relay does not get on.
 const OLD_S: f64 = 60.0;
@@ -87,7 +87,7 @@ impl Report {
 }
 
 /// Shows it; a check fails unless all is well.
-pub(crate) async fn status(tool: &mut Tool, check: bool) -> Result<bool, Trouble> {
+pub(crate) async fn status(tool: &mut Tool, check: bool) -> Result<bool, CliError> {
     let mut services: Vec<&'static str> = EVENTS.iter().map(|event| event.service).collect();
     services.sort_unstable();
     services.dedup();

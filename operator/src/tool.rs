@@ -10,8 +10,8 @@ use amqp::Cause;
 use amqp::Operator;
 use runtime::SettingError;
 use runtime::Settings;
+use runtime::Shutdown;
 use runtime::StartError;
-use runtime::Stop;
 use runtime::exit_code;
 use worker_runtime::EventSettings;
 
@@ -40,7 +40,7 @@ pub(crate) struct Tool {
 }
 
 impl Tool {
-    pub(crate) fn open(json: bool) -> Result<Self, Trouble> {
+    pub(crate) fn open(json: bool) -> Result<Self, CliError> {
         let mut settings = Settings::from_environment()?;
         let events: EventSettings = settings.section()?;
         let amqp: AmqpSettings = settings.section_named("amqp")?;
@@ -50,29 +50,29 @@ impl Tool {
     }
 
     /// Connects to the broker.
-    pub(crate) async fn operator(&self) -> Result<Operator, Trouble> {
+    pub(crate) async fn operator(&self) -> Result<Operator, CliError> {
         let opened = Operator::open(&self.broker).await;
         opened.map_err(|error| self.broke("cannot reach the broker", &error))
     }
 
     /// What the broker did not do, with where it is and what most likely stands behind it.
-    pub(crate) fn broke(&self, what: &str, error: &amqp::Error) -> Trouble {
+    pub(crate) fn broke(&self, what: &str, error: &amqp::Error) -> CliError {
         let (address, cause) = (harmless(&self.broker.address()), Cause::of(error));
         let likely = cause.map_or_else(String::new, |cause| format!("\n  {cause}"));
         let error = harmless(&error.to_string());
         let sentence = format!("{what} at {address}, the one of AMQP_URL: {error}{likely}");
-        if cause.is_some_and(Cause::is_refusal) { Trouble::Refused(sentence) } else { Trouble::Unavailable(sentence) }
+        if cause.is_some_and(Cause::is_refusal) { CliError::Refused(sentence) } else { CliError::Unavailable(sentence) }
     }
 
     /// From now on Ctrl-C asks for an end in good order.
-    pub(crate) fn stop() -> Result<Stop, Trouble> {
+    pub(crate) fn stop() -> Result<Shutdown, CliError> {
         const NEVER_INSISTED: Duration = Duration::from_mins(1);
-        Ok(Stop::on_signals(NEVER_INSISTED)?)
+        Ok(Shutdown::on_signals(NEVER_INSISTED)?)
     }
 }
 
 /// Why a command could not do what it was asked.
-pub(crate) enum Trouble {
+pub(crate) enum CliError {
     /// It was asked in a way it does not answer to.
     Usage(String),
     /// A server is not there, or cannot be used.
@@ -85,7 +85,7 @@ pub(crate) enum Trouble {
     Unheard,
 }
 
-impl Trouble {
+impl CliError {
     /// Says so on standard error.
     pub(crate) fn told(self) -> ExitCode {
         let (sentence, code) = match self {
@@ -100,13 +100,13 @@ impl Trouble {
     }
 }
 
-impl From<SettingError> for Trouble {
+impl From<SettingError> for CliError {
     fn from(error: SettingError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<StartError> for Trouble {
+impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
         // The only places where a database's SQLSTATE says that it is the account's rights: class 28 and 42501.
         match &error {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::management::Difference;
 use crate::print;
-use crate::tool::{Tool, Trouble};
+use crate::tool::{CliError, Tool};
 
 /// Everything that the processes declare, once.
 fn declared(delays_ms: &[u32]) -> Vec<Item> {
@@ -62,7 +62,7 @@ impl Report {
                 State::Same => self.same += 1,
                 State::Missing => self.missing.push(item),
                 State::Different(how) => self.different.push(Different { item, how: how.clone() }),
-                State::Untold => self.untold.push(item),
+                State::Unverifiable => self.untold.push(item),
             }
         }
     }
@@ -77,7 +77,7 @@ impl Report {
 }
 
 /// How it stands with the policies. Without a management API to ask, nobody knows.
-fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, Trouble> {
+fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, CliError> {
     let Some(management) = &tool.management else {
         report.untold.extend(policies().iter().map(|policy| format!("policy {}", policy.name)));
         return Ok(Vec::new());
@@ -101,7 +101,7 @@ fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, Tro
 }
 
 /// Compares and changes nothing.
-pub(crate) async fn check(tool: &Tool) -> Result<bool, Trouble> {
+pub(crate) async fn check(tool: &Tool) -> Result<bool, CliError> {
     let items = declared(&tool.delays_ms);
     let mut report = Report::default();
     compare_policies(tool, &mut report)?;
@@ -115,7 +115,7 @@ pub(crate) async fn check(tool: &Tool) -> Result<bool, Trouble> {
 
 /// Makes what is missing, and every binding, which is no change where there is one; sets the policies, and renews request
 /// queues that an older release made.
-pub(crate) async fn apply(tool: &Tool) -> Result<bool, Trouble> {
+pub(crate) async fn apply(tool: &Tool) -> Result<bool, CliError> {
     let mut report = Report::default();
     let wanted = compare_policies(tool, &mut report)?;
     for policy in &wanted {
@@ -136,7 +136,7 @@ pub(crate) async fn apply(tool: &Tool) -> Result<bool, Trouble> {
     Ok(report.is_well())
 }
 
-async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), Trouble> {
+async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), CliError> {
     let broke = |error: amqp::Error| tool.broke("cannot make what is missing", &error);
     let mut compared = operator.compare(items).await.map_err(broke)?;
     let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_))).cloned();
@@ -163,7 +163,7 @@ async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Rep
         };
         compared.iter_mut().filter(|(it, _)| **it == item).for_each(|row| row.1 = state.clone());
     }
-    let wanted = compared.iter().filter(|(_, state)| matches!(state, State::Missing | State::Untold));
+    let wanted = compared.iter().filter(|(_, state)| matches!(state, State::Missing | State::Unverifiable));
     let wanted: Vec<Item> = wanted.map(|(item, _)| (*item).clone()).collect();
     operator.apply(&wanted).await.map_err(broke)?;
     report.add(&compared);

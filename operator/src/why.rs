@@ -7,18 +7,18 @@ mod report;
 use amqp::Depth;
 use amqp::Operator;
 use contracts::LISTENERS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use runtime::StartError;
 use uuid::Uuid;
 
 use crate::print;
-use crate::tool::{Tool, Trouble};
-use queues::{Lying, Queues};
+use crate::tool::{CliError, Tool};
+use queues::{QueuedMessage, Queues};
 use records::Records;
-use report::{Hearing, Pending, Report, State, Told};
+use report::{EventConsumer, EventTrace, Pending, Report, State};
 
 /// Shows everything that is known of an id; that nothing is, is a failure.
-pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, Trouble> {
+pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, CliError> {
     let records = Records::open(tool).await?;
     let mut report = rows(&records, id).await?;
     let operator = tool.operator().await?;
@@ -34,7 +34,7 @@ pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, Trouble> {
 }
 
 /// Adds what became of each event.
-async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mut Report) -> Result<(), Trouble> {
+async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mut Report) -> Result<(), CliError> {
     let mut queues = Queues::new(tool, operator);
     if report.events.is_empty() {
         report.events = strays(records, &mut queues, &report.id).await?;
@@ -47,7 +47,7 @@ async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mu
 }
 
 /// What the services have written down.
-async fn rows(records: &Records, id: &str) -> Result<Report, Trouble> {
+async fn rows(records: &Records, id: &str) -> Result<Report, CliError> {
     let uuid = Uuid::try_parse(id).ok();
     let (mut order, mut user) = (records.order(uuid).await?, records.user(uuid).await?);
     let events = records.events(id, uuid, order.as_ref()).await?;
@@ -65,15 +65,15 @@ async fn rows(records: &Records, id: &str) -> Result<Report, Trouble> {
 }
 
 /// Events that no outbox has, or has no more: known by whoever heard them, or by where they lie.
-async fn strays(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<Vec<Told>, Trouble> {
-    let mut events: Vec<Told> = Vec::new();
+async fn strays(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<Vec<EventTrace>, CliError> {
+    let mut events: Vec<EventTrace> = Vec::new();
     for listener in &LISTENERS {
         let heard = match Uuid::try_parse(id) {
-            Ok(event) => records.applied(listener, event).await?.map(|_| Told::stray(event, listener)),
+            Ok(event) => records.applied(listener, event).await?.map(|_| EventTrace::stray(event, listener)),
             Err(_) => None,
         };
         let lying = queues.of(listener).await?.iter().filter(|lying| lying.is_of(id));
-        let lying = lying.filter_map(|lying| Some(Told::stray(lying.event_id?, listener)));
+        let lying = lying.filter_map(|lying| Some(EventTrace::stray(lying.event_id?, listener)));
         for told in heard.into_iter().chain(lying) {
             if !events.iter().any(|known| known.id == told.id) {
                 events.push(told);
@@ -84,7 +84,11 @@ async fn strays(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<
 }
 
 /// How it stands with each listener of an event.
-async fn hearings(records: &Records, queues: &mut Queues<'_>, told: &Told) -> Result<Vec<Hearing>, Trouble> {
+async fn hearings(
+    records: &Records,
+    queues: &mut Queues<'_>,
+    told: &EventTrace,
+) -> Result<Vec<EventConsumer>, CliError> {
     let mut hearings = Vec::new();
     for listener in LISTENERS.iter().filter(|listener| listener.event == told.event) {
         let applied_at = records.applied(listener, told.id).await?;
@@ -94,7 +98,7 @@ async fn hearings(records: &Records, queues: &mut Queues<'_>, told: &Told) -> Re
         };
         let state = match (&applied_at, &queue) {
             (Some(_), _) => State::Applied,
-            (None, Some(Lying { dead: true, .. })) => State::Dead,
+            (None, Some(QueuedMessage { dead: true, .. })) => State::Dead,
             (None, Some(_)) => State::Retrying,
             (None, None) => State::Pending,
         };
@@ -102,13 +106,13 @@ async fn hearings(records: &Records, queues: &mut Queues<'_>, told: &Told) -> Re
             State::Pending => Some(pending(queues, listener, told).await?),
             _ => None,
         };
-        hearings.push(Hearing { listener: listener.name, state, pending, applied_at, queue });
+        hearings.push(EventConsumer { listener: listener.name, state, pending, applied_at, queue });
     }
     Ok(hearings)
 }
 
 /// What an event waits for that has had no effect and has not failed.
-async fn pending(queues: &Queues<'_>, listener: &Subscription, told: &Told) -> Result<Pending, Trouble> {
+async fn pending(queues: &Queues<'_>, listener: &SubscriptionInfo, told: &EventTrace) -> Result<Pending, CliError> {
     if told.set_aside.is_some() {
         return Ok(Pending::SetAside);
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open feed.
-pub struct Feed {
+pub struct LiveSubscription {
     lines: BufReader<TcpStream>,
 }
 
@@ -24,7 +24,7 @@ pub struct Event {
     pub data: Value,
 }
 
-impl Feed {
+impl LiveSubscription {
     /// Opens a feed; `after` is the last event that was seen.
     #[track_caller]
     pub fn open(port: u16, token: &str, after: Option<&str>) -> Self {

@@ -22,7 +22,7 @@ pub enum Signal {
     /// End at once.
     Kill,
     /// Freeze.
-    Stop,
+    Shutdown,
     /// Go on.
     Cont,
 }
@@ -33,7 +33,7 @@ impl Signal {
             Self::Term => "TERM",
             Self::Int => "INT",
             Self::Kill => "KILL",
-            Self::Stop => "STOP",
+            Self::Shutdown => "STOP",
             Self::Cont => "CONT",
         }
     }

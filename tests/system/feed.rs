@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::feed::Feed;
+use tests::feed::LiveSubscription;
 use tests::problem::problem;
 use tests::wait::seconds;
 
@@ -17,8 +17,11 @@ fn title(event: &tests::feed::Event) -> Value {
 fn an_order_appears_in_its_owners_feed_and_in_no_other() {
     let stack = Stack::plan().with_events().start();
     let (person, other) = (stack.register(), stack.somebody());
-    let mut feeds = [Feed::open(stack.port, &person.token, None), Feed::open(stack.port, &person.token, None)];
-    let mut others = Feed::open(stack.port, &other.token, None);
+    let mut feeds = [
+        LiveSubscription::open(stack.port, &person.token, None),
+        LiveSubscription::open(stack.port, &person.token, None),
+    ];
+    let mut others = LiveSubscription::open(stack.port, &other.token, None);
     let order = person.place("seen");
     for feed in &mut feeds {
         let event = feed.event();
@@ -32,7 +35,7 @@ fn an_order_appears_in_its_owners_feed_and_in_no_other() {
 fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
     let stack = Stack::plan().with_events().start();
     let person = stack.somebody();
-    let mut feed = Feed::open(stack.port, &person.token, None);
+    let mut feed = LiveSubscription::open(stack.port, &person.token, None);
     person.place("before");
     let seen = feed.event();
     assert_eq!(title(&seen), "before");
@@ -45,8 +48,10 @@ fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
     stack.launch("gateway");
     stack.wait_until_ready();
     person.place("meanwhile 2");
-    wait_until("events came in again", seconds(5), || Feed::try_open(stack.port, &person.token, None).is_ok());
-    let mut feed = Feed::open(stack.port, &person.token, Some(&seen.id));
+    wait_until("events came in again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
+    let mut feed = LiveSubscription::open(stack.port, &person.token, Some(&seen.id));
     stack.launch("orders-relay");
     person.place("after");
     let titles: Vec<Value> = (0..3).map(|_| title(&feed.event())).collect();
@@ -58,14 +63,14 @@ fn a_feed_ends_with_its_token() {
     let stack = Stack::start();
     let mut claims = token::claims("user-1");
     claims["exp"] = json!(token::now() + 2);
-    let mut feed = Feed::open(stack.port, &token::sign(&claims), None);
+    let mut feed = LiveSubscription::open(stack.port, &token::sign(&claims), None);
     assert!(feed.ended_within(seconds(6)), "the token has expired and the feed goes on");
 }
 
 #[test]
 fn a_feed_ends_when_the_gateway_stops_and_does_not_hold_it_up() {
     let stack = Stack::start();
-    let mut feed = Feed::open(stack.port, &stack.somebody().token, None);
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     let ended = stack.process("gateway").stop(seconds(3));
     assert!(ended.success() && feed.ended_within(seconds(1)));
 }
@@ -75,22 +80,24 @@ fn feeds_end_when_the_broker_goes_for_they_have_a_gap() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().alone().start();
     let person = stack.somebody();
-    let mut feed = Feed::open(stack.port, &person.token, None);
+    let mut feed = LiveSubscription::open(stack.port, &person.token, None);
     servers.broker.server().kill();
     assert!(feed.ended_within(seconds(5)));
     problem(&person.get("/orders/events").send(), 503, "broker_unavailable");
     servers.broker.server().start();
     stack.wait_until_ready();
-    wait_until("feeds could be opened again", seconds(5), || Feed::try_open(stack.port, &person.token, None).is_ok());
+    wait_until("feeds could be opened again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
 }
 
 #[test]
 fn feeds_end_when_the_broker_had_to_drop_events() {
     const MORE_THAN_WAIT: usize = 15_000; // 10 000 in the queue, and what fits between the broker and a frozen gateway
     let stack = Stack::start();
-    let mut feed = Feed::open(stack.port, &stack.somebody().token, None);
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     let gateway = stack.process("gateway");
-    gateway.signal(Signal::Stop);
+    gateway.signal(Signal::Shutdown);
     // Somebody else's, and large: this feed has nothing to do but to learn of the gap.
     let event = Message::new("order.created", "x".repeat(2_000)).through("events").without_reply();
     (0..MORE_THAN_WAIT).for_each(|_| stack.wire().send(&event));
@@ -101,7 +108,7 @@ fn feeds_end_when_the_broker_had_to_drop_events() {
 #[test]
 fn silence_is_broken_by_comments() {
     let stack = Stack::plan().set("GATEWAY_STREAM_HEARTBEAT_MS", "50").start();
-    let mut feed = Feed::open(stack.port, &stack.somebody().token, None);
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     wait_until("some heartbeats came", seconds(5), || feed.comments(Duration::from_millis(200)) > 2);
 }
 
@@ -114,11 +121,16 @@ fn what_cannot_be_followed_is_refused() {
     problem(&call().header("last-event-id", "7").send(), 422, "invalid_input");
     problem(&person.get("/orders/events?after=7").send(), 422, "invalid_input");
     problem(&person.get("/orders/events?since=7").send(), 422, "invalid_input");
-    let feeds = [Feed::open(stack.port, &person.token, None), Feed::open(stack.port, &person.token, None)];
+    let feeds = [
+        LiveSubscription::open(stack.port, &person.token, None),
+        LiveSubscription::open(stack.port, &person.token, None),
+    ];
     problem(&call().send(), 429, "too_many_streams");
-    let other = Feed::open(stack.port, &stack.somebody().token, None);
+    let other = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     drop((feeds, other));
-    wait_until("their places were free again", seconds(5), || Feed::try_open(stack.port, &person.token, None).is_ok());
+    wait_until("their places were free again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
 }
 
 #[test]

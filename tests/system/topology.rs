@@ -113,7 +113,7 @@ fn relays_tell_who_leads_and_what_is_not_published() {
             relay.signal(signal);
         }
     };
-    signal(Signal::Stop);
+    signal(Signal::Shutdown);
     wait_until("nobody knew", seconds(3), || is(Value::Null, Value::Null, Value::Null, Value::Null));
     stack.somebody().place("published later");
     signal(Signal::Cont);
@@ -142,7 +142,7 @@ fn what_waits_in_the_outbox_is_counted_with_its_age() {
     wait_until("it led", seconds(5), || !leader.events("leading").is_empty());
     stack.launch_worker("orders-relay");
     // Until the database ends its session nobody publishes; the other one tells what waits.
-    leader.signal(Signal::Stop);
+    leader.signal(Signal::Shutdown);
     (0..3).for_each(|n| drop(somebody.place(&format!("{n}"))));
     let age = |relay: &Value| relay["oldestUnpublishedS"].as_f64().unwrap_or_default();
     wait_until("three were waiting, for a second and more", seconds(5), || {

@@ -144,14 +144,14 @@ impl Broker {
     }
 
     /// Connects; `role` tells this connection from the process's others in the management UI.
-    pub(crate) async fn connect(&self, role: &str) -> Result<Line, Error> {
+    pub(crate) async fn connect(&self, role: &str) -> Result<BrokerConnection, Error> {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
         let connecting = transport::connect(self.uri.clone(), properties, tls, self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
-        Ok(Line { connection })
+        Ok(BrokerConnection { connection })
     }
 }
 
@@ -171,11 +171,11 @@ fn read_authorities(file: &str) -> Result<String, String> {
 }
 
 /// A live connection.
-pub(crate) struct Line {
+pub(crate) struct BrokerConnection {
     connection: Connection,
 }
 
-impl Line {
+impl BrokerConnection {
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
         in_time(self.connection.create_channel()).await
     }

@@ -10,13 +10,13 @@ use lapin::types::{AMQPValue, FieldTable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::events::failure_headers::Epitaph;
+use crate::events::failure_headers::FailureInfo;
 use crate::events::failure_headers::{attempts, moved, revived};
-use crate::events::metadata::EventMeta;
+use crate::events::metadata::EventMetadata;
 use crate::packet::EventPacket;
 use crate::packet::RequestPacket;
 use crate::packet::decode_reply;
-use crate::rpc::metadata::Meta;
+use crate::rpc::metadata::RequestMetadata;
 use crate::rpc::metadata::{Arrived, age, unreadable};
 use crate::transport::frame_filter::{FrameFilter, Limits, UNREADABLE};
 use crate::transport::header_table::Table;
@@ -103,9 +103,9 @@ proptest! {
         // And whatever it holds, all who look into it come to an end.
         let properties = BasicProperties::default().with_headers(headers.unwrap_or_default());
         let request = Arrived { at: Instant::now(), pattern: "p", packet_id: None, body: b"" };
-        let meta = Meta::read(&properties, &request);
+        let meta = RequestMetadata::read(&properties, &request);
         prop_assert!(meta.request_id.len() <= 256);
-        let _ = (age(&properties), unreadable(&properties), EventMeta::read(&properties), Epitaph::read(&properties));
+        let _ = (age(&properties), unreadable(&properties), EventMetadata::read(&properties), FailureInfo::read(&properties));
         let failed = moved(&properties, crate::events::failure_headers::Failed { reason: Some("r"), error: "e" });
         prop_assert_eq!(attempts(&failed), attempts(&properties) + 1);
         prop_assert_eq!(attempts(&revived(&failed)), 0);
@@ -148,7 +148,7 @@ proptest! {
         headers.insert("caller".into(), AMQPValue::LongString(caller.as_bytes().into()));
         let properties = BasicProperties::default().with_correlation_id(correlation.into()).with_headers(headers);
         let id = |body| {
-            Meta::read(&properties, &Arrived { at: Instant::now(), pattern: "p", packet_id: None, body }).message_id
+            RequestMetadata::read(&properties, &Arrived { at: Instant::now(), pattern: "p", packet_id: None, body }).message_id
         };
         prop_assert_eq!(id(&body), id(&body));
         prop_assert_eq!(id(&body) == id(&other), body == other);

@@ -1,11 +1,11 @@
 //! The wire: everything that knows AMQP 0-9-1 is here and nowhere else.
 //!
 //! Requests and replies are packets of NestJS's RabbitMQ transport, so that Nest clients can call our workers and our
-//! gateway can call Nest services; all else travels in AMQP properties ([`Meta`], [`EventMeta`]). Whoever holds a connection
-//! supervises it, an [`Asker`] or a worker's loop over its [`Deliveries`]: any error ends the session, and after a pause a
+//! gateway can call Nest services; all else travels in AMQP properties ([`RequestMetadata`], [`EventMetadata`]). Whoever holds a connection
+//! supervises it, an [`RpcClient`] or a worker's loop over its [`RpcConsumer`]: any error ends the session, and after a pause a
 //! new one is made.
 //!
-//! Requests: [`Asker`] → [`Deliveries`]. Events: [`Publisher`] → [`Hearing`], and [`Feed`] for those who only watch. How
+//! Requests: [`RpcClient`] → [`RpcConsumer`]. Events: [`Publisher`] → [`EventConsumer`], and [`LiveSubscription`] for those who only watch. How
 //! processes fare: [`Control`]. What must exist for all of them: [`topology`].
 
 pub mod admin;
@@ -28,19 +28,19 @@ pub mod names {
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
-pub use crate::admin::{Cause, Found, Graveyard, Held, Look, Operator, Upgrade};
+pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
 pub use crate::backoff::Backoff;
 pub use crate::connection::{AmqpSettings, Broker, Error};
-pub use crate::control::client::{Census, Told};
+pub use crate::control::client::{QueueStateCache, Told};
 pub use crate::control::responder::Control;
-pub use crate::events::consumer::{Fate, Heard, Hearing};
-pub use crate::events::failure_headers::Epitaph;
-pub use crate::events::live_subscription::{Feed, Shown};
-pub use crate::events::metadata::EventMeta;
+pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
+pub use crate::events::failure_headers::FailureInfo;
+pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};
+pub use crate::events::metadata::EventMetadata;
 pub use crate::events::publisher::{OutgoingEvent, Publisher};
 pub use crate::packet::{EventPacket, RequestPacket, encode_fault, encode_response};
-pub use crate::rpc::client::{AskError, Asker};
-pub use crate::rpc::consumer::{Deliveries, Delivery, Rank};
+pub use crate::rpc::client::{RpcClient, RpcError};
+pub use crate::rpc::consumer::{Delivery, Rank, RpcConsumer};
 pub use crate::rpc::deadline::Deadline;
-pub use crate::rpc::metadata::Meta;
+pub use crate::rpc::metadata::RequestMetadata;
 pub use crate::topology::Depth;

@@ -29,7 +29,7 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema {
 }
 
 /// Somebody who hears an event. Its queue is named like it, and so is its process, with dashes.
-pub trait Listener {
+pub trait Subscriber {
     /// The name: also the queue's. Frozen: what is waiting for it is in there.
     const NAME: &'static str;
     /// What it hears.
@@ -107,7 +107,7 @@ impl Event for UserUpdated {
 /// `users.on_order_created` — keeps how many orders each user has placed, and for how much.
 pub enum CountOrders {}
 
-impl Listener for CountOrders {
+impl Subscriber for CountOrders {
     const NAME: &'static str = "users.on_order_created";
     type Event = OrderCreated;
 }
@@ -115,7 +115,7 @@ impl Listener for CountOrders {
 /// `orders.on_user_registered` — keeps the customers' names and addresses beside their orders.
 pub enum KnowCustomers {}
 
-impl Listener for KnowCustomers {
+impl Subscriber for KnowCustomers {
     const NAME: &'static str = "orders.on_user_registered";
     type Event = UserRegistered;
 }
@@ -123,26 +123,26 @@ impl Listener for KnowCustomers {
 /// `orders.on_user_updated` — follows the customers' names.
 pub enum FollowCustomers {}
 
-impl Listener for FollowCustomers {
+impl Subscriber for FollowCustomers {
     const NAME: &'static str = "orders.on_user_updated";
     type Event = UserUpdated;
 }
 
 /// A listener, as data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subscription {
+pub struct SubscriptionInfo {
     /// The listener's name.
     pub name: &'static str,
     /// The name of the event it hears.
     pub event: &'static str,
     /// The service that tells it.
-    pub told_by: &'static str,
+    pub published_by: &'static str,
 }
 
-impl Subscription {
+impl SubscriptionInfo {
     /// A listener's.
-    pub const fn of<L: Listener>() -> Self {
-        Self { name: L::NAME, event: L::Event::NAME, told_by: L::Event::SERVICE }
+    pub const fn of<L: Subscriber>() -> Self {
+        Self { name: L::NAME, event: L::Event::NAME, published_by: L::Event::SERVICE }
     }
 }
 
@@ -177,8 +177,11 @@ pub const EVENTS: [EventContract; 3] =
 pub const FOLLOWED: [&str; 1] = [OrderCreated::NAME];
 
 /// Every listener of the system.
-pub const LISTENERS: [Subscription; 3] =
-    [Subscription::of::<CountOrders>(), Subscription::of::<KnowCustomers>(), Subscription::of::<FollowCustomers>()];
+pub const LISTENERS: [SubscriptionInfo; 3] = [
+    SubscriptionInfo::of::<CountOrders>(),
+    SubscriptionInfo::of::<KnowCustomers>(),
+    SubscriptionInfo::of::<FollowCustomers>(),
+];
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ pub mod orders;
 mod types;
 pub mod users;
 
-pub use crate::events::{EVENTS, Event, EventContract, LISTENERS, Listener, Subscription};
+pub use crate::events::{EVENTS, Event, EventContract, LISTENERS, Subscriber, SubscriptionInfo};
 pub use crate::fault::{Code, Fault, Invalid};
 pub use crate::message::contract::Contract;
 pub use crate::message::input::{Field, Fields, Input};

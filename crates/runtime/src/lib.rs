@@ -10,4 +10,4 @@ mod shutdown;
 pub use crate::exit::{StartError, exit_code};
 pub use crate::program::{Program, VERSION};
 pub use crate::settings::{Section, SettingError, Settings, nearest};
-pub use crate::shutdown::Stop;
+pub use crate::shutdown::Shutdown;

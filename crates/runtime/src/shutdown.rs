@@ -9,12 +9,12 @@ use crate::exit::StartError;
 
 /// Tells every part of a process to stop.
 #[derive(Clone, Default)]
-pub struct Stop {
-    soft: CancellationToken,
-    hard: CancellationToken,
+pub struct Shutdown {
+    requested: CancellationToken,
+    forced: CancellationToken,
 }
 
-impl Stop {
+impl Shutdown {
     /// Listens to SIGTERM and SIGINT from now on; `grace` is how long a drain may take.
     pub fn on_signals(grace: Duration) -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(|error| StartError::failed("cannot listen to signals", error));
@@ -28,27 +28,27 @@ impl Stop {
     async fn listen(self, mut terminate: Signal, mut interrupt: Signal, grace: Duration) {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!(grace_ms = grace.as_millis(), "stop asked: finishing what runs");
-        self.soft.cancel();
+        self.requested.cancel();
         tokio::select! {
             _ = terminate.recv() => tracing::warn!("asked again: stopping at once"),
             _ = interrupt.recv() => tracing::warn!("asked again: stopping at once"),
             () = tokio::time::sleep(grace) => tracing::warn!("the grace period is over: stopping at once"),
         }
-        self.hard.cancel();
+        self.forced.cancel();
     }
 
     /// Resolves when a drain is asked for: take nothing new, finish what runs.
-    pub async fn asked(&self) {
-        self.soft.cancelled().await;
+    pub async fn requested(&self) {
+        self.requested.cancelled().await;
     }
 
     /// Whether a drain was asked for.
-    pub fn is_asked(&self) -> bool {
-        self.soft.is_cancelled()
+    pub fn is_requested(&self) -> bool {
+        self.requested.is_cancelled()
     }
 
     /// Resolves when waiting is over: leave what still runs.
-    pub async fn insisted(&self) {
-        self.hard.cancelled().await;
+    pub async fn forced(&self) {
+        self.forced.cancelled().await;
     }
 }

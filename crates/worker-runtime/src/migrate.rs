@@ -13,11 +13,11 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use crate::db;
-use crate::db::dedicated::Own;
+use crate::db::dedicated::DedicatedConnection;
 use crate::failure::chain;
 use crate::health::Health;
 use crate::outbox::leadership::refuse_transaction_pooling;
-use crate::settings::{Setup, WorkerSettings};
+use crate::settings::{Context, WorkerSettings};
 
 /// How long to wait for a lock: for another migration's, or for a table's.
 const LOCK_TIMEOUT_MS: u32 = 60_000;
@@ -103,7 +103,7 @@ async fn run(
     let worker: WorkerSettings = settings.section()?;
     let health = Health::default();
     let setup =
-        &mut Setup { settings: &mut settings, service, safe: false, process: &process, worker: &worker, health };
+        &mut Context { settings: &mut settings, service, safe: false, process: &process, worker: &worker, health };
     let mut target = db::target(setup)?;
     target.for_writing();
     target.set("lock_timeout", LOCK_TIMEOUT_MS);
@@ -111,8 +111,8 @@ async fn run(
 
     let unreachable = |error| StartError::failed("cannot reach the database", error);
     let grants = (target.config.get_user() == Some(&process)).then_some(grants);
-    let mut database = Own::connect(&target).await.map_err(unreachable)?;
-    let other = Own::connect(&target).await.map_err(unreachable)?;
+    let mut database = DedicatedConnection::connect(&target).await.map_err(unreachable)?;
+    let other = DedicatedConnection::connect(&target).await.map_err(unreachable)?;
     let unfit = |error| StartError::failed("cannot migrate the database", error);
     refuse_transaction_pooling(&database.client, &other.client).await.map_err(unfit)?;
     drop(other);

@@ -6,16 +6,16 @@ use runtime::Settings;
 use runtime::StartError;
 use tokio::time::timeout;
 
-use crate::db::dedicated::Own;
-use crate::db::{Row, SILENCE, Target, ToSql, bounded};
+use crate::db::dedicated::DedicatedConnection;
+use crate::db::{ConnectTarget, Row, SILENCE, ToSql, bounded};
 use crate::failure::chain;
 use crate::health::Health;
-use crate::settings::{Setup, WorkerSettings};
+use crate::settings::{Context, WorkerSettings};
 
 /// A connection that can only read.
 pub struct Reader {
     service: &'static str,
-    database: Own,
+    database: DedicatedConnection,
     patience: Duration,
 }
 
@@ -24,10 +24,16 @@ impl Reader {
     /// connections.
     pub async fn open(settings: &mut Settings, service: &'static str, process: &str) -> Result<Self, StartError> {
         let worker: WorkerSettings = settings.section()?;
-        let mut target =
-            bounded(&mut Setup { settings, service, safe: true, process, worker: &worker, health: Health::default() })?;
+        let mut target = bounded(&mut Context {
+            settings,
+            service,
+            safe: true,
+            process,
+            worker: &worker,
+            health: Health::default(),
+        })?;
         target.set("default_transaction_read_only", "on");
-        let database = Own::connect(&target).await.map_err(|why| {
+        let database = DedicatedConnection::connect(&target).await.map_err(|why| {
             let (place, variable) = (place(&target), format!("{}_DATABASE_URL", service.to_uppercase()));
             StartError::Unavailable(format!(
                 "cannot reach the {service} database at {place}, the one of {variable}: {why}"
@@ -92,7 +98,7 @@ impl Reader {
 }
 
 /// Where a database is and as whom we come, without the password: for people.
-fn place(target: &Target) -> String {
+fn place(target: &ConnectTarget) -> String {
     use tokio_postgres::config::Host;
     let config = &target.config;
     let host = config.get_hosts().first().map_or_else(String::new, |host| match host {

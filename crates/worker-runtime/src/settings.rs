@@ -97,7 +97,7 @@ impl Section for EventSettings {
 }
 
 /// What a worker's resources are opened with.
-pub struct Setup<'a> {
+pub struct Context<'a> {
     /// Where to read settings.
     pub settings: &'a mut Settings,
     /// The service's name: what stands before the dot of a pattern.
@@ -112,11 +112,11 @@ pub struct Setup<'a> {
 }
 
 /// Everything a handler works with, made once at start.
-pub trait Resources: Sized {
+pub trait Dependencies: Sized {
     /// By how much the setting of the prefetch is multiplied. More than 1 where each request computes for long: only a
     /// process that sees who waits can refuse at once whom it cannot serve in time.
     const LOOKAHEAD: u16 = 1;
 
     /// Opens it. Must not wait for what may come later, such as a database that is still down.
-    fn open(setup: &mut Setup<'_>) -> impl Future<Output = Result<Self, StartError>>;
+    fn open(setup: &mut Context<'_>) -> impl Future<Output = Result<Self, StartError>>;
 }

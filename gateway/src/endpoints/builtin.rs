@@ -1,6 +1,6 @@
 //! Answers what the gateway itself knows.
 
-use amqp::Asker;
+use amqp::RpcClient;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -56,7 +56,7 @@ impl Builtin {
 
 /// Who knows what is shown.
 pub(crate) struct Known<'a> {
-    pub(crate) asker: &'a Asker,
+    pub(crate) asker: &'a RpcClient,
     pub(crate) router: &'a Router,
     pub(crate) auth: &'a Auth,
     pub(crate) retry_delays_ms: &'a [u32],

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::Asker;
-use amqp::Census;
 use amqp::Depth;
+use amqp::QueueStateCache;
+use amqp::RpcClient;
 use amqp::Told;
 use amqp::topology::{dead_queue, retry_queue};
 use contracts::Instant;
 use contracts::LISTENERS;
 use contracts::PATTERNS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use contracts::control::{OutboxStats, RELAYS};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -184,11 +184,11 @@ fn moment(slot: Slot) -> Option<Moment> {
 }
 
 /// What the relays tell of themselves; `None` when nobody could be asked.
-async fn relays(asker: &Asker) -> Option<Arc<Census>> {
+async fn relays(asker: &RpcClient) -> Option<Arc<QueueStateCache>> {
     timeout(PATIENCE, asker.stats(&RELAYS)).await.ok()?.ok()
 }
 
-fn relay(relay: &'static str, told: Option<&Census>) -> RelayState {
+fn relay(relay: &'static str, told: Option<&QueueStateCache>) -> RelayState {
     let unknown = RelayState { relay, workers: None, standby: None, unpublished: None, oldest_unpublished_s: None };
     let stats = match told.and_then(|told| told.get(relay)) {
         Some(Told::Nobody) => return RelayState { workers: Some(0), standby: Some(0), ..unknown },
@@ -208,7 +208,7 @@ fn relay(relay: &'static str, told: Option<&Census>) -> RelayState {
     }
 }
 
-fn database(relay: &'static str, told: Option<&Census>) -> DatabaseState {
+fn database(relay: &'static str, told: Option<&QueueStateCache>) -> DatabaseState {
     let database = relay.split('.').next().unwrap_or(relay);
     let answers = match told.and_then(|told| told.get(relay)) {
         Some(Told::By(stats)) => stats.iter().filter_map(|stats| stats.database).collect(),
@@ -226,7 +226,7 @@ fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }
 
-async fn listeners(asker: &Asker, delays_ms: &[u32]) -> Vec<ListenerState> {
+async fn listeners(asker: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
     let retry_queues =
         |name: &str| -> Vec<String> { delays_ms.iter().map(|delay| retry_queue(name, *delay)).collect() };
     let names = LISTENERS.iter().flat_map(|listener| {
@@ -234,7 +234,7 @@ async fn listeners(asker: &Asker, delays_ms: &[u32]) -> Vec<ListenerState> {
     });
     let depths = depths(asker, names.collect()).await;
     let depth = |name: &str| depths.get(name).copied().flatten();
-    let state = |listener: &Subscription| {
+    let state = |listener: &SubscriptionInfo| {
         let (live, dead) = (depth(listener.name), depth(&dead_queue(listener.name)));
         // A queue that does not exist says that the listener has other delays than we know of.
         let retrying = retry_queues(listener.name);
@@ -252,11 +252,11 @@ async fn listeners(asker: &Asker, delays_ms: &[u32]) -> Vec<ListenerState> {
 }
 
 /// The queue of each pattern; `None` where nobody can tell in time.
-pub(crate) async fn queues(asker: &Asker) -> BTreeMap<&'static str, Option<Depth>> {
+pub(crate) async fn queues(asker: &RpcClient) -> BTreeMap<&'static str, Option<Depth>> {
     depths(asker, PATTERNS.to_vec()).await
 }
 
-async fn depths<N: AsRef<str> + Ord>(asker: &Asker, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
+async fn depths<N: AsRef<str> + Ord>(asker: &RpcClient, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
     let mut depths: BTreeMap<N, Option<Depth>> = names.into_iter().map(|name| (name, None)).collect();
     let counting = async {
         for (name, depth) in &mut depths {

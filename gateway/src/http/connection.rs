@@ -15,7 +15,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use runtime::Stop;
+use runtime::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -80,7 +80,7 @@ pub(crate) async fn serve<A: Answer>(
     answer: Arc<A>,
     terms: Arc<ConnectionConfig>,
     activity: Arc<Activity>,
-    stop: Stop,
+    stop: Shutdown,
 ) {
     // A small answer must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
@@ -94,7 +94,7 @@ pub(crate) async fn serve<A: Answer>(
             let mut response = answer.answer(request).await;
             // The answer closes the connection when its request was not read to the end.
             linger.store(response.headers().contains_key(CONNECTION), Ordering::Relaxed);
-            if stop.is_asked() {
+            if stop.is_requested() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| Held { body, _served: served }))
@@ -159,7 +159,7 @@ type Connection<S> = http1::Connection<TokioIo<ClientStream>, S>;
 
 /// Lets hyper work; when a stop is asked for, or another connection needs the place, only as long as a request is being
 /// served.
-async fn drive<S>(connection: &mut Connection<S>, activity: &Activity, stop: &Stop) -> hyper::Result<()>
+async fn drive<S>(connection: &mut Connection<S>, activity: &Activity, stop: &Shutdown) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = Held>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -182,8 +182,8 @@ where
 }
 
 /// Resolves shortly after a stop is asked for.
-pub(crate) async fn close_after_request(stop: &Stop) {
-    stop.asked().await;
+pub(crate) async fn close_after_request(stop: &Shutdown) {
+    stop.requested().await;
     sleep(LAST_CALL).await;
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use runtime::Stop;
+use runtime::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -36,7 +36,7 @@ pub async fn serve<A: Answer>(
     answer: Arc<A>,
     terms: ConnectionConfig,
     limit: usize,
-    stop: Stop,
+    stop: Shutdown,
 ) {
     let connections = TaskTracker::new();
     let mut door = Door {
@@ -55,7 +55,7 @@ pub async fn serve<A: Answer>(
     connections.close();
     tokio::select! {
         () = connections.wait() => {}
-        () = stop.insisted() => tracing::warn!(connections = connections.len(), "closing connections in use"),
+        () = stop.forced() => tracing::warn!(connections = connections.len(), "closing connections in use"),
     }
 }
 
@@ -68,7 +68,7 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    async fn accept_loop<A: Answer>(&mut self, answer: &Arc<A>, stop: &Stop, connections: &TaskTracker) {
+    async fn accept_loop<A: Answer>(&mut self, answer: &Arc<A>, stop: &Shutdown, connections: &TaskTracker) {
         loop {
             let (stream, peer) = self.accept().await;
             let Some(admitted) = self.terms.admit(peer) else {

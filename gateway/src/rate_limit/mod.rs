@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use amqp::AskError;
+use amqp::RpcError;
 use amqp::rpc::client::Answer;
 use contracts::Code;
 use contracts::Fault;
@@ -167,7 +167,7 @@ impl RateLimiter {
 
 impl Attempt<'_> {
     /// Notes how it went. Only a wrong password is a failure; when nobody could tell, it is none.
-    pub(crate) fn settle(self, answer: &Result<Answer, AskError>) {
+    pub(crate) fn settle(self, answer: &Result<Answer, RpcError>) {
         let failed = matches!(answer, Ok(Err(fault)) if is_wrong_password(fault));
         let succeeded = matches!(answer, Ok(Ok(_)));
         let mut counts = self.limits.lock();

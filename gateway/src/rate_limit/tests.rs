@@ -30,7 +30,7 @@ fn begin<'a>(limits: &'a RateLimiter, from: &str, account: &str) -> Result<Attem
 }
 
 /// Whether it was tried at all.
-fn settle(limits: &RateLimiter, from: &str, account: &str, answer: &Result<Answer, AskError>) -> bool {
+fn settle(limits: &RateLimiter, from: &str, account: &str, answer: &Result<Answer, RpcError>) -> bool {
     begin(limits, from, account).map(|attempt| attempt.settle(answer)).is_ok()
 }
 
@@ -86,7 +86,7 @@ fn an_attack_from_everywhere_does_not_lock_the_owner_out_where_he_is_known() {
 fn what_is_not_the_clients_fault_is_not_counted() {
     let limits = limits();
     for _ in 0..50 {
-        assert!(settle(&limits, HERE, "a@b.co", &Err(AskError::TimedOut)));
+        assert!(settle(&limits, HERE, "a@b.co", &Err(RpcError::TimedOut)));
         assert!(sign_in(&limits, HERE, "a@b.co", Err(Fault::new(Code::DatabaseUnavailable, "No."))));
     }
 }
@@ -109,7 +109,7 @@ fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
         sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong());
     }
     for n in 0..20_000 {
-        settle(&limits, "192.0.2.3", &format!("v{n}@b.co"), &Err(AskError::TimedOut));
+        settle(&limits, "192.0.2.3", &format!("v{n}@b.co"), &Err(RpcError::TimedOut));
     }
     assert_eq!(begin(&limits, ELSEWHERE, "a@b.co").err(), Some("login-failures"));
 }

@@ -42,7 +42,7 @@ impl Route {
                 codes.extend(BODY);
             }
         }
-        if self.success == Success::Feed {
+        if self.success == Success::LiveSubscription {
             codes.push(Code::TooManyStreams);
         }
         if self.limit.is_some() {

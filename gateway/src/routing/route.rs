@@ -86,7 +86,7 @@ pub enum Success {
     /// 200, the reply's `items` as a bare array, and its `next` as a `Link` (RFC 8288).
     Page,
     /// 200 and a stream without end: the reply's `items`, for a client that missed some, then what comes (`feed.rs`).
-    Feed,
+    LiveSubscription,
 }
 
 /// A method and a path that do not ask anything yet.

@@ -31,7 +31,7 @@ pub static TABLE: [Route; 28] = [
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
-    Route::get("/orders/events").asks::<ListEvents>().answers(Success::Feed),
+    Route::get("/orders/events").asks::<ListEvents>().answers(Success::LiveSubscription),
     Route::get("/system").shows(Builtin::System).open(),
     Route::get("/.well-known/jwks.json").shows(Builtin::Keys).open(),
     Route::get("/openapi.json").shows(Builtin::File(&static_files::OPENAPI)).open(),

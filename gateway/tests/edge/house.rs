@@ -5,8 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use amqp::AmqpSettings;
-use amqp::Asker;
 use amqp::Broker;
+use amqp::RpcClient;
 use gateway::Answer;
 use gateway::ConnectionConfig;
 use gateway::GatewaySettings;
@@ -15,7 +15,7 @@ use gateway::Pipeline;
 use gateway::routing::table::TABLE;
 use gateway::serve;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use runtime::Stop;
+use runtime::Shutdown;
 use tokio::net::TcpListener;
 
 use crate::client::{Client, Response};
@@ -75,7 +75,7 @@ pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
             let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(door.local_addr().unwrap()).unwrap();
             let patience = Duration::from_secs(10);
-            serve(door, answer, ConnectionConfig::new(patience, patience), 8, Stop::default()).await;
+            serve(door, answer, ConnectionConfig::new(patience, patience), 8, Shutdown::default()).await;
         });
     });
     told.recv().unwrap()
@@ -83,17 +83,17 @@ pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
 
 async fn live(settings: &GatewaySettings, tell: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
     // Nobody runs it, so it is never connected.
-    let asker = Arc::new(Asker::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
-    let gateway = Arc::new(Pipeline::open(settings, &TABLE, Arc::clone(&asker), Stop::default()).unwrap());
-    let admin = Arc::new(Health::new(asker, Stop::default()));
+    let asker = Arc::new(RpcClient::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
+    let gateway = Arc::new(Pipeline::open(settings, &TABLE, Arc::clone(&asker), Shutdown::default()).unwrap());
+    let admin = Arc::new(Health::new(asker, Shutdown::default()));
     let millis = Duration::from_millis;
     let terms = ConnectionConfig::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));
     let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin_door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     tell.send((door.local_addr().unwrap(), admin_door.local_addr().unwrap())).unwrap();
     tokio::join!(
-        serve(door, gateway, terms.clone(), settings.connection_limit, Stop::default()),
-        serve(admin_door, admin, terms, 64, Stop::default()),
+        serve(door, gateway, terms.clone(), settings.connection_limit, Shutdown::default()),
+        serve(admin_door, admin, terms, 64, Shutdown::default()),
     );
 }
 

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use amqp::BrowsedMessage;
 use amqp::Depth;
-use amqp::Epitaph;
-use amqp::Found;
+use amqp::FailureInfo;
 use amqp::Operator;
 use amqp::topology::{dead_queue, retry_queue};
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::tool::{Tool, Trouble};
+use crate::tool::{CliError, Tool};
 
 /// Messages looked at in a queue: everything taken out is held until the look is over.
 const MOST: u32 = 1_000;
@@ -19,7 +19,7 @@ const MOST: u32 = 1_000;
 /// An event that lies in a queue.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Lying {
+pub(super) struct QueuedMessage {
     #[serde(rename = "name")]
     pub(super) queue: String,
     pub(super) attempts: u32,
@@ -34,9 +34,9 @@ pub(super) struct Lying {
     request_id: Option<String>,
 }
 
-impl Lying {
-    fn new(queue: &str, dead: bool, found: Found) -> Self {
-        let Epitaph { reason, attempts, first_error, last_error } = found.epitaph;
+impl QueuedMessage {
+    fn new(queue: &str, dead: bool, found: BrowsedMessage) -> Self {
+        let FailureInfo { reason, attempts, first_error, last_error } = found.epitaph;
         let (event_id, request_id) = found.meta.map_or((None, None), |meta| (Some(meta.id), meta.request_id));
         Self { queue: queue.into(), attempts, reason, first_error, last_error, dead, event_id, request_id }
     }
@@ -51,7 +51,7 @@ impl Lying {
 pub(super) struct Queues<'o> {
     tool: &'o Tool,
     operator: &'o Operator,
-    seen: BTreeMap<&'static str, Vec<Lying>>,
+    seen: BTreeMap<&'static str, Vec<QueuedMessage>>,
     not_seen_through: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl<'o> Queues<'o> {
     }
 
     /// What lies in a listener's queues, its own excepted, from which it is being taken all the time.
-    pub(super) async fn of(&mut self, listener: &Subscription) -> Result<&[Lying], Trouble> {
+    pub(super) async fn of(&mut self, listener: &SubscriptionInfo) -> Result<&[QueuedMessage], CliError> {
         let name = listener.name;
         if !self.seen.contains_key(name) {
             let mut lying = Vec::new();
@@ -76,7 +76,7 @@ impl<'o> Queues<'o> {
     }
 
     /// How full a listener's own queue is, and who takes from it.
-    pub(super) async fn live(&self, listener: &Subscription) -> Result<Option<Depth>, Trouble> {
+    pub(super) async fn live(&self, listener: &SubscriptionInfo) -> Result<Option<Depth>, CliError> {
         let depth = self.operator.depth(listener.name).await;
         depth.map_err(|error| self.tool.broke("cannot ask the broker", &error))
     }
@@ -86,7 +86,7 @@ impl<'o> Queues<'o> {
         self.not_seen_through
     }
 
-    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<Lying>) -> Result<(), amqp::Error> {
+    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<QueuedMessage>) -> Result<(), amqp::Error> {
         let waiting = self.operator.depth(&queue).await?.unwrap_or_default().waiting;
         if waiting == 0 {
             return Ok(());
@@ -94,7 +94,7 @@ impl<'o> Queues<'o> {
         let look = self.operator.look(queue.clone()).await?;
         for _ in 0..waiting.min(MOST) {
             let Some(found) = look.next().await? else { break };
-            lying.push(Lying::new(&queue, dead, found));
+            lying.push(QueuedMessage::new(&queue, dead, found));
         }
         look.close().await?;
         if waiting > MOST {

@@ -1,13 +1,13 @@
 //! What the services' databases know of an id. Reads no address, no title, no content.
 
 use contracts::Instant;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use uuid::Uuid;
 use worker_runtime::Reader;
 use worker_runtime::db::Row;
 
-use super::report::{Key, OrderRow, Told, UserRow};
-use crate::tool::{PROCESS, Tool, Trouble};
+use super::report::{EventTrace, Key, OrderRow, UserRow};
+use crate::tool::{CliError, PROCESS, Tool};
 
 const ORDER: &str = "SELECT id, user_id, created_at FROM orders WHERE id = $1";
 const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";
@@ -31,29 +31,29 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) async fn open(tool: &mut Tool) -> Result<Self, Trouble> {
+    pub(super) async fn open(tool: &mut Tool) -> Result<Self, CliError> {
         let users = Reader::open(&mut tool.settings, "users", PROCESS).await?;
         Ok(Self { users, orders: Reader::open(&mut tool.settings, "orders", PROCESS).await? })
     }
 
-    pub(super) async fn order(&self, id: Option<Uuid>) -> Result<Option<OrderRow>, Trouble> {
+    pub(super) async fn order(&self, id: Option<Uuid>) -> Result<Option<OrderRow>, CliError> {
         let row = self.orders.row(ORDER, &[&id]).await?;
         let order = |row: Row| OrderRow { id: row.get(0), user_id: row.get(1), created_at: Instant(row.get(2)) };
         Ok(row.map(order))
     }
 
-    pub(super) async fn user(&self, id: Option<Uuid>) -> Result<Option<UserRow>, Trouble> {
+    pub(super) async fn user(&self, id: Option<Uuid>) -> Result<Option<UserRow>, CliError> {
         let row = self.users.row(USER, &[&id]).await?;
         Ok(row.map(|row| UserRow { id: row.get(0), is_active: row.get(1), created_at: Instant(row.get(2)) }))
     }
 
-    pub(super) async fn key(&self, order: &OrderRow) -> Result<Option<Key>, Trouble> {
+    pub(super) async fn key(&self, order: &OrderRow) -> Result<Option<Key>, CliError> {
         let row = self.orders.row(KEY, &[&order.user_id, &order.id]).await?;
         Ok(row.map(|row| Key { key: row.get(0), created_at: Instant(row.get(1)) }))
     }
 
     /// When a listener has applied an event.
-    pub(super) async fn applied(&self, listener: &Subscription, event: Uuid) -> Result<Option<Instant>, Trouble> {
+    pub(super) async fn applied(&self, listener: &SubscriptionInfo, event: Uuid) -> Result<Option<Instant>, CliError> {
         let service = listener.name.split('.').next();
         let reader = if service == Some("users") { &self.users } else { &self.orders };
         let row = reader.row(APPLIED, &[&listener.name, &event]).await?;
@@ -66,7 +66,7 @@ impl Records {
         id: &str,
         uuid: Option<Uuid>,
         order: Option<&OrderRow>,
-    ) -> Result<Vec<Told>, Trouble> {
+    ) -> Result<Vec<EventTrace>, CliError> {
         let owner = order.map(|order| order.user_id.as_str());
         let mut events = Vec::new();
         for reader in [&self.users, &self.orders] {
@@ -81,8 +81,8 @@ impl Records {
     }
 }
 
-fn told(row: &Row) -> Told {
-    Told {
+fn told(row: &Row) -> EventTrace {
+    EventTrace {
         id: row.get("id"),
         event: row.get("name"),
         about: row.get("aggregate"),

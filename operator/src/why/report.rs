@@ -3,11 +3,11 @@
 use std::fmt;
 
 use contracts::Instant;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::queues::Lying;
+use super::queues::QueuedMessage;
 use crate::print::{count, harmless};
 
 /// Everything that is known of an id.
@@ -18,7 +18,7 @@ pub(super) struct Report {
     pub(super) order: Option<OrderRow>,
     pub(super) idempotency_key: Option<Key>,
     pub(super) user: Option<UserRow>,
-    pub(super) events: Vec<Told>,
+    pub(super) events: Vec<EventTrace>,
     /// Queues that held more messages than were looked at.
     pub(super) not_seen_through: Vec<String>,
 }
@@ -55,7 +55,7 @@ pub(super) struct UserRow {
 /// An event. Of one that no outbox has (any more) only the identity and the name are known.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+pub(super) struct EventTrace {
     pub(super) id: Uuid,
     pub(super) event: String,
     pub(super) about: Option<String>,
@@ -66,11 +66,11 @@ pub(super) struct Told {
     /// Why it cannot be published, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) set_aside: Option<String>,
-    pub(super) listeners: Vec<Hearing>,
+    pub(super) listeners: Vec<EventConsumer>,
 }
 
-impl Told {
-    pub(super) fn stray(id: Uuid, listener: &Subscription) -> Self {
+impl EventTrace {
+    pub(super) fn stray(id: Uuid, listener: &SubscriptionInfo) -> Self {
         let (about, owner, request_id) = Default::default();
         let (recorded_at, published_at, set_aside, listeners) = Default::default();
         let event = listener.event.into();
@@ -81,7 +81,7 @@ impl Told {
 /// How it stands between an event and a listener.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Hearing {
+pub(super) struct EventConsumer {
     pub(super) listener: &'static str,
     pub(super) state: State,
     /// What it waits for, if it is pending.
@@ -89,7 +89,7 @@ pub(super) struct Hearing {
     pub(super) pending: Option<Pending>,
     pub(super) applied_at: Option<Instant>,
     /// Where it lies, if it is to be tried again or dead.
-    pub(super) queue: Option<Lying>,
+    pub(super) queue: Option<QueuedMessage>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -157,7 +157,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for EventTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event {} {}", self.event, self.id)?;
         if let Some(about) = &self.about {
@@ -180,7 +180,7 @@ impl fmt::Display for Told {
     }
 }
 
-impl fmt::Display for Hearing {
+impl fmt::Display for EventConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}: ", self.listener)?;
         match (&self.queue, self.applied_at, self.pending) {
@@ -192,7 +192,7 @@ impl fmt::Display for Hearing {
     }
 }
 
-impl fmt::Display for Lying {
+impl fmt::Display for QueuedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), harmless);
         let failed = count(self.attempts.try_into().unwrap_or_default(), "time");

@@ -2,8 +2,8 @@
 
 use runtime::SettingError;
 use runtime::StartError;
-use worker_runtime::Resources;
-use worker_runtime::Setup;
+use worker_runtime::Context;
+use worker_runtime::Dependencies;
 
 use crate::password::PasswordSettings;
 use crate::{Passwords, Sessions};
@@ -16,10 +16,10 @@ pub struct Accounts {
     pub sessions: Sessions,
 }
 
-impl Resources for Accounts {
+impl Dependencies for Accounts {
     const LOOKAHEAD: u16 = 4;
 
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
         let passwords = Passwords::new(&setup.settings.section()?)
             .map_err(|(key, problem)| SettingError::new::<PasswordSettings>(key, problem))?;
         Ok(Self { passwords, sessions: Sessions::open(setup).await? })

@@ -4,10 +4,10 @@ use contracts::Code;
 use contracts::users::{self, SignedIn, User};
 use runtime::StartError;
 use uuid::Uuid;
+use worker_runtime::Context;
 use worker_runtime::Db;
+use worker_runtime::Dependencies;
 use worker_runtime::Failure;
-use worker_runtime::Resources;
-use worker_runtime::Setup;
 use worker_runtime::db::Row;
 
 use crate::{Secret, Tokens};
@@ -20,8 +20,8 @@ pub struct Sessions {
     pub tokens: Tokens,
 }
 
-impl Resources for Sessions {
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+impl Dependencies for Sessions {
+    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
         let tokens = Tokens::new(setup.settings.section()?)?;
         let db = Db::open(setup).await?;
         db.prune("sessions", PRUNE);

@@ -5,31 +5,31 @@ use crate::events::failure_headers::revived;
 use crate::events::publisher::Outgoing;
 use crate::events::publisher::Publisher;
 
-use crate::admin::Found;
+use crate::admin::BrowsedMessage;
 use crate::admin::Held;
-use crate::admin::Look;
+use crate::admin::QueueBrowser;
 
 /// The dead messages of one listener. Each that is taken out goes back when this is closed, or the process dies, unless
 /// it was redriven or removed.
-pub struct Graveyard {
+pub struct DeadLetters {
     listener: String,
-    look: Look,
+    look: QueueBrowser,
     publisher: Publisher,
 }
 
-impl Graveyard {
-    pub(crate) fn new(listener: &str, look: Look, publisher: Publisher) -> Self {
+impl DeadLetters {
+    pub(crate) fn new(listener: &str, look: QueueBrowser, publisher: Publisher) -> Self {
         Self { listener: listener.into(), look, publisher }
     }
 
     /// Takes the next message out; `None` when there are no more.
-    pub async fn next(&self) -> Result<Option<Found>, Error> {
+    pub async fn next(&self) -> Result<Option<BrowsedMessage>, Error> {
         self.look.next().await
     }
 
     /// Gives a message back to its listener, for a fresh start. It leaves the dead queue only when the broker has
     /// confirmed its copy; a crash in between leaves two, which the inbox makes one.
-    pub async fn redrive(&self, dead: &Found) -> Result<(), Error> {
+    pub async fn redrive(&self, dead: &BrowsedMessage) -> Result<(), Error> {
         let properties = revived(&dead.message.delivery.properties);
         let copy = Outgoing { exchange: "", key: &self.listener, body: dead.body().to_vec(), properties };
         self.publisher.publish(std::iter::once(copy)).await?;

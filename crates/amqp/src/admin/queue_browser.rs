@@ -8,15 +8,15 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 
 use crate::connection::{Error, in_time};
-use crate::events::failure_headers::Epitaph;
-use crate::events::metadata::EventMeta;
+use crate::events::failure_headers::FailureInfo;
+use crate::events::metadata::EventMetadata;
 use crate::packet::EventPacket;
 use crate::topology;
 
 /// Messages taken out of a queue. All of them go back when this is closed or the process dies;
 /// a broker may put them behind those that were not taken out. Meanwhile
 /// nobody else sees them.
-pub struct Look {
+pub struct QueueBrowser {
     queue: String,
     channel: Channel,
     /// How many are out.
@@ -24,19 +24,19 @@ pub struct Look {
 }
 
 /// A message that is held.
-pub struct Found {
+pub struct BrowsedMessage {
     pub(crate) message: BasicGetMessage,
     /// What travels beside it; `None` when it has no identity.
-    pub meta: Option<EventMeta>,
+    pub meta: Option<EventMetadata>,
     /// What is written on it: why it is dead, or why it was put off.
-    pub epitaph: Epitaph,
+    pub epitaph: FailureInfo,
 }
 
 /// Which of the messages that are held: what is needed to remove it.
 #[derive(Clone, Copy)]
 pub struct Held(u64);
 
-impl Found {
+impl BrowsedMessage {
     /// Where it is held.
     pub fn held(&self) -> Held {
         Held(self.message.delivery.delivery_tag)
@@ -65,19 +65,19 @@ impl Found {
     }
 }
 
-impl Look {
+impl QueueBrowser {
     pub(crate) fn new(queue: String, channel: Channel) -> Self {
         Self { queue, channel, held: Cell::new(0) }
     }
 
     /// Takes the next message out; `None` when there are no more.
-    pub async fn next(&self) -> Result<Option<Found>, Error> {
+    pub async fn next(&self) -> Result<Option<BrowsedMessage>, Error> {
         let getting = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default());
         Ok(in_time(getting).await?.map(|message| {
             let properties = &message.delivery.properties;
             self.held.set(self.held.get() + 1);
-            let (meta, epitaph) = (EventMeta::read(properties), Epitaph::read(properties));
-            Found { message, meta, epitaph }
+            let (meta, epitaph) = (EventMetadata::read(properties), FailureInfo::read(properties));
+            BrowsedMessage { message, meta, epitaph }
         }))
     }
 

@@ -37,7 +37,7 @@ impl Operator {
     pub async fn upgrade(&self, queue: &str, items: &[Item]) -> Result<Upgrade, Error> {
         let spare = format!("{queue}.upgrade");
         let left_over = self.depth(&spare).await?.is_some();
-        let old = topology::compare(&self.line, &topology::former_request(queue)).await? == State::Same;
+        let old = topology::compare(&self.connection, &topology::former_request(queue)).await? == State::Same;
         if !old && !left_over {
             return Ok(Upgrade::Unneeded);
         }
@@ -60,7 +60,7 @@ impl Operator {
             if consumers > 0 {
                 return Ok(Upgrade::InUse);
             }
-            let channel = self.line.channel().await?;
+            let channel = self.connection.channel().await?;
             let (name, none) = (spare.into(), FieldTable::default());
             in_time(channel.queue_declare(name, QueueDeclareOptions::durable(), none)).await?;
             if !self.empty_and_delete(queue, spare, publisher).await? {
@@ -68,7 +68,7 @@ impl Operator {
                 return Ok(Upgrade::InUse);
             }
         }
-        topology::declare(&self.line, items).await?;
+        topology::declare(&self.connection, items).await?;
         let waiting = self.depth(spare).await?.unwrap_or_default().waiting;
         self.empty_and_delete(spare, queue, publisher).await?;
         Ok(Upgrade::Done(waiting))
@@ -77,8 +77,8 @@ impl Operator {
     /// Moves what is in a queue to another and deletes it; false if somebody consumes from it.
     async fn empty_and_delete(&self, queue: &str, to: &str, publisher: &Publisher) -> Result<bool, Error> {
         for _ in 0..TRIES {
-            move_all(&self.line.channel().await?, queue, to, publisher).await?;
-            let channel = self.line.channel().await?;
+            move_all(&self.connection.channel().await?, queue, to, publisher).await?;
+            let channel = self.connection.channel().await?;
             let only_if_idle = QueueDeleteOptions { if_unused: true, if_empty: true, ..QueueDeleteOptions::default() };
             match in_time(channel.queue_delete(queue.into(), only_if_idle)).await {
                 Ok(_) => return Ok(true),

@@ -13,7 +13,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-use crate::connection::{Error, Line, in_time};
+use crate::connection::{BrokerConnection, Error, in_time};
 use crate::control::responder::{REPLIES, STATS, bind, consume, own_queue, stats_of};
 use crate::packet::{RequestPacket, decode_reply};
 use crate::topology::{self, CONTROL_EXCHANGE, Item};
@@ -35,18 +35,23 @@ pub enum Told {
 }
 
 /// By name, what was told.
-pub type Census = HashMap<&'static str, Told>;
+pub type QueueStateCache = HashMap<&'static str, Told>;
 
 /// Asks by one connection.
 #[derive(Default)]
 pub(crate) struct Inquiry {
     asking: tokio::sync::Mutex<Option<Asking>>,
-    known: Mutex<Option<(Instant, Arc<Census>)>>,
+    known: Mutex<Option<(Instant, Arc<QueueStateCache>)>>,
 }
 
 impl Inquiry {
     /// How the processes of these names fare, as of at most a second ago.
-    pub(crate) async fn stats(&self, line: &Line, process: &str, names: &[&'static str]) -> Result<Arc<Census>, Error> {
+    pub(crate) async fn stats(
+        &self,
+        connection: &BrokerConnection,
+        process: &str,
+        names: &[&'static str],
+    ) -> Result<Arc<QueueStateCache>, Error> {
         if let Some(census) = self.believed() {
             return Ok(census);
         }
@@ -58,7 +63,7 @@ impl Inquiry {
         // Taken, so that what fails, or is dropped on the way, is made anew.
         let mut open = match asking.take() {
             Some(open) => open,
-            None => Asking::open(line, process).await?,
+            None => Asking::open(connection, process).await?,
         };
         let census = Arc::new(open.ask(names).await?);
         *asking = Some(open);
@@ -66,11 +71,11 @@ impl Inquiry {
         Ok(census)
     }
 
-    fn believed(&self) -> Option<Arc<Census>> {
+    fn believed(&self) -> Option<Arc<QueueStateCache>> {
         self.lock().as_ref().filter(|(at, _)| at.elapsed() < BELIEVED).map(|(_, census)| Arc::clone(census))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<Census>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<QueueStateCache>)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,10 +91,10 @@ struct Asking {
 }
 
 impl Asking {
-    async fn open(line: &Line, process: &str) -> Result<Self, Error> {
-        let channel = line.channel().await?;
+    async fn open(connection: &BrokerConnection, process: &str) -> Result<Self, Error> {
+        let channel = connection.channel().await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        topology::declare(line, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
+        topology::declare(connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
         let queue = own_queue(&channel, process).await?;
         let reply_to = format!("{REPLIES}{}", Uuid::now_v7());
         bind(&channel, &queue, &reply_to).await?;
@@ -97,7 +102,7 @@ impl Asking {
         Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new() })
     }
 
-    async fn ask(&mut self, names: &[&'static str]) -> Result<Census, Error> {
+    async fn ask(&mut self, names: &[&'static str]) -> Result<QueueStateCache, Error> {
         self.round += 1;
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let there = self.publish(names).await?;

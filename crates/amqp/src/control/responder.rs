@@ -11,7 +11,7 @@ use lapin::{BasicProperties, Channel, Consumer};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::connection::{Broker, Error, Line, in_time};
+use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::packet::encode_response;
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
 
@@ -39,7 +39,7 @@ pub(crate) fn queues_of(process: &str) -> String {
 pub struct Control {
     questions: Consumer,
     channel: Channel,
-    line: Line,
+    connection: BrokerConnection,
 }
 
 /// A question that can be answered.
@@ -51,14 +51,14 @@ pub struct Question {
 impl Control {
     /// Connects and listens to what is asked of the processes of this name, such as `orders.relay`.
     pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
-        let line = broker.connect("tells").await?;
-        let channel = line.channel().await?;
-        topology::declare(&line, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
+        let connection = broker.connect("tells").await?;
+        let channel = connection.channel().await?;
+        topology::declare(&connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
         let queue = own_queue(&channel, &name.replace(['.', '_'], "-")).await?;
         for key in [STATS.to_owned(), stats_of(name)] {
             bind(&channel, &queue, &key).await?;
         }
-        Ok(Self { questions: consume(&channel, &queue).await?, channel, line })
+        Ok(Self { questions: consume(&channel, &queue).await?, channel, connection })
     }
 
     /// The next question. Safe to drop and call again; an error is final. What nobody could be answered is passed over.
@@ -88,7 +88,7 @@ impl Control {
 
     /// Closes the connection, and with it the queue ends.
     pub async fn close(self) {
-        self.line.close().await;
+        self.connection.close().await;
     }
 }
 

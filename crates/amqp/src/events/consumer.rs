@@ -5,7 +5,7 @@
 
 use std::future::pending;
 
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
@@ -14,9 +14,9 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 
-use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::events::failure_headers::{Failed, attempts, moved};
-use crate::events::metadata::EventMeta;
+use crate::events::metadata::EventMetadata;
 use crate::events::publisher::Outgoing;
 use crate::events::publisher::Publisher;
 use crate::rpc::metadata;
@@ -26,36 +26,36 @@ const CONSUMER_TAG: &str = "listener";
 
 /// What becomes of an event that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum FailureOutcome {
     /// It comes back after so many milliseconds.
-    PutOff(u32),
+    RetryLater(u32),
     /// It was put off as often as may be, and is in the dead queue now.
-    Buried,
+    DeadLettered,
 }
 
 /// The events of one listener, as they come, until the connection breaks.
-pub struct Hearing {
+pub struct EventConsumer {
     broker: Broker,
-    subscription: Subscription,
+    subscription: SubscriptionInfo,
     delays_ms: Vec<u32>,
     /// The consumer, if events are wanted.
     consumer: Option<Consumer>,
     channel: lapin::Channel,
-    line: Line,
+    connection: BrokerConnection,
     /// For what fails; most listeners never need it.
     publisher: Option<Publisher>,
 }
 
 /// One event, to be settled exactly once.
-pub struct Heard {
+pub struct EventDelivery {
     delivery: Delivery,
     /// What travelled beside it; `None` when it has no identity.
-    pub meta: Option<EventMeta>,
+    pub meta: Option<EventMetadata>,
     /// How often its handler has failed so far.
     pub attempts: u32,
 }
 
-impl Heard {
+impl EventDelivery {
     /// The packet as it came.
     pub fn body(&self) -> &[u8] {
         &self.delivery.data
@@ -72,18 +72,18 @@ impl Heard {
     }
 }
 
-impl Hearing {
+impl EventConsumer {
     /// Connects and declares the listener's queues; events come once [`Self::listen`] asks for them. One whose handler fails
     /// comes back after each of `delays_ms`, then it is buried.
-    pub async fn open(broker: &Broker, subscription: Subscription, delays_ms: &[u32]) -> Result<Self, Error> {
+    pub async fn open(broker: &Broker, subscription: SubscriptionInfo, delays_ms: &[u32]) -> Result<Self, Error> {
         const ONE_AT_A_TIME: u16 = 1;
-        let line = broker.connect("listens").await?;
-        let channel = line.channel().await?;
-        topology::declare(&line, &topology::subscription(&subscription)).await?;
-        topology::declare(&line, &topology::retries(subscription.name, delays_ms)).await?;
+        let connection = broker.connect("listens").await?;
+        let channel = connection.channel().await?;
+        topology::declare(&connection, &topology::subscription(&subscription)).await?;
+        topology::declare(&connection, &topology::retries(subscription.name, delays_ms)).await?;
         in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
         let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
-        Ok(Self { broker, subscription, delays_ms, consumer: None, channel, line, publisher: None })
+        Ok(Self { broker, subscription, delays_ms, consumer: None, channel, connection, publisher: None })
     }
 
     /// Asks for events.
@@ -107,7 +107,7 @@ impl Hearing {
     }
 
     /// Asks for no more events, and hands the one that is out back to its queue: nothing was done about it.
-    pub async fn leave_to_others(&mut self, event: &Heard) -> Result<(), Error> {
+    pub async fn leave_to_others(&mut self, event: &EventDelivery) -> Result<(), Error> {
         self.consumer = None;
         in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
@@ -115,36 +115,36 @@ impl Hearing {
     }
 
     /// The next event. Safe to drop and call again; an error is final.
-    pub async fn next(&mut self) -> Result<Heard, Error> {
+    pub async fn next(&mut self) -> Result<EventDelivery, Error> {
         let Some(consumer) = &mut self.consumer else { return pending().await };
         let delivery = consumer.next().await.ok_or(Error::ConsumerEnded)??;
-        let (meta, attempts) = (EventMeta::read(&delivery.properties), attempts(&delivery.properties));
-        Ok(Heard { delivery, meta, attempts })
+        let (meta, attempts) = (EventMetadata::read(&delivery.properties), attempts(&delivery.properties));
+        Ok(EventDelivery { delivery, meta, attempts })
     }
 
     /// It is done, now or before.
-    pub fn acknowledge(&self, event: &Heard) -> Result<(), Error> {
+    pub fn acknowledge(&self, event: &EventDelivery) -> Result<(), Error> {
         Ok(send(self.channel.basic_ack(event.delivery.delivery_tag, BasicAckOptions::default()))?)
     }
 
     /// Its handler failed: it comes back later, or, after the last delay, is buried.
-    pub async fn put_off(&mut self, event: &Heard, error: &str) -> Result<Fate, Error> {
+    pub async fn retry_later(&mut self, event: &EventDelivery, error: &str) -> Result<FailureOutcome, Error> {
         let step = usize::try_from(event.attempts).unwrap_or(usize::MAX);
         let Some(delay_ms) = self.delays_ms.get(step).copied() else {
-            self.bury(event, "the handler failed", error).await?;
-            return Ok(Fate::Buried);
+            self.dead_letter(event, "the handler failed", error).await?;
+            return Ok(FailureOutcome::DeadLettered);
         };
         self.hand_on(event, &retry_queue(self.subscription.name, delay_ms), Failed { reason: None, error }).await?;
-        Ok(Fate::PutOff(delay_ms))
+        Ok(FailureOutcome::RetryLater(delay_ms))
     }
 
     /// It can never be handled: off to the dead queue.
-    pub async fn bury(&mut self, event: &Heard, reason: &str, error: &str) -> Result<(), Error> {
+    pub async fn dead_letter(&mut self, event: &EventDelivery, reason: &str, error: &str) -> Result<(), Error> {
         self.hand_on(event, &dead_queue(self.subscription.name), Failed { reason: Some(reason), error }).await
     }
 
-    /// It did not come whole, so the broker, which has all of it, is asked to bury it.
-    pub fn reject(&self, event: &Heard) -> Result<(), Error> {
+    /// It did not come whole, so the broker, which has all of it, is asked to dead_letter it.
+    pub fn reject(&self, event: &EventDelivery) -> Result<(), Error> {
         Ok(send(self.channel.basic_reject(event.delivery.delivery_tag, BasicRejectOptions { requeue: false }))?)
     }
 
@@ -153,12 +153,12 @@ impl Hearing {
         if let Some(publisher) = self.publisher {
             publisher.close().await;
         }
-        self.line.close().await;
+        self.connection.close().await;
     }
 
     /// Puts a copy into another queue and, when that is certain, acknowledges the original. A crash in between leaves
     /// two, which the inbox makes one.
-    async fn hand_on(&mut self, event: &Heard, queue: &str, failed: Failed<'_>) -> Result<(), Error> {
+    async fn hand_on(&mut self, event: &EventDelivery, queue: &str, failed: Failed<'_>) -> Result<(), Error> {
         let publisher = match self.publisher.take() {
             Some(publisher) => publisher,
             None => Publisher::open(&self.broker, &[]).await?,

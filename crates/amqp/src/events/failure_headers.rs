@@ -89,7 +89,7 @@ fn clean(properties: &BasicProperties) -> FieldTable {
 
 /// What is written on a dead message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Epitaph {
+pub struct FailureInfo {
     /// Why it was buried; in the broker's word (`delivery_limit`, …) when the broker did it.
     pub reason: Option<String>,
     /// How often its handler failed.
@@ -100,7 +100,7 @@ pub struct Epitaph {
     pub last_error: Option<String>,
 }
 
-impl Epitaph {
+impl FailureInfo {
     /// Reads it.
     pub(crate) fn read(properties: &BasicProperties) -> Self {
         let text = |name| text_header(properties, name);
@@ -119,11 +119,11 @@ mod tests {
         let once = fail(&BasicProperties::default(), "one", None);
         let twice = fail(&once, "two", None);
         let dead = fail(&twice, &"x".repeat(9_000), Some("the handler failed"));
-        let epitaph = Epitaph::read(&dead);
+        let epitaph = FailureInfo::read(&dead);
         assert_eq!((epitaph.attempts, epitaph.first_error.as_deref()), (3, Some("one")));
         assert_eq!(epitaph.last_error.map(|error| error.len()), Some(LONGEST_ERROR));
         assert_eq!(epitaph.reason.as_deref(), Some("the handler failed"));
-        assert_eq!(Epitaph::read(&twice).last_error.as_deref(), Some("two"));
+        assert_eq!(FailureInfo::read(&twice).last_error.as_deref(), Some("two"));
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
         let alive = BasicProperties::default().with_headers(headers);
         let dead = moved(&alive, Failed { reason: Some("r"), error: "e" });
         let again = revived(&dead);
-        assert_eq!(Epitaph::read(&again), Epitaph::default());
+        assert_eq!(FailureInfo::read(&again), FailureInfo::default());
         assert_eq!(again.headers().as_ref().unwrap().inner().len(), 1);
     }
 }

@@ -6,8 +6,8 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use uuid::Uuid;
 
-use crate::connection::{Broker, Error, Line, in_time};
-use crate::events::metadata::EventMeta;
+use crate::connection::{Broker, BrokerConnection, Error, in_time};
+use crate::events::metadata::EventMetadata;
 use crate::packet::EventPacket;
 use crate::rpc::metadata::unreadable;
 use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
@@ -19,28 +19,28 @@ const LENGTH: i32 = 10_000;
 pub(crate) const QUEUES: &str = "feed.";
 
 /// The events of some names, from now on, until the connection breaks.
-pub struct Feed {
+pub struct LiveSubscription {
     events: Consumer,
     dropped: Consumer,
-    line: Line,
+    connection: BrokerConnection,
 }
 
 /// An event to show.
-pub struct Shown {
+pub struct LiveEvent {
     /// What travelled beside it.
-    pub meta: EventMeta,
+    pub meta: EventMetadata,
     /// Its name.
     pub name: String,
     /// What it tells, as JSON.
     pub data: String,
 }
 
-impl Feed {
+impl LiveSubscription {
     /// Connects and listens to events of these names. What was published before is not in it.
     pub async fn open(broker: &Broker, names: &[&str]) -> Result<Self, Error> {
-        let line = broker.connect("watches").await?;
-        let channel = line.channel().await?;
-        topology::declare(&line, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
+        let connection = broker.connect("watches").await?;
+        let channel = connection.channel().await?;
+        topology::declare(&connection, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
         let queue = format!("{QUEUES}{}", Uuid::now_v7());
         let dropped = format!("{queue}.dropped");
         let one = arguments([("x-max-length", 1.into())]);
@@ -57,11 +57,11 @@ impl Feed {
                 channel.queue_bind(queue.as_str().into(), EVENTS_EXCHANGE.into(), (*name).into(), options, none);
             in_time(binding).await?;
         }
-        Ok(Self { dropped: consume(&channel, &dropped).await?, events: consume(&channel, &queue).await?, line })
+        Ok(Self { dropped: consume(&channel, &dropped).await?, events: consume(&channel, &queue).await?, connection })
     }
 
     /// The next event. Safe to drop and call again; an error is final. What is no event is passed over.
-    pub async fn next(&mut self) -> Result<Shown, Error> {
+    pub async fn next(&mut self) -> Result<LiveEvent, Error> {
         loop {
             let delivery = tokio::select! {
                 biased;
@@ -71,17 +71,17 @@ impl Feed {
                 }
                 event = self.events.next() => event.ok_or(Error::ConsumerEnded)??,
             };
-            let meta = EventMeta::read(&delivery.properties).filter(|_| unreadable(&delivery.properties).is_none());
+            let meta = EventMetadata::read(&delivery.properties).filter(|_| unreadable(&delivery.properties).is_none());
             if let (Some(meta), Ok(packet)) = (meta, EventPacket::decode(&delivery.data)) {
                 let (name, data) = (packet.pattern.into_owned(), packet.data.get().to_owned());
-                return Ok(Shown { meta, name, data });
+                return Ok(LiveEvent { meta, name, data });
             }
         }
     }
 
     /// Closes the connection, and with it the queue ends.
     pub async fn close(self) {
-        self.line.close().await;
+        self.connection.close().await;
     }
 }
 

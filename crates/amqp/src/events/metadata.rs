@@ -13,7 +13,7 @@ pub const OWNER: &str = "owner";
 
 /// Everything about an event but its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventMeta {
+pub struct EventMetadata {
     /// The event's identity, the same at each delivery: its listeners apply it once.
     pub id: Uuid,
     /// The user whose business it is.
@@ -24,7 +24,7 @@ pub struct EventMeta {
     pub traceparent: Option<String>,
 }
 
-impl EventMeta {
+impl EventMetadata {
     pub(crate) fn properties(&self) -> BasicProperties {
         const PERSISTENT: u8 = 2;
         let mut headers = FieldTable::default();
@@ -61,20 +61,20 @@ mod tests {
 
     #[test]
     fn what_the_relay_writes_the_listener_reads() {
-        let meta = EventMeta {
+        let meta = EventMetadata {
             id: Uuid::now_v7(),
             owner: Some("u-1".into()),
             request_id: Some("r-1".into()),
             traceparent: None,
         };
-        assert_eq!(EventMeta::read(&meta.properties()), Some(meta));
-        assert_eq!(EventMeta::read(&BasicProperties::default()), None);
+        assert_eq!(EventMetadata::read(&meta.properties()), Some(meta));
+        assert_eq!(EventMetadata::read(&BasicProperties::default()), None);
     }
 
     #[test]
     fn an_id_of_another_kind_stands_for_a_uuid_of_its_own() {
         let read =
-            |id: &str| EventMeta::read(&BasicProperties::default().with_message_id(id.into())).map(|meta| meta.id);
+            |id: &str| EventMetadata::read(&BasicProperties::default().with_message_id(id.into())).map(|meta| meta.id);
         assert_eq!(read("order-7"), read("order-7"));
         assert_ne!(read("order-7"), read("order-8"));
         assert_eq!(read(" "), None);

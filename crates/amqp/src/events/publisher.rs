@@ -4,15 +4,15 @@ use futures_util::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use crate::connection::{Broker, Error, Line, in_time};
-use crate::events::metadata::EventMeta;
+use crate::connection::{Broker, BrokerConnection, Error, in_time};
+use crate::events::metadata::EventMetadata;
 use crate::packet;
 use crate::topology::{self, EVENTS_EXCHANGE, Item};
 
 /// A connection that only publishes.
 pub struct Publisher {
     channel: Channel,
-    line: Line,
+    connection: BrokerConnection,
 }
 
 /// A message on its way.
@@ -30,15 +30,15 @@ pub struct OutgoingEvent<'a> {
     /// What it tells, as JSON.
     pub data: &'a str,
     /// What travels beside it.
-    pub meta: EventMeta,
+    pub meta: EventMetadata,
 }
 
 impl Publisher {
     /// Connects and makes sure that there is what the messages will go to.
     pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
-        let (line, channel) = confirming(broker, "publishes").await?;
-        topology::declare_for_others(&line, items).await?;
-        Ok(Self { channel, line })
+        let (connection, channel) = confirming(broker, "publishes").await?;
+        topology::declare_for_others(&connection, items).await?;
+        Ok(Self { channel, connection })
     }
 
     /// Publishes events, in order; returns when every one is with the queues of all its listeners. After an error
@@ -72,14 +72,14 @@ impl Publisher {
 
     /// Closes the connection.
     pub async fn close(self) {
-        self.line.close().await;
+        self.connection.close().await;
     }
 }
 
 /// A connection whose channel confirms what is published; `role` tells it from the process's others.
-pub(crate) async fn confirming(broker: &Broker, role: &str) -> Result<(Line, Channel), Error> {
-    let line = broker.connect(role).await?;
-    let channel = line.channel().await?;
+pub(crate) async fn confirming(broker: &Broker, role: &str) -> Result<(BrokerConnection, Channel), Error> {
+    let connection = broker.connect(role).await?;
+    let channel = connection.channel().await?;
     in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-    Ok((line, channel))
+    Ok((connection, channel))
 }

@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::backoff::Backoff;
-use crate::connection::{Broker, Error, Line, in_time, send};
-use crate::control::client::{Census as Told, Inquiry};
+use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
+use crate::control::client::{Inquiry, QueueStateCache as Told};
 use crate::packet::{RequestPacket, decode_reply};
-use crate::rpc::metadata::Meta;
+use crate::rpc::metadata::RequestMetadata;
 use crate::topology;
 use crate::topology::Depth;
 
@@ -31,7 +31,7 @@ const STATE_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100
 
 /// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
     #[error("the broker cannot be reached")]
     NotConnected,
@@ -53,13 +53,13 @@ pub enum AskError {
 pub type Answer = Result<Box<RawValue>, Fault>;
 
 /// Asks patterns, over one supervised connection.
-pub struct Asker {
+pub struct RpcClient {
     broker: Broker,
     session: RwLock<Option<Arc<Session>>>,
 }
 
-impl Asker {
-    /// Makes one; it is connected once [`Asker::run`] runs.
+impl RpcClient {
+    /// Makes one; it is connected once [`RpcClient::run`] runs.
     pub fn new(broker: Broker) -> Self {
         Self { broker, session: RwLock::new(None) }
     }
@@ -72,7 +72,7 @@ impl Asker {
                 let session = self.session().ok();
                 self.set(None);
                 if let Some(session) = session {
-                    session.line.close().await;
+                    session.connection.close().await;
                 }
                 Ok(())
             }
@@ -107,28 +107,28 @@ impl Asker {
     }
 
     /// Sends one request and waits for its reply, at most until its deadline.
-    pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+    pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata) -> Result<Answer, RpcError> {
         let session = self.session()?;
         match timeout(meta.deadline.remaining(), session.queue(pattern)).await {
             Ok(Ok(Depth { consumers: 1.., .. })) => session.ask(pattern, data, meta).await,
-            Ok(Ok(_)) => Err(AskError::NobodyServes),
+            Ok(Ok(_)) => Err(RpcError::NobodyServes),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(AskError::NotConnected),
+            Err(_) => Err(RpcError::NotConnected),
         }
     }
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
-    pub async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
+    pub async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
         self.session()?.queue(pattern).await
     }
 
     /// How the processes of these names fare, such as relays, as of at most a second ago.
-    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<Told>, AskError> {
+    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<Told>, RpcError> {
         let session = self.session()?;
-        let asking = session.inquiry.stats(&session.line, self.broker.process(), names);
+        let asking = session.inquiry.stats(&session.connection, self.broker.process(), names);
         asking.await.map_err(|error| {
             tracing::debug!(error = %error, "processes could not be asked how they fare");
-            AskError::NotConnected
+            RpcError::NotConnected
         })
     }
 
@@ -137,9 +137,9 @@ impl Asker {
         self.session().is_ok()
     }
 
-    fn session(&self) -> Result<Arc<Session>, AskError> {
+    fn session(&self) -> Result<Arc<Session>, RpcError> {
         let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
-        session.filter(|session| !session.blocked.load(Ordering::Relaxed)).ok_or(AskError::NotConnected)
+        session.filter(|session| !session.blocked.load(Ordering::Relaxed)).ok_or(RpcError::NotConnected)
     }
 
     fn set(&self, session: Option<Arc<Session>>) {
@@ -152,9 +152,9 @@ type Waiting = HashMap<u128, oneshot::Sender<Vec<u8>>>;
 
 /// One connection's life.
 struct Session {
-    line: Line,
+    connection: BrokerConnection,
     channel: Channel,
-    census: Census,
+    census: QueueStateCache,
     inquiry: Inquiry,
     /// Who waits for which correlation id; `None` once the connection is gone.
     waiting: Mutex<Option<Waiting>>,
@@ -164,15 +164,15 @@ struct Session {
 
 impl Session {
     async fn open(broker: &Broker) -> Result<(Self, Consumer), Error> {
-        let line = broker.connect("asks").await?;
-        let channel = line.channel().await?;
+        let connection = broker.connect("asks").await?;
+        let channel = connection.channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
         let replies = in_time(consuming).await?;
         let session = Self {
-            line,
+            connection,
             channel,
-            census: Census::default(),
+            census: QueueStateCache::default(),
             inquiry: Inquiry::default(),
             waiting: Mutex::new(Some(HashMap::new())),
             blocked: AtomicBool::new(false),
@@ -182,7 +182,7 @@ impl Session {
 
     /// Hands every reply to the one that waits for it, until the connection breaks.
     async fn receive(&self, mut replies: Consumer) -> Error {
-        let mut blocked = self.line.blocked();
+        let mut blocked = self.connection.blocked();
         loop {
             tokio::select! {
                 reply = replies.next() => match reply {
@@ -220,23 +220,23 @@ impl Session {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(&self, pattern: &str, data: &RawValue, meta: &Meta) -> Result<Answer, AskError> {
+    async fn ask(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata) -> Result<Answer, RpcError> {
         let (waiter, reply) = oneshot::channel();
-        let id = random_id().ok_or(AskError::NotConnected)?;
-        self.lock().as_mut().ok_or(AskError::NotConnected)?.insert(id, waiter);
-        let _forget = Forget { session: self, id };
+        let id = random_id().ok_or(RpcError::NotConnected)?;
+        self.lock().as_mut().ok_or(RpcError::NotConnected)?.insert(id, waiter);
+        let _forget = PendingGuard { session: self, id };
 
         // Lets what else is ready get this far, so that several frames leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
-        self.publish(pattern, data, meta, id).map_err(|_| AskError::NotConnected)?;
+        self.publish(pattern, data, meta, id).map_err(|_| RpcError::NotConnected)?;
         let body = match timeout(meta.deadline.remaining(), reply).await {
-            Ok(body) => body.map_err(|_| AskError::Lost)?,
-            Err(_) => return Err(AskError::TimedOut),
+            Ok(body) => body.map_err(|_| RpcError::Lost)?,
+            Err(_) => return Err(RpcError::TimedOut),
         };
-        decode_reply(pattern, &body).ok_or(AskError::Malformed)
+        decode_reply(pattern, &body).ok_or(RpcError::Malformed)
     }
 
-    fn publish(&self, pattern: &str, data: &RawValue, meta: &Meta, id: u128) -> lapin::Result<()> {
+    fn publish(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata, id: u128) -> lapin::Result<()> {
         let id = format!("{id:032x}");
         let body = RequestPacket { pattern: Some(pattern.into()), data, id: Some(id.as_str().into()) }.encode();
         let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
@@ -244,8 +244,8 @@ impl Session {
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
-    async fn queue(&self, pattern: &str) -> Result<Depth, AskError> {
-        self.census.queue(&self.line, pattern).await
+    async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
+        self.census.queue(&self.connection, pattern).await
     }
 }
 
@@ -258,12 +258,12 @@ fn random_id() -> Option<u128> {
 }
 
 /// Takes back the place in the waiting list when the asking ends, in whatever way.
-struct Forget<'a> {
+struct PendingGuard<'a> {
     session: &'a Session,
     id: u128,
 }
 
-impl Drop for Forget<'_> {
+impl Drop for PendingGuard<'_> {
     fn drop(&mut self) {
         self.session.take_waiter(self.id);
     }
@@ -272,13 +272,13 @@ impl Drop for Forget<'_> {
 /// Knows the state of each pattern's queue. A durable queue without consumers takes messages as gladly as any other,
 /// so `mandatory` would not tell; a passive declaration does.
 #[derive(Default)]
-struct Census {
+struct QueueStateCache {
     counted: Mutex<HashMap<String, (Instant, Depth)>>,
     channel: tokio::sync::Mutex<Option<Channel>>,
 }
 
-impl Census {
-    async fn queue(&self, line: &Line, pattern: &str) -> Result<Depth, AskError> {
+impl QueueStateCache {
+    async fn queue(&self, connection: &BrokerConnection, pattern: &str) -> Result<Depth, RpcError> {
         if let Some(state) = self.believed(pattern) {
             return Ok(state);
         }
@@ -287,7 +287,7 @@ impl Census {
         if let Some(state) = self.believed(pattern) {
             return Ok(state);
         }
-        let state = Self::count(&mut channel, line, pattern).await.map_err(|_| AskError::NotConnected)?;
+        let state = Self::count(&mut channel, connection, pattern).await.map_err(|_| RpcError::NotConnected)?;
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.insert(pattern.to_owned(), (Instant::now(), state));
         Ok(state)
@@ -299,10 +299,14 @@ impl Census {
     }
 
     /// Asks on a channel of its own, for asking about a queue that does not exist closes it.
-    async fn count(channel: &mut Option<Channel>, line: &Line, pattern: &str) -> Result<Depth, Error> {
+    async fn count(
+        channel: &mut Option<Channel>,
+        connection: &BrokerConnection,
+        pattern: &str,
+    ) -> Result<Depth, Error> {
         let open = match channel.take() {
             Some(open) => open,
-            None => line.channel().await?,
+            None => connection.channel().await?,
         };
         let state = topology::depth(&open, pattern).await?;
         if state.is_some() {

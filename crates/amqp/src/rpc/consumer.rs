@@ -19,11 +19,11 @@ use lapin::options::{
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Consumer};
 
-use crate::connection::{Broker, Error, Line, in_time, send};
+use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::packet::RequestPacket;
 use crate::rpc::clocks::{Skew, Stalls};
-use crate::rpc::isolated_reply::Suspects;
-use crate::rpc::metadata::Meta;
+use crate::rpc::isolated_reply::IsolatedReplies;
+use crate::rpc::metadata::RequestMetadata;
 use crate::rpc::metadata::{self, Arrived};
 use crate::rpc::redelivered::{MOST_ATTEMPTS, Redelivered, begun};
 use crate::rpc::reply_address::ReplyAddresses;
@@ -49,7 +49,7 @@ struct Consumers {
 }
 
 /// The requests of one pattern, as they come, until the connection breaks.
-pub struct Deliveries {
+pub struct RpcConsumer {
     pattern: String,
     /// While requests are wanted.
     consumers: Option<Consumers>,
@@ -67,27 +67,27 @@ pub struct Deliveries {
     met_wrong_deadline: bool,
     channel: Rc<Channel>,
     replies: Rc<Replies>,
-    line: Line,
+    connection: BrokerConnection,
 }
 
 /// What replying takes besides the channel.
 struct Replies {
     addresses: ReplyAddresses,
-    suspects: Suspects,
+    suspects: IsolatedReplies,
 }
 
-impl Deliveries {
+impl RpcConsumer {
     /// Connects and declares the queues; at most `prefetch` requests are out at a time, and one more that was delivered
     /// before, once [`Self::consume`] asks for them.
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
-        let line = broker.connect("serves").await?;
-        let channel = Rc::new(line.channel().await?);
-        topology::declare_requests(&line, &topology::request(pattern)).await?;
+        let connection = broker.connect("serves").await?;
+        let channel = Rc::new(connection.channel().await?);
+        topology::declare_requests(&connection, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-        let redelivered = Redelivered::open(&line, pattern).await?;
-        let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), Suspects::new(broker.clone()));
+        let redelivered = Redelivered::open(&connection, pattern).await?;
+        let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), IsolatedReplies::new(broker.clone()));
         let replies = Rc::new(Replies { addresses, suspects });
-        let (blocked, set_apart) = (line.blocked(), FuturesUnordered::new());
+        let (blocked, set_apart) = (connection.blocked(), FuturesUnordered::new());
         let (stalls, skew, met_wrong_deadline) = (Stalls::new(), Skew::default(), false);
         Ok(Self {
             pattern: pattern.to_owned(),
@@ -102,7 +102,7 @@ impl Deliveries {
             met_wrong_deadline,
             channel,
             replies,
-            line,
+            connection,
         })
     }
 
@@ -210,7 +210,7 @@ impl Deliveries {
     /// Closes the connection. What was not acknowledged goes back to its queue.
     pub async fn close(self) {
         self.replies.suspects.close().await;
-        self.line.close().await;
+        self.connection.close().await;
     }
 }
 
@@ -232,10 +232,10 @@ impl Delivery {
     }
 
     /// What travelled beside it.
-    pub fn meta(&self, pattern: &str, packet: Option<&RequestPacket<'_>>) -> Meta {
+    pub fn meta(&self, pattern: &str, packet: Option<&RequestPacket<'_>>) -> RequestMetadata {
         let packet_id = packet.and_then(|packet| packet.id.as_deref());
         let request = Arrived { at: self.arrived, pattern, packet_id, body: self.body() };
-        Meta::read(&self.message.properties, &request)
+        RequestMetadata::read(&self.message.properties, &request)
     }
 
     /// Why it must be refused unread: it did not come whole, or a header of ours is no text.

@@ -9,16 +9,16 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel};
 use tokio::sync::Mutex;
 
-use crate::connection::{Broker, Error, Line, in_time};
+use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::events::publisher::confirming;
 
 /// The connection, once it was needed.
-pub(crate) struct Suspects {
+pub(crate) struct IsolatedReplies {
     broker: Broker,
-    open: Mutex<Option<(Line, Channel)>>,
+    open: Mutex<Option<(BrokerConnection, Channel)>>,
 }
 
-impl Suspects {
+impl IsolatedReplies {
     /// Connects when the first reply comes.
     pub(crate) fn new(broker: Broker) -> Self {
         Self { broker, open: Mutex::new(None) }
@@ -27,12 +27,12 @@ impl Suspects {
     /// Sends one reply. An error means that the broker could not be reached, not that it refused the reply.
     pub(crate) async fn reply(&self, to: ShortString, body: &[u8], properties: BasicProperties) -> Result<(), Error> {
         let mut open = self.open.lock().await;
-        let (line, channel) = match open.take() {
+        let (connection, channel) = match open.take() {
             Some(open) => open,
             None => confirming(&self.broker, "answers again").await?,
         };
         match in_time(confirmed(&channel, to, body, properties)).await {
-            Ok(()) => *open = Some((line, channel)),
+            Ok(()) => *open = Some((connection, channel)),
             Err(error) => tracing::warn!(error = %error, "a reply could not be delivered; its request is done"),
         }
         Ok(())
@@ -40,8 +40,8 @@ impl Suspects {
 
     /// Closes the connection, if there is one.
     pub(crate) async fn close(&self) {
-        if let Some((line, _)) = self.open.lock().await.take() {
-            line.close().await;
+        if let Some((connection, _)) = self.open.lock().await.take() {
+            connection.close().await;
         }
     }
 }

@@ -34,7 +34,7 @@ const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything about a request but its content.
 #[derive(Debug, Clone)]
-pub struct Meta {
+pub struct RequestMetadata {
     /// The request's identity: the same when the broker delivers it again. Effects are keyed by it.
     pub message_id: Uuid,
     /// What logs and the caller call this request.
@@ -55,7 +55,7 @@ pub struct Meta {
     pub deadline: Deadline,
 }
 
-impl Meta {
+impl RequestMetadata {
     /// The same for one more request on the same behalf, with `budget` from now.
     #[must_use]
     pub fn renewed(&self, budget: Duration) -> Self {
@@ -241,8 +241,8 @@ mod tests {
         Arrived { at: Instant::now(), pattern: "orders.create", packet_id: None, body }
     }
 
-    fn read(properties: &BasicProperties) -> Meta {
-        Meta::read(properties, &arrived(b"{}"))
+    fn read(properties: &BasicProperties) -> RequestMetadata {
+        RequestMetadata::read(properties, &arrived(b"{}"))
     }
 
     fn with_deadline(value: AMQPValue) -> BasicProperties {
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_the_gateway_writes_the_worker_reads() {
-        let meta = Meta {
+        let meta = RequestMetadata {
             message_id: Uuid::now_v7(),
             request_id: "r-1".into(),
             caller: Some("u-1".into()),
@@ -281,7 +281,8 @@ mod tests {
         };
         let mut headers = FieldTable::default();
         headers.insert(CALLER.into(), AMQPValue::LongString("u".into()));
-        let id = |properties: &BasicProperties, body: &[u8]| Meta::read(properties, &arrived(body)).message_id;
+        let id =
+            |properties: &BasicProperties, body: &[u8]| RequestMetadata::read(properties, &arrived(body)).message_id;
         let first = id(&plain("q", "1"), b"a");
         assert_eq!(first, id(&plain("q", "1"), b"a"));
         for (other, body) in [
@@ -295,7 +296,7 @@ mod tests {
             assert_ne!(first, id(&other, body), "{other:?}");
         }
         let named = |packet_id| Arrived { packet_id: Some(packet_id), ..arrived(b"a") };
-        let of_nest = |packet_id| Meta::read(&BasicProperties::default(), &named(packet_id)).message_id;
+        let of_nest = |packet_id| RequestMetadata::read(&BasicProperties::default(), &named(packet_id)).message_id;
         assert_eq!(of_nest("x"), of_nest("x"));
         assert_ne!(of_nest("x"), of_nest("y"));
         let uuid = Uuid::now_v7();

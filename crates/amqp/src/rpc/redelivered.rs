@@ -14,7 +14,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 
-use crate::connection::{Error, Line, in_time};
+use crate::connection::{BrokerConnection, Error, in_time};
 use crate::events::failure_headers::{ATTEMPTS, attempts};
 use crate::topology;
 
@@ -29,10 +29,10 @@ pub(crate) struct Redelivered {
 
 impl Redelivered {
     /// Makes ready to consume it.
-    pub(crate) async fn open(line: &Line, pattern: &str) -> Result<Rc<Self>, Error> {
+    pub(crate) async fn open(connection: &BrokerConnection, pattern: &str) -> Result<Rc<Self>, Error> {
         const ONE_AT_A_TIME: u16 = 1;
         let queue = topology::redelivered_queue(pattern);
-        let channel = line.channel().await?;
+        let channel = connection.channel().await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
         Ok(Rc::new(Self { queue, channel: Rc::new(channel) }))

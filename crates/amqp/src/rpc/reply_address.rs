@@ -51,15 +51,15 @@ impl ReplyAddresses {
         if let Some(known) = self.known(address) {
             return Ok(known);
         }
-        let line = self.broker.connect("asks where replies go").await?;
-        let exists = match topology::exists(&line, address).await {
+        let connection = self.broker.connect("asks where replies go").await?;
+        let exists = match topology::exists(&connection, address).await {
             Ok(exists) => exists,
             // Whatever the broker's words are: it does not take replies there.
             Err(Error::Amqp(_)) => false,
             Err(error) => return Err(error),
         };
         if exists {
-            line.close().await;
+            connection.close().await;
         }
         let mut known = self.known.borrow_mut();
         if known.len() >= REMEMBERED {

@@ -1,7 +1,7 @@
 //! One quorum queue per listener, a dead queue beside it, and a ladder of delay queues for what is tried again later.
 
 use contracts::LISTENERS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::topology::Item;
@@ -19,8 +19,8 @@ const DELIVERIES: i32 = 20;
 const NO_LIMIT: i32 = 1_000_000_000;
 
 /// What a listener needs to be told anything: its queue, and the dead queue where what it cannot handle ends.
-pub fn subscription(subscription: &Subscription) -> Vec<Item> {
-    let Subscription { name, event, .. } = *subscription;
+pub fn subscription(subscription: &SubscriptionInfo) -> Vec<Item> {
+    let SubscriptionInfo { name, event, .. } = *subscription;
     let mut live = quorum(DELIVERIES);
     dead_letter_to(&mut live, &dead_queue(name));
     vec![
@@ -32,8 +32,8 @@ pub fn subscription(subscription: &Subscription) -> Vec<Item> {
 }
 
 /// What everybody needs who listens to the events of a service, so that none comes before its listener's queue.
-pub fn told_by(service: &str) -> Vec<Item> {
-    LISTENERS.iter().filter(|listener| listener.told_by == service).flat_map(subscription).collect()
+pub fn published_by(service: &str) -> Vec<Item> {
+    LISTENERS.iter().filter(|listener| listener.published_by == service).flat_map(subscription).collect()
 }
 
 /// The delay queues of a listener: a message waits in one for as long as its name says, then goes back to the listener.

@@ -11,10 +11,10 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
-use crate::connection::{Error, Line, in_time};
+use crate::connection::{BrokerConnection, Error, in_time};
 
 pub use crate::topology::events::{
-    EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, retries, retry_queue, subscription, told_by,
+    EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription,
 };
 pub use crate::topology::policies::{Bound, Policy, policies};
 pub(crate) use crate::topology::requests::former_request;
@@ -58,20 +58,20 @@ impl std::fmt::Display for Item {
 /// Makes sure that all of it exists, for a process whose queues these are: one that exists with other arguments is an
 /// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
 /// and no process needs that right where an operator has made them.
-pub(crate) async fn declare(line: &Line, items: &[Item]) -> Result<(), Error> {
-    declare_all(line, items, |item| matches!(item, Item::Exchange(_))).await
+pub(crate) async fn declare(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
+    declare_all(connection, items, |item| matches!(item, Item::Exchange(_))).await
 }
 
 /// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
-pub(crate) async fn declare_for_others(line: &Line, items: &[Item]) -> Result<(), Error> {
-    declare_all(line, items, |item| !matches!(item, Item::Binding { .. })).await
+pub(crate) async fn declare_for_others(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
+    declare_all(connection, items, |item| !matches!(item, Item::Binding { .. })).await
 }
 
 /// The same for requests, whose queues others may have made, too: one that exists with other arguments is taken as it is.
 /// It can be consumed from all the same, and to refuse it would stop the pattern.
-pub(crate) async fn declare_requests(line: &Line, items: &[Item]) -> Result<(), Error> {
+pub(crate) async fn declare_requests(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     for item in items {
-        match declare(line, std::slice::from_ref(item)).await {
+        match declare(connection, std::slice::from_ref(item)).await {
             Err(error) if matches!(item, Item::Queue(..)) && error.is_refusal(PRECONDITION_FAILED) => {
                 tracing::warn!(
                     error = %error,
@@ -85,10 +85,14 @@ pub(crate) async fn declare_requests(line: &Line, items: &[Item]) -> Result<(), 
     Ok(())
 }
 
-async fn declare_all(line: &Line, items: &[Item], only_if_missing: fn(&Item) -> bool) -> Result<(), Error> {
-    let channel = line.channel().await?;
+async fn declare_all(
+    connection: &BrokerConnection,
+    items: &[Item],
+    only_if_missing: fn(&Item) -> bool,
+) -> Result<(), Error> {
+    let channel = connection.channel().await?;
     for item in items {
-        if !(only_if_missing(item) && is_there(line, item).await?) {
+        if !(only_if_missing(item) && is_there(connection, item).await?) {
             in_time(declare_one(&channel, item)).await?;
         }
     }
@@ -120,7 +124,7 @@ pub enum State {
     /// It is as declared.
     Same,
     /// It is a binding, and a broker does not say which there are.
-    Untold,
+    Unverifiable,
     /// It does not exist.
     Missing,
     /// It exists with other arguments, in the broker's words. A process that declares it will fail.
@@ -128,15 +132,15 @@ pub enum State {
 }
 
 /// Compares an item, without making or changing anything. Takes channels of its own, for a "no" closes them.
-pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
+pub(crate) async fn compare(connection: &BrokerConnection, item: &Item) -> Result<State, Error> {
     if matches!(item, Item::Binding { .. }) {
-        return Ok(State::Untold);
+        return Ok(State::Unverifiable);
     }
-    if !is_there(line, item).await? {
+    if !is_there(connection, item).await? {
         return Ok(State::Missing);
     }
     // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
-    match in_time(declare_one(&line.channel().await?, item)).await {
+    match in_time(declare_one(&connection.channel().await?, item)).await {
         Ok(()) => Ok(State::Same),
         Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
         Err(error) => Err(error),
@@ -145,8 +149,8 @@ pub(crate) async fn compare(line: &Line, item: &Item) -> Result<State, Error> {
 
 /// Whether there is an exchange or a queue of this name, which anybody may ask. Takes a channel of its own, for a "no"
 /// closes it.
-async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
-    let channel = line.channel().await?;
+async fn is_there(connection: &BrokerConnection, item: &Item) -> Result<bool, Error> {
+    let channel = connection.channel().await?;
     let none = FieldTable::default();
     let passive = async {
         match item {
@@ -169,10 +173,10 @@ async fn is_there(line: &Line, item: &Item) -> Result<bool, Error> {
 }
 
 /// Whether there is a queue of this name, whoever's it is. Takes a channel of its own, for a "no" closes it.
-pub(crate) async fn exists(line: &Line, queue: &str) -> Result<bool, Error> {
+pub(crate) async fn exists(connection: &BrokerConnection, queue: &str) -> Result<bool, Error> {
     /// What the broker says of a queue that is another connection's own.
     const RESOURCE_LOCKED: u16 = 405;
-    let channel = line.channel().await?;
+    let channel = connection.channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match in_time(channel.queue_declare(queue.into(), options, FieldTable::default())).await {
         Ok(_) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),

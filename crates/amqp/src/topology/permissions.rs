@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::EVENTS;
 use contracts::LISTENERS;
 use contracts::PATTERNS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
 
@@ -18,11 +18,11 @@ use crate::events::live_subscription;
 use crate::topology::CONTROL_EXCHANGE;
 use crate::topology::EVENTS_EXCHANGE;
 use crate::topology::Item;
+use crate::topology::published_by;
 use crate::topology::redelivered_queue;
 use crate::topology::request;
 use crate::topology::retries;
 use crate::topology::subscription;
-use crate::topology::told_by;
 
 /// What the broker calls the exchange without a name, by which any queue can be reached.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -98,7 +98,7 @@ impl Rights {
     }
 
     /// A listener: takes from its queue, puts off or buries what fails.
-    fn of_listener(listener: &Subscription, delays_ms: &[u32]) -> Self {
+    fn of_listener(listener: &SubscriptionInfo, delays_ms: &[u32]) -> Self {
         let mut rights = Self::owning(&subscription(listener));
         rights.own(&retries(listener.name, delays_ms));
         rights.read.add(listener.name);
@@ -109,7 +109,7 @@ impl Rights {
     /// A relay: publishes its service's events, binds the queues of those who listen to them, tells how it fares.
     fn of_relay(name: &str, service: &str) -> Self {
         let mut rights = Self::default();
-        for item in told_by(service) {
+        for item in published_by(service) {
             rights.bind(&item);
         }
         rights.write.add(EVENTS_EXCHANGE);

@@ -4,7 +4,7 @@ use amqp::names;
 use contracts::EVENTS;
 use contracts::EventContract;
 use contracts::LISTENERS;
-use contracts::Subscription;
+use contracts::SubscriptionInfo;
 use serde_json::{Map, Value, json};
 
 use crate::asyncapi::BINDING_VERSION;
@@ -70,7 +70,7 @@ fn exchange(event: &EventContract) -> Value {
 }
 
 /// Where it is heard.
-fn queue(listener: &Subscription) -> Value {
+fn queue(listener: &SubscriptionInfo) -> Value {
     json!({
         "address": listener.name,
         "description": format!("What cannot be handled ends in {}.", amqp::topology::dead_queue(listener.name)),

@@ -119,7 +119,7 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
             parameters.push(parameter);
         }
     }
-    if route.success == Success::Feed {
+    if route.success == Success::LiveSubscription {
         parameters.push(json!({
             "name": "Last-Event-ID", "in": "header", "required": false,
             "description": "The last event seen: what came after it is told first. Browsers send it by themselves.",

@@ -55,7 +55,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             schema = components.resolve(&schema)["properties"]["items"].clone();
             ("200", "A page of the list.")
         }
-        Success::Feed => {
+        Success::LiveSubscription => {
             let stream = json!({ "text/event-stream": { "schema": feed_event(components) } });
             let description = "Server-sent events without end, of which the schema says one.";
             return ("200", json!({ "description": description, "headers": headers, "content": stream }));

@@ -8,22 +8,22 @@ use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
+use crate::db::ConnectTarget;
 use crate::db::DbError;
-use crate::db::Target;
 use crate::db::ToSql;
 use crate::db::classify;
 use crate::failure::chain;
 
 /// A connection that somebody has for themselves.
-pub(crate) struct Own {
+pub(crate) struct DedicatedConnection {
     pub(crate) client: Client,
     /// Told at each notification that this connection has asked for with `LISTEN`, and at its end.
     pub(crate) notified: Arc<Notify>,
 }
 
-impl Own {
+impl DedicatedConnection {
     /// Connects; the error says why not, in one line.
-    pub(crate) async fn connect(target: &Target) -> Result<Self, String> {
+    pub(crate) async fn connect(target: &ConnectTarget) -> Result<Self, String> {
         let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());
         let bell = Arc::clone(&notified);

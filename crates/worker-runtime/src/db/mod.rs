@@ -26,11 +26,11 @@ pub use tokio_postgres::types::ToSql;
 
 pub(crate) use crate::db::error::classify;
 use crate::db::error::{Cause, meaning_of};
-use crate::db::pooled::{Connection, Line};
+use crate::db::pooled::{Connection, PooledConnection};
 use crate::db::sqlstate::Meaning;
-pub(crate) use crate::db::target::Target;
+pub(crate) use crate::db::target::ConnectTarget;
 use crate::outbox::prune::Prune;
-use crate::settings::{Resources, Setup};
+use crate::settings::{Context, Dependencies};
 
 pub use crate::db::error::DbError;
 
@@ -64,7 +64,7 @@ pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 /// A handle on the database.
 #[derive(Clone)]
 pub struct Db {
-    lines: Vec<Line>,
+    lines: Vec<PooledConnection>,
     patience: Duration,
 }
 
@@ -135,7 +135,7 @@ impl Db {
         least_busy.ok_or_else(|| DbError::Unusable(trouble.as_deref().unwrap_or("no connection").into()))
     }
 
-    fn connect(setup: &mut Setup<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
+    fn connect(setup: &mut Context<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
         // Reads wait for no locks, and pipelined on one line they cost a tenth less.
         let connections = if setup.safe { 1 } else { setup.worker.db_connections };
         let connections = if setup.settings.only_checked() { 0 } else { connections };
@@ -147,7 +147,7 @@ impl Db {
                 target.for_writing();
             }
             let (lines, first_attempts): (_, Vec<_>) =
-                (0..connections).map(|_| Line::keep(target.clone(), health.clone())).unzip();
+                (0..connections).map(|_| PooledConnection::keep(target.clone(), health.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them for no reason.
             join_all(first_attempts).await;
             Ok(Self { lines, patience: Duration::from_millis(limit.into()) + SILENCE })
@@ -156,14 +156,14 @@ impl Db {
     }
 }
 
-impl Resources for Db {
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+impl Dependencies for Db {
+    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
         Self::connect(setup).await
     }
 }
 
 /// Where the service's database is, with a limit on every statement: one that outlives its caller would only hold locks.
-pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
+pub(crate) fn bounded(setup: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
     let limit = setup.worker.statement_timeout_ms;
     let mut target = target(setup)?;
     target.set("statement_timeout", limit);
@@ -172,10 +172,11 @@ pub(crate) fn bounded(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
 }
 
 /// Where the service's database is.
-pub(crate) fn target(setup: &mut Setup<'_>) -> Result<Target, SettingError> {
+pub(crate) fn target(setup: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
     let section = format!("{}_database", setup.service);
     let settings: DatabaseSettings = setup.settings.section_named(&section)?;
-    let mut target = Target::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
+    let mut target =
+        ConnectTarget::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
     target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
     Ok(target)
 }

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::db::CONNECT;
+use crate::db::ConnectTarget;
 use crate::db::SILENCE;
-use crate::db::Target;
 use crate::db::ToSql;
 use crate::failure::chain;
 use crate::health::Health;
@@ -22,15 +22,15 @@ const OVERDUE: Duration = Duration::from_millis(20);
 
 /// A place for a connection: there is one, or it is being made.
 #[derive(Clone)]
-pub(crate) struct Line {
+pub(crate) struct PooledConnection {
     /// Or why there is none.
     current: Arc<RwLock<Result<Arc<Connection>, Arc<str>>>>,
     health: Health,
 }
 
-impl Line {
+impl PooledConnection {
     /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
-    pub(crate) fn keep(target: Target, health: Health) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn keep(target: ConnectTarget, health: Health) -> (Self, oneshot::Receiver<()>) {
         let (tried, first_attempt) = oneshot::channel();
         let line = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
         line.health.add();
@@ -47,7 +47,7 @@ impl Line {
         })
     }
 
-    async fn supervise(self, target: Target, tried: oneshot::Sender<()>) {
+    async fn supervise(self, target: ConnectTarget, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
         let mut backoff = Backoff::default();
         loop {

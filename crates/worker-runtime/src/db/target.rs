@@ -25,7 +25,7 @@ const A_URL: &str = "must be like postgres://user:password@host:5432/database";
 
 /// An address, and whom to trust there.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(crate) struct ConnectTarget {
     pub(crate) config: Config,
     tls: MakeRustlsConnect,
     /// `SET …;` of each server parameter that differs for our connections.
@@ -33,7 +33,7 @@ pub(crate) struct Target {
     writes: bool,
 }
 
-impl Target {
+impl ConnectTarget {
     /// Reads a URL. `sslmode` is `disable`, which is the default, or `verify-full`, with the authorities of the file
     /// `sslrootcert` or else the machine's. The error is a sentence part that does not quote the URL.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
@@ -130,12 +130,12 @@ mod tests {
     use super::*;
 
     fn problem(url: &str) -> String {
-        Target::parse(url).err().unwrap_or_default()
+        ConnectTarget::parse(url).err().unwrap_or_default()
     }
 
     #[test]
     fn what_is_not_fully_verified_is_not_encrypted_at_all() {
-        let mode = |url: &str| Target::parse(url).unwrap().config.get_ssl_mode();
+        let mode = |url: &str| ConnectTarget::parse(url).unwrap().config.get_ssl_mode();
         assert_eq!(mode("postgres://u@h/d"), SslMode::Disable);
         assert_eq!(mode("postgres://u@h/d?sslmode=disable&connect_timeout=3"), SslMode::Disable);
         assert_eq!(mode("postgres://u@h/d?sslmode=verify-full"), SslMode::Require);

@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 use amqp::Backoff;
 use amqp::Broker;
 use amqp::Error;
+use amqp::EventConsumer;
+use amqp::EventDelivery;
 use amqp::EventPacket;
-use amqp::Fate;
-use amqp::Heard;
-use amqp::Hearing;
-use contracts::Subscription;
+use amqp::FailureOutcome;
+use contracts::SubscriptionInfo;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use runtime::Shutdown;
 use runtime::StartError;
-use runtime::Stop;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::db::DbError;
 use crate::db::Transaction;
-use crate::db::dedicated::Own;
-use crate::db::{Target, bounded, classify};
+use crate::db::dedicated::DedicatedConnection;
+use crate::db::{ConnectTarget, bounded, classify};
 use crate::failure::Failure;
 use crate::failure::chain;
 use crate::outbox::prune::Prune;
@@ -51,10 +51,13 @@ pub(crate) enum Outcome {
 }
 
 /// Runs a listener until it is told to stop.
-pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBoxFuture<'_, Result<(), StartError>> {
+pub(crate) fn listen(
+    subscription: SubscriptionInfo,
+    handler: &dyn Apply,
+) -> LocalBoxFuture<'_, Result<(), StartError>> {
     // Boxed by a plain function, so that its code is made here and not again in every listener.
     async move {
-        let Subscription { name, event, .. } = subscription;
+        let SubscriptionInfo { name, event, .. } = subscription;
         let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
         let mut start = Start::read(Pattern { name, safe: false }, &about, &["EVENTS_"])?;
         let mut target = bounded(&mut start.setup())?;
@@ -71,14 +74,14 @@ pub(crate) fn listen(subscription: Subscription, handler: &dyn Apply) -> LocalBo
 }
 
 struct Ear<'h> {
-    subscription: Subscription,
+    subscription: SubscriptionInfo,
     handler: &'h dyn Apply,
-    target: Target,
+    target: ConnectTarget,
     delays_ms: Vec<u32>,
     broker: Broker,
-    stop: Stop,
+    stop: Shutdown,
     /// Made when it is needed, and again after it broke.
-    database: Option<Own>,
+    database: Option<DedicatedConnection>,
     prune: Prune,
     inbox_hours: f64,
 }
@@ -88,9 +91,9 @@ impl Ear<'_> {
         let (stop, broker, delays_ms) = (self.stop.clone(), self.broker.clone(), self.delays_ms.clone());
         let mut backoff = Backoff::default();
         loop {
-            let opening = Hearing::open(&broker, self.subscription, &delays_ms);
+            let opening = EventConsumer::open(&broker, self.subscription, &delays_ms);
             let ended = tokio::select! {
-                () = stop.asked() => return Ok(()),
+                () = stop.requested() => return Ok(()),
                 opened = opening => match opened {
                     Ok(hearing) => {
                         backoff.reset();
@@ -104,16 +107,16 @@ impl Ear<'_> {
             let pause =
                 backoff.after(error).map_err(|error| StartError::failed("giving up for a fresh start", error))?;
             tokio::select! {
-                () = stop.asked() => return Ok(()),
+                () = stop.requested() => return Ok(()),
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
     /// Listens until the connection breaks (an error), or a stop was asked.
-    async fn session(&mut self, mut hearing: Hearing) -> Result<(), Error> {
+    async fn session(&mut self, mut hearing: EventConsumer) -> Result<(), Error> {
         let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
-        while !stop.is_asked() {
+        while !stop.is_requested() {
             if !hearing.is_listening() {
                 if self.can_work().await || !hearing.has_company().await? {
                     hearing.listen().await?;
@@ -125,13 +128,13 @@ impl Ear<'_> {
                 continue;
             }
             tokio::select! {
-                () = stop.asked() => break,
+                () = stop.requested() => break,
                 event = hearing.next() => {
                     let event = event?;
                     // A drain that may wait no longer leaves the event where it is: it comes again.
                     tokio::select! {
                         settled = self.take(&event, &mut hearing) => settled?,
-                        () = stop.insisted() => break,
+                        () = stop.forced() => break,
                     }
                 }
                 () = tokio::time::sleep_until(self.prune.due()) => self.prune().await,
@@ -151,13 +154,13 @@ impl Ear<'_> {
 
     async fn pause(&self, pause: Duration) {
         tokio::select! {
-            () = self.stop.asked() => {}
+            () = self.stop.requested() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
 
     /// Takes one event from delivery to acknowledgement.
-    async fn take(&mut self, event: &Heard, hearing: &mut Hearing) -> Result<(), Error> {
+    async fn take(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<(), Error> {
         let begun = Instant::now();
         if let Some(why) = event.unreadable() {
             tracing::error!(
@@ -181,7 +184,7 @@ impl Ear<'_> {
             }
             Some(Outcome::Undecodable(why)) => {
                 tracing::error!(listener = self.subscription.name, error = why, "an event that is none is buried");
-                hearing.bury(event, "it cannot be decoded", &why).await?;
+                hearing.dead_letter(event, "it cannot be decoded", &why).await?;
                 "buried"
             }
             Some(Outcome::Failed(failure)) => self.fail(event, failure, hearing).await?,
@@ -190,7 +193,12 @@ impl Ear<'_> {
         Ok(())
     }
 
-    async fn fail(&self, event: &Heard, failure: Failure, hearing: &mut Hearing) -> Result<&'static str, Error> {
+    async fn fail(
+        &self,
+        event: &EventDelivery,
+        failure: Failure,
+        hearing: &mut EventConsumer,
+    ) -> Result<&'static str, Error> {
         let why = match &failure {
             Failure::Answer(fault) => format!("refused: {}", fault.code.as_str()),
             _ => failure.causes().unwrap_or_default(),
@@ -203,18 +211,18 @@ impl Ear<'_> {
         );
         if let Failure::Answer(_) = failure {
             // Nobody waits for an answer, and the same event would be refused again.
-            hearing.bury(event, "the handler refused it", &why).await?;
+            hearing.dead_letter(event, "the handler refused it", &why).await?;
             return Ok("buried");
         }
-        Ok(match hearing.put_off(event, &why).await? {
-            Fate::PutOff(_) => "put_off",
-            Fate::Buried => "buried",
+        Ok(match hearing.retry_later(event, &why).await? {
+            FailureOutcome::RetryLater(_) => "put_off",
+            FailureOutcome::DeadLettered => "buried",
         })
     }
 
     /// How an event went. While the database cannot be reached it waits, or another copy gets it, and that is not held
     /// against the event; `None` when a stop was asked meanwhile, or it was left to another.
-    async fn outcome(&mut self, event: &Heard, hearing: &mut Hearing) -> Result<Option<Outcome>, Error> {
+    async fn outcome(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<Option<Outcome>, Error> {
         let (mut backoff, mut suspicions) = (Backoff::default(), 0);
         let packet = match EventPacket::decode(event.body()) {
             Ok(packet) => packet,
@@ -240,7 +248,7 @@ impl Ear<'_> {
             }
             self.database = None;
             self.pause(backoff.pause()).await;
-            if self.stop.is_asked() {
+            if self.stop.is_requested() {
                 return Ok(None);
             }
         }
@@ -276,12 +284,12 @@ impl Ear<'_> {
     async fn prune(&mut self) {
         match &self.database {
             Some(database) => self.prune.when_due(&database.client, self.inbox_hours).await,
-            None => self.prune.put_off(),
+            None => self.prune.retry_later(),
         }
     }
 
-    async fn connect(&self) -> Option<Own> {
-        match Own::connect(&self.target).await {
+    async fn connect(&self) -> Option<DedicatedConnection> {
+        match DedicatedConnection::connect(&self.target).await {
             Ok(database) => {
                 tracing::info!("connected to the database");
                 Some(database)
@@ -293,7 +301,7 @@ impl Ear<'_> {
         }
     }
 
-    fn log(&self, event: &Heard, status: &str, begun: Instant) {
+    fn log(&self, event: &EventDelivery, status: &str, begun: Instant) {
         let meta = event.meta.as_ref();
         tracing::info!(
             listener = self.subscription.name,

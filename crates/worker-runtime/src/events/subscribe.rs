@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::process::ExitCode;
 
-use contracts::Listener;
-use contracts::Subscription;
+use contracts::Subscriber;
+use contracts::SubscriptionInfo;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::exit_code;
@@ -18,11 +18,11 @@ use crate::failure::Failure;
 /// noted the event in the inbox, and what the handler does there is committed together with that note, or not at all.
 pub async fn subscribe<L, H>(handler: H) -> ExitCode
 where
-    L: Listener,
+    L: Subscriber,
     H: AsyncFn(L::Event, &Transaction<'_>) -> Result<(), Failure>,
 {
     let handler = Typed { handler, listener: PhantomData::<fn() -> L> };
-    exit_code(listen(Subscription::of::<L>(), &handler).await)
+    exit_code(listen(SubscriptionInfo::of::<L>(), &handler).await)
 }
 
 /// A handler, seen as one that takes text.
@@ -33,7 +33,7 @@ struct Typed<L, H> {
 
 impl<L, H> Apply for Typed<L, H>
 where
-    L: Listener,
+    L: Subscriber,
     H: AsyncFn(L::Event, &Transaction<'_>) -> Result<(), Failure>,
 {
     fn apply<'a>(&'a self, data: &'a RawValue, transaction: &'a Transaction<'a>) -> LocalBoxFuture<'a, Outcome> {

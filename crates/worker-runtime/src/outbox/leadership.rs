@@ -11,8 +11,8 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::db::dedicated::Own;
-use crate::db::{SILENCE, Target};
+use crate::db::dedicated::DedicatedConnection;
+use crate::db::{ConnectTarget, SILENCE};
 use crate::failure::chain;
 
 /// Does not conflict with reading, as a backup does it, but with itself.
@@ -22,17 +22,17 @@ const BACKEND: &str = "SELECT pg_backend_pid()";
 /// A relay's place in the queue for the leadership, or the leadership.
 pub(crate) struct Leadership {
     /// While this relay waits its turn.
-    turn: Option<LocalBoxFuture<'static, Result<Own, String>>>,
-    leads: Option<Own>,
+    turn: Option<LocalBoxFuture<'static, Result<DedicatedConnection, String>>>,
+    leads: Option<DedicatedConnection>,
 }
 
 impl Leadership {
     /// Stands in the queue, with a connection of its own. Refuses to do so through a pooler that gives out connections for
     /// single transactions: `other` is another connection to the same address.
-    pub(crate) async fn seek(target: &Target, other: &Client) -> Result<Self, String> {
+    pub(crate) async fn seek(target: &ConnectTarget, other: &Client) -> Result<Self, String> {
         let mut target = target.clone();
         target.set("statement_timeout", 0);
-        let own = Own::connect(&target).await?;
+        let own = DedicatedConnection::connect(&target).await?;
         refuse_transaction_pooling(&own.client, other).await?;
         let turn = async move {
             own.client.batch_execute(LEAD).await.map_err(|error| chain(&error))?;

@@ -59,7 +59,7 @@ impl Prune {
     }
 
     /// It cannot be done now, for a reason that is in the log.
-    pub(crate) fn put_off(&mut self) {
+    pub(crate) fn retry_later(&mut self) {
         self.due = Instant::now() + PAUSE;
     }
 

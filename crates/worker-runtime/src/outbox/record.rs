@@ -12,9 +12,9 @@ const LONGEST_REQUEST_ID: usize = 200;
 const LONGEST_TRACEPARENT: usize = 200;
 
 /// A fact for others to hear, ready to be recorded.
-pub struct Fact(Vec<Option<String>>);
+pub struct OutboxRecord(Vec<Option<String>>);
 
-impl Fact {
+impl OutboxRecord {
     pub(crate) fn new<E: Event>(event: &E, request_id: &str, traceparent: Option<&str>) -> Result<Self, Failure> {
         let data = serde_json::to_string(event).map_err(Failure::broken)?;
         Ok(Self(vec![

@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use amqp::Backoff;
 use amqp::Broker;
-use amqp::EventMeta;
+use amqp::EventMetadata;
 use amqp::OutgoingEvent;
 use amqp::Publisher;
 use amqp::topology;
 use contracts::EVENTS;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use runtime::Shutdown;
 use runtime::StartError;
-use runtime::Stop;
 use runtime::exit_code;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
-use crate::db::dedicated::Own;
-use crate::db::{Target, bounded};
+use crate::db::dedicated::DedicatedConnection;
+use crate::db::{ConnectTarget, bounded};
 use crate::failure::chain;
 use crate::outbox::leadership::Leadership;
 use crate::outbox::prune::Prune;
@@ -72,9 +72,9 @@ async fn run(name: &'static str) -> Result<(), StartError> {
 
 struct Relay<'t> {
     service: &'static str,
-    target: Target,
+    target: ConnectTarget,
     broker: Broker,
-    stop: Stop,
+    stop: Shutdown,
     prune: Prune,
     outbox_hours: f64,
     /// Is told who leads.
@@ -88,7 +88,7 @@ impl Relay<'_> {
         loop {
             let ended = self.shift(&mut backoff).await;
             self.teller.leads(false);
-            if stop.is_asked() {
+            if stop.is_requested() {
                 return Ok(());
             }
             let pause = match ended {
@@ -103,7 +103,7 @@ impl Relay<'_> {
                 }
             };
             tokio::select! {
-                () = stop.asked() => return Ok(()),
+                () = stop.requested() => return Ok(()),
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -111,10 +111,10 @@ impl Relay<'_> {
 
     /// From connecting until something breaks, or a stop is asked.
     async fn shift(&mut self, backoff: &mut Backoff) -> Result<(), Broke> {
-        let database = Own::connect(&self.target).await.map_err(Broke::Database)?;
+        let database = DedicatedConnection::connect(&self.target).await.map_err(Broke::Database)?;
         let mut leadership = Leadership::seek(&self.target, &database.client).await.map_err(Broke::Database)?;
         database.client.batch_execute("LISTEN outbox").await?;
-        let publisher = Publisher::open(&self.broker, &topology::told_by(self.service)).await?;
+        let publisher = Publisher::open(&self.broker, &topology::published_by(self.service)).await?;
         tracing::info!(service = self.service, "serving");
         let led = self.lead(&database, &mut leadership, &publisher, backoff).await;
         publisher.close().await;
@@ -123,7 +123,7 @@ impl Relay<'_> {
 
     async fn lead(
         &mut self,
-        database: &Own,
+        database: &DedicatedConnection,
         leadership: &mut Leadership,
         publisher: &Publisher,
         backoff: &mut Backoff,
@@ -131,7 +131,7 @@ impl Relay<'_> {
         let client = &database.client;
         loop {
             let leads = tokio::select! {
-                () = self.stop.asked() => return Ok(()),
+                () = self.stop.requested() => return Ok(()),
                 leads = leadership.confirm(POLL) => leads.map_err(Broke::Database)?,
             };
             self.teller.leads(leads);
@@ -144,12 +144,12 @@ impl Relay<'_> {
             let more = self.publish_some(client, publisher).await?;
             backoff.reset();
             self.prune.when_due(client, self.outbox_hours).await;
-            if self.stop.is_asked() {
+            if self.stop.is_requested() {
                 return Ok(());
             }
             if !more {
                 tokio::select! {
-                    () = self.stop.asked() => return Ok(()),
+                    () = self.stop.requested() => return Ok(()),
                     _ = timeout(POLL, database.notified.notified()) => {}
                 }
             }
@@ -225,7 +225,7 @@ fn up_to_repetition(rows: &[Row]) -> &[Row] {
 }
 
 fn event(row: &Row) -> OutgoingEvent<'_> {
-    let meta = EventMeta {
+    let meta = EventMetadata {
         id: row.get("id"),
         owner: row.get("owner"),
         request_id: row.get("request_id"),

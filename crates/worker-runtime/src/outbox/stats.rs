@@ -15,8 +15,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::db::Target;
-use crate::db::dedicated::Own;
+use crate::db::ConnectTarget;
+use crate::db::dedicated::DedicatedConnection;
 
 /// Who asks waits a quarter of a second; by then the answer must have travelled.
 const PATIENCE: Duration = Duration::from_millis(180);
@@ -38,9 +38,9 @@ pub(crate) struct Teller {
     name: &'static str,
     instance: Uuid,
     broker: Broker,
-    target: Target,
+    target: ConnectTarget,
     leads: Cell<bool>,
-    database: RefCell<Option<Own>>,
+    database: RefCell<Option<DedicatedConnection>>,
     wanted: Notify,
     measured: watch::Sender<Option<(Instant, Measured)>>,
 }
@@ -54,7 +54,7 @@ struct Measured {
 }
 
 impl Teller {
-    pub(crate) fn new(name: &'static str, broker: Broker, target: Target) -> Self {
+    pub(crate) fn new(name: &'static str, broker: Broker, target: ConnectTarget) -> Self {
         Self {
             name,
             instance: Uuid::now_v7(),
@@ -137,7 +137,7 @@ impl Teller {
         let kept = self.database.borrow_mut().take().filter(|database| !database.client.is_closed());
         let database = match kept {
             Some(database) => database,
-            None => match Own::connect(&self.target).await {
+            None => match DedicatedConnection::connect(&self.target).await {
                 Ok(database) => database,
                 Err(_) => return Measured::default(),
             },

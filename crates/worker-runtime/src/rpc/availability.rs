@@ -6,9 +6,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use amqp::Deliveries;
 use amqp::Error;
 use amqp::Rank;
+use amqp::RpcConsumer;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -36,7 +36,7 @@ enum Standing {
 }
 
 /// A copy's place at its queue.
-pub(crate) struct Post {
+pub(crate) struct Availability {
     pattern: &'static str,
     health: Health,
     standing: watch::Sender<Standing>,
@@ -44,13 +44,13 @@ pub(crate) struct Post {
     look: Cell<Option<Instant>>,
 }
 
-impl Post {
+impl Availability {
     pub(crate) fn new(pattern: &'static str, health: Health) -> Self {
         Self { pattern, health, standing: watch::Sender::new(Standing::Comes), look: Cell::new(None) }
     }
 
     /// Begins a session: asks for requests, or leaves them to others.
-    pub(crate) async fn begin(&self, deliveries: &mut Deliveries) -> Result<(), Error> {
+    pub(crate) async fn begin(&self, deliveries: &mut RpcConsumer) -> Result<(), Error> {
         self.standing.send_replace(Standing::Comes);
         self.look.set(None);
         self.review(deliveries).await
@@ -74,7 +74,7 @@ impl Post {
     }
 
     /// Does what the copy's health asks for.
-    pub(crate) async fn review(&self, deliveries: &mut Deliveries) -> Result<(), Error> {
+    pub(crate) async fn review(&self, deliveries: &mut RpcConsumer) -> Result<(), Error> {
         let before = self.standing();
         let now = if self.health.is_good() {
             if before != Standing::Serves {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use amqp::Deadline;
-use amqp::Meta;
+use amqp::RequestMetadata;
 use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 
 use crate::failure::Failure;
-use crate::outbox::record::Fact;
+use crate::outbox::record::OutboxRecord;
 
 /// A request to handle.
 pub struct Call<R: Request> {
@@ -27,16 +27,18 @@ pub struct Call<R: Request> {
 }
 
 impl<R: Request> Call<R> {
-    pub(crate) fn new(data: R, meta: Meta) -> Self {
-        let Meta { message_id: id, request_id, caller, session, idempotency_key, traceparent, deadline, .. } = meta;
+    pub(crate) fn new(data: R, meta: RequestMetadata) -> Self {
+        let RequestMetadata {
+            message_id: id, request_id, caller, session, idempotency_key, traceparent, deadline, ..
+        } = meta;
         Self { data, id, idempotency_key, session, caller, request_id, traceparent, deadline }
     }
 
     /// The fact that this request brings about, to be recorded in the statement that does it: see [`record!`].
     ///
     /// [`record!`]: crate::record
-    pub fn fact<E: Event>(&self, event: &E) -> Result<Fact, Failure> {
-        Fact::new(event, &self.request_id, self.traceparent.as_deref())
+    pub fn fact<E: Event>(&self, event: &E) -> Result<OutboxRecord, Failure> {
+        OutboxRecord::new(event, &self.request_id, self.traceparent.as_deref())
     }
 
     /// When the caller stops waiting: look at it before you begin what takes long.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use amqp::Backoff;
 use amqp::Broker;
-use amqp::Deliveries;
 use amqp::Delivery;
 use amqp::Error;
-use amqp::Meta;
+use amqp::RequestMetadata;
 use amqp::RequestPacket;
+use amqp::RpcConsumer;
 use contracts::Code;
 use contracts::Fault;
 use futures_util::future::LocalBoxFuture;
@@ -19,15 +19,15 @@ use runtime::Program;
 use runtime::Section;
 use runtime::SettingError;
 use runtime::Settings;
+use runtime::Shutdown;
 use runtime::StartError;
-use runtime::Stop;
 use serde_json::value::RawValue;
 
 use crate::failure::Circumstances;
 use crate::failure::Failure;
 use crate::health::Health;
-use crate::rpc::availability::Post;
-use crate::settings::{Setup, WorkerSettings};
+use crate::rpc::availability::Availability;
+use crate::settings::{Context, WorkerSettings};
 
 /// What a worker serves.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl Pattern {
 
 /// A handler without its types: a message's text in, the body of the reply out.
 pub(crate) trait Handle {
-    fn handle<'a>(&'a self, data: &'a RawValue, meta: Meta) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
+    fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
 }
 
 /// A worker process that has read its settings and opened its log.
@@ -73,9 +73,9 @@ impl Start {
     }
 
     /// What the handler's resources are opened with.
-    pub(crate) fn setup(&mut self) -> Setup<'_> {
+    pub(crate) fn setup(&mut self) -> Context<'_> {
         let (service, safe, health) = (self.pattern.service(), self.pattern.safe, self.health.clone());
-        Setup { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker, health }
+        Context { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker, health }
     }
 
     /// One more section of settings.
@@ -84,14 +84,14 @@ impl Start {
     }
 
     /// Everything is read: from now on signals are heard. Where the settings are only to be checked it ends here.
-    pub(crate) fn run(self) -> Result<(Broker, Stop), StartError> {
+    pub(crate) fn run(self) -> Result<(Broker, Shutdown), StartError> {
         self.settings.done()?;
-        Ok((self.broker, Stop::on_signals(Duration::from_millis(self.worker.drain_ms))?))
+        Ok((self.broker, Shutdown::on_signals(Duration::from_millis(self.worker.drain_ms))?))
     }
 
     pub(crate) fn server(self, handler: &dyn Handle, lookahead: u16) -> Result<Server<'_>, StartError> {
         let (pattern, prefetch) = (self.pattern, self.worker.prefetch.saturating_mul(lookahead));
-        let post = Post::new(pattern.name, self.health.clone());
+        let post = Availability::new(pattern.name, self.health.clone());
         let (broker, stop) = self.run()?;
         Ok(Server { pattern, handler, broker, prefetch, stop, post })
     }
@@ -103,8 +103,8 @@ pub(crate) struct Server<'h> {
     handler: &'h dyn Handle,
     broker: Broker,
     prefetch: u16,
-    stop: Stop,
-    post: Post,
+    stop: Shutdown,
+    post: Availability,
 }
 
 /// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
@@ -121,7 +121,7 @@ impl Server<'_> {
         let mut running = Running::new();
         let mut backoff = Backoff::default();
         loop {
-            let opening = Deliveries::open(&self.broker, self.pattern.name, self.prefetch);
+            let opening = RpcConsumer::open(&self.broker, self.pattern.name, self.prefetch);
             let ended = match self.meanwhile(&mut running, opening).await {
                 None => Ok(()),
                 Some(Ok(deliveries)) => {
@@ -143,12 +143,12 @@ impl Server<'_> {
     }
 
     /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
-    async fn session<'a>(&'a self, mut deliveries: Deliveries, running: &mut Running<'a>) -> Result<(), Error> {
+    async fn session<'a>(&'a self, mut deliveries: RpcConsumer, running: &mut Running<'a>) -> Result<(), Error> {
         self.post.begin(&mut deliveries).await?;
         tracing::info!(pattern = self.pattern.name, prefetch = self.prefetch, "serving");
         loop {
             tokio::select! {
-                () = self.stop.asked() => break,
+                () = self.stop.requested() => break,
                 Some(settled) = running.next() => settled?,
                 () = self.post.due() => self.post.review(&mut deliveries).await?,
                 // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
@@ -168,7 +168,7 @@ impl Server<'_> {
         let mut other = std::pin::pin!(other);
         loop {
             tokio::select! {
-                () = self.stop.asked() => return None,
+                () = self.stop.requested() => return None,
                 outcome = &mut other => return Some(outcome),
                 // Its session is gone, so the broker delivers it again; that it cannot be settled is no news.
                 Some(_) = running.next() => {}
@@ -180,7 +180,7 @@ impl Server<'_> {
     async fn finish(&self, running: &mut Running<'_>) {
         loop {
             tokio::select! {
-                () = self.stop.insisted() => {
+                () = self.stop.forced() => {
                     tracing::warn!(left = running.len(), "left unfinished; the broker delivers them again");
                     return;
                 }
@@ -266,7 +266,7 @@ impl Server<'_> {
     }
 
     /// Lets the handler work.
-    async fn work(&self, data: &RawValue, meta: Meta) -> Result<Vec<u8>, Failure> {
+    async fn work(&self, data: &RawValue, meta: RequestMetadata) -> Result<Vec<u8>, Failure> {
         let handling = AssertUnwindSafe(self.handler.handle(data, meta)).catch_unwind();
         // The panic's own words went to standard error when it happened.
         handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")))

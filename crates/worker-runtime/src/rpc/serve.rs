@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use amqp::Meta;
+use amqp::RequestMetadata;
 use contracts::Request;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -15,13 +15,13 @@ use serde_json::value::RawValue;
 use crate::failure::Failure;
 use crate::rpc::call::Call;
 use crate::rpc::request_loop::{Handle, Pattern, Start};
-use crate::settings::Resources;
+use crate::settings::Dependencies;
 
 /// Runs a worker process for the handler's pattern until it is told to stop.
 pub async fn serve<R, D, H>(handler: H) -> ExitCode
 where
     R: Request,
-    D: Resources,
+    D: Dependencies,
     H: AsyncFn(Call<R>, &D) -> Result<R::Reply, Failure>,
 {
     exit_code(run(handler).await)
@@ -30,7 +30,7 @@ where
 async fn run<R, D, H>(handler: H) -> Result<(), StartError>
 where
     R: Request,
-    D: Resources,
+    D: Dependencies,
     H: AsyncFn(Call<R>, &D) -> Result<R::Reply, Failure>,
 {
     let about = format!("Serves the requests of the pattern {}. Any number of copies share them.", R::PATTERN);
@@ -52,7 +52,7 @@ where
     R: Request,
     H: AsyncFn(Call<R>, &D) -> Result<R::Reply, Failure>,
 {
-    fn handle<'a>(&'a self, data: &'a RawValue, meta: Meta) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>> {
+    fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>> {
         async move {
             let call = Call::new(R::decode(data)?, meta);
             let reply = (self.handler)(call, &self.resources).await?;

@@ -5,9 +5,9 @@ use std::collections::{HashSet, VecDeque};
 use amqp::Backoff;
 use amqp::Broker;
 use amqp::Error;
-use amqp::Feed;
+use amqp::LiveSubscription;
 use contracts::events::FOLLOWED;
-use runtime::Stop;
+use runtime::Shutdown;
 use uuid::Uuid;
 
 use crate::endpoints::event_stream::subscribers::Subscribers;
@@ -16,17 +16,17 @@ use crate::endpoints::event_stream::subscribers::Subscribers;
 const REMEMBERED: usize = 1_024;
 
 /// Brings events in until a stop is asked for.
-pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Stop) {
+pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Shutdown) {
     let mut backoff = Backoff::default();
     loop {
         let pumped = tokio::select! {
-            () = stop.asked() => break,
+            () = stop.requested() => break,
             pumped = pump(broker, hub, &mut backoff) => pumped,
         };
         hub.end();
         tracing::warn!(error = %pumped, "no line for live events");
         tokio::select! {
-            () = stop.asked() => break,
+            () = stop.requested() => break,
             () = tokio::time::sleep(backoff.pause()) => {}
         }
     }
@@ -34,7 +34,7 @@ pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Stop) {
 }
 
 async fn pump(broker: &Broker, hub: &Subscribers, backoff: &mut Backoff) -> Error {
-    let mut feed = match Feed::open(broker, &FOLLOWED).await {
+    let mut feed = match LiveSubscription::open(broker, &FOLLOWED).await {
         Ok(feed) => feed,
         Err(error) => return error,
     };

@@ -11,16 +11,16 @@ mod subscribers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::Asker;
 use amqp::Broker;
-use amqp::Meta;
+use amqp::RequestMetadata;
+use amqp::RpcClient;
 use contracts::Code;
 use contracts::Invalid;
 use contracts::orders::EventPage;
 use futures_util::future::BoxFuture;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
-use runtime::Stop;
+use runtime::Shutdown;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
@@ -43,10 +43,10 @@ const UNREAD: usize = 64;
 /// All live feeds of this process.
 pub(crate) struct EventStreams {
     hub: Arc<Subscribers>,
-    asker: Arc<Asker>,
+    asker: Arc<RpcClient>,
     heartbeat: Duration,
     patience: Duration,
-    stop: Stop,
+    stop: Shutdown,
     streams: TaskTracker,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Missed {
 
 impl EventStreams {
     /// No feed yet.
-    pub(crate) fn new(settings: &GatewaySettings, asker: Arc<Asker>, stop: Stop) -> Self {
+    pub(crate) fn new(settings: &GatewaySettings, asker: Arc<RpcClient>, stop: Shutdown) -> Self {
         Self {
             hub: Arc::new(Subscribers::new(settings.streams_per_user)),
             asker,
@@ -83,7 +83,7 @@ impl EventStreams {
         caller: Caller,
         lapse: BoxFuture<'static, &'static str>,
         missed: Missed,
-        meta: Meta,
+        meta: RequestMetadata,
     ) -> Result<Response<Body>, HttpError> {
         let following = self.hub.follow(&caller.id)?;
         let (pieces, body) = mpsc::channel(UNREAD);
@@ -105,13 +105,18 @@ impl EventStreams {
         Ok(response(body))
     }
 
-    async fn missed(&self, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, HttpError> {
+    async fn missed(&self, pattern: &str, after: Uuid, meta: &RequestMetadata) -> Result<EventPage, HttpError> {
         missed_after(&self.asker, pattern, after, meta).await
     }
 }
 
 /// Asks for a page of what was missed.
-async fn missed_after(asker: &Asker, pattern: &str, after: Uuid, meta: &Meta) -> Result<EventPage, HttpError> {
+async fn missed_after(
+    asker: &RpcClient,
+    pattern: &str,
+    after: Uuid,
+    meta: &RequestMetadata,
+) -> Result<EventPage, HttpError> {
     let malformed =
         |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");

@@ -7,7 +7,7 @@ use contracts::orders::EventPage;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
-use runtime::Stop;
+use runtime::Shutdown;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(crate) struct Stream {
     /// Resolves when the client may follow no longer, and says why.
     pub(crate) lapse: BoxFuture<'static, &'static str>,
     pub(crate) heartbeat: Duration,
-    pub(crate) stop: Stop,
+    pub(crate) stop: Shutdown,
     pub(crate) request_id: String,
 }
 
@@ -53,7 +53,7 @@ impl Stream {
                 }
             } => why,
             why = lapse => why,
-            () = stop.asked() => "stopping",
+            () = stop.requested() => "stopping",
         }
     }
 
@@ -124,8 +124,8 @@ fn piece(id: Uuid, name: &str, data: &str) -> Bytes {
 mod tests {
     use std::sync::Arc;
 
-    use amqp::EventMeta;
-    use amqp::Shown;
+    use amqp::EventMetadata;
+    use amqp::LiveEvent;
     use contracts::orders::RecordedEvent;
     use serde_json::value::RawValue;
 
@@ -135,8 +135,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_told_as_missed_is_not_told_again_however_late_it_is_published() {
         let event = |title: &str| {
-            let meta = EventMeta { id: Uuid::now_v7(), owner: Some("a".into()), request_id: None, traceparent: None };
-            Shown { meta, name: "order.created".into(), data: format!("{title:?}") }
+            let meta =
+                EventMetadata { id: Uuid::now_v7(), owner: Some("a".into()), request_id: None, traceparent: None };
+            LiveEvent { meta, name: "order.created".into(), data: format!("{title:?}") }
         };
         let (late, fresh) = (event("late"), event("fresh"));
         let missed = RecordedEvent {
@@ -152,7 +153,7 @@ mod tests {
             following: hub.follow("a").unwrap(),
             lapse: std::future::pending().boxed(),
             heartbeat: Duration::from_millis(1),
-            stop: Stop::default(),
+            stop: Shutdown::default(),
             request_id: "r".into(),
         };
         let sending = stream.send(Some(EventPage { items: vec![missed], more: false }), async |_| None);

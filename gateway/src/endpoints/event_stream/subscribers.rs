@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use amqp::Shown;
+use amqp::LiveEvent;
 use contracts::Code;
 use tokio::sync::mpsc;
 
@@ -30,7 +30,7 @@ struct Followers {
 
 struct Follower {
     id: u64,
-    events: mpsc::Sender<Arc<Shown>>,
+    events: mpsc::Sender<Arc<LiveEvent>>,
 }
 
 /// A place among a user's streams, until it is dropped.
@@ -38,7 +38,7 @@ pub(crate) struct Subscription {
     hub: Arc<Subscribers>,
     owner: String,
     id: u64,
-    events: mpsc::Receiver<Arc<Shown>>,
+    events: mpsc::Receiver<Arc<LiveEvent>>,
 }
 
 impl Subscribers {
@@ -63,7 +63,7 @@ impl Subscribers {
     }
 
     /// Hands an event on. Who does not keep up is cut: its stream ends when it has sent what it has.
-    pub(crate) fn tell(&self, event: Shown) {
+    pub(crate) fn tell(&self, event: LiveEvent) {
         let mut followers = self.lock();
         let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| followers.by_owner.get_mut(owner)) else {
             return;
@@ -89,7 +89,7 @@ impl Subscribers {
 
 impl Subscription {
     /// The next event; `None` when this stream is cut, or no events come in any more.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Shown>> {
+    pub(crate) async fn next(&mut self) -> Option<Arc<LiveEvent>> {
         self.events.recv().await
     }
 }
@@ -108,7 +108,7 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use amqp::EventMeta;
+    use amqp::EventMetadata;
     use uuid::Uuid;
 
     use super::*;
@@ -119,9 +119,9 @@ mod tests {
         hub
     }
 
-    fn event(owner: &str) -> Shown {
-        let meta = EventMeta { id: Uuid::now_v7(), owner: Some(owner.into()), request_id: None, traceparent: None };
-        Shown { meta, name: "order.created".into(), data: "{}".into() }
+    fn event(owner: &str) -> LiveEvent {
+        let meta = EventMetadata { id: Uuid::now_v7(), owner: Some(owner.into()), request_id: None, traceparent: None };
+        LiveEvent { meta, name: "order.created".into(), data: "{}".into() }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use amqp::AskError;
+use amqp::RpcError;
 use contracts::Code;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use hyper::{Response, StatusCode, Uri};
@@ -35,7 +35,7 @@ pub(crate) fn success(
         Success::CreatedAt(path) => created_at(path, prefix, reply),
         Success::Page => page(address, prefix, &reply)?,
         // A feed has no reply of its own: `feed.rs` answers it.
-        Success::Feed => return Err(malformed()),
+        Success::LiveSubscription => return Err(malformed()),
     };
     if route.secret {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -121,18 +121,18 @@ fn malformed() -> HttpError {
 
 /// Why there is no answer, without ever lying: 503 says that nothing was executed, 504 that nobody knows. Of a pattern
 /// that changes nothing it does not matter whether it was executed, only whether asking again helps.
-pub(crate) fn failure(error: AskError, safe: bool) -> HttpError {
+pub(crate) fn failure(error: RpcError, safe: bool) -> HttpError {
     let (code, message) = match (error, safe) {
-        (AskError::NotConnected, _) => (Code::BrokerUnavailable, "The broker cannot be reached. Nothing was done."),
-        (AskError::NobodyServes, _) => (Code::ServiceUnavailable, "Nobody serves this just now. Nothing was done."),
-        (AskError::Lost, true) => (Code::BrokerUnavailable, "The connection to the broker broke. Ask again."),
-        (AskError::TimedOut, true) => (Code::OutcomeUnknown, "No answer came in time. Asking again does no harm."),
-        (AskError::Malformed, true) => return malformed().because(error),
-        (AskError::TimedOut, false) => (Code::OutcomeUnknown, "No answer came in time: the work may have been done."),
-        (AskError::Lost, false) => {
+        (RpcError::NotConnected, _) => (Code::BrokerUnavailable, "The broker cannot be reached. Nothing was done."),
+        (RpcError::NobodyServes, _) => (Code::ServiceUnavailable, "Nobody serves this just now. Nothing was done."),
+        (RpcError::Lost, true) => (Code::BrokerUnavailable, "The connection to the broker broke. Ask again."),
+        (RpcError::TimedOut, true) => (Code::OutcomeUnknown, "No answer came in time. Asking again does no harm."),
+        (RpcError::Malformed, true) => return malformed().because(error),
+        (RpcError::TimedOut, false) => (Code::OutcomeUnknown, "No answer came in time: the work may have been done."),
+        (RpcError::Lost, false) => {
             (Code::OutcomeUnknown, "The connection to the broker broke: the work may have been done.")
         }
-        (AskError::Malformed, false) => {
+        (RpcError::Malformed, false) => {
             (Code::OutcomeUnknown, "The answer could not be understood: the work may have been done.")
         }
     };
@@ -230,13 +230,13 @@ mod tests {
     fn a_failure_never_lies() {
         let code = |error, safe| failure(error, safe).code();
         for safe in [true, false] {
-            assert_eq!(code(AskError::NotConnected, safe), Code::BrokerUnavailable);
-            assert_eq!(code(AskError::NobodyServes, safe), Code::ServiceUnavailable);
-            assert_eq!(code(AskError::TimedOut, safe), Code::OutcomeUnknown);
+            assert_eq!(code(RpcError::NotConnected, safe), Code::BrokerUnavailable);
+            assert_eq!(code(RpcError::NobodyServes, safe), Code::ServiceUnavailable);
+            assert_eq!(code(RpcError::TimedOut, safe), Code::OutcomeUnknown);
         }
-        assert_eq!([code(AskError::Lost, false), code(AskError::Malformed, false)], [Code::OutcomeUnknown; 2]);
+        assert_eq!([code(RpcError::Lost, false), code(RpcError::Malformed, false)], [Code::OutcomeUnknown; 2]);
         assert_eq!(
-            [code(AskError::Lost, true), code(AskError::Malformed, true)],
+            [code(RpcError::Lost, true), code(RpcError::Malformed, true)],
             [Code::BrokerUnavailable, Code::Internal]
         );
     }

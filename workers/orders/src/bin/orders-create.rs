@@ -12,11 +12,11 @@ use contracts::orders::{CreateOrder, Order};
 use orders::{order, order_columns};
 use runtime::StartError;
 use worker_runtime::Call;
+use worker_runtime::Context;
 use worker_runtime::Db;
-use worker_runtime::Fact;
+use worker_runtime::Dependencies;
 use worker_runtime::Failure;
-use worker_runtime::Resources;
-use worker_runtime::Setup;
+use worker_runtime::OutboxRecord;
 use worker_runtime::db::ToSql;
 
 /// Places it and records the fact; no row when this request placed it before.
@@ -77,8 +77,8 @@ const CLAIMS: usize = 3;
 /// The orders database, kept free of old keys.
 struct Orders(Db);
 
-impl Resources for Orders {
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+impl Dependencies for Orders {
+    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
         let db = Db::open(setup).await?;
         db.prune("idempotency keys", SWEEP);
         Ok(Self(db))
@@ -159,7 +159,7 @@ fn in_use() -> Failure {
 struct Wanted {
     order: Order,
     cents: i64,
-    fact: Fact,
+    fact: OutboxRecord,
 }
 
 impl Wanted {

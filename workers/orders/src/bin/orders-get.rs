@@ -7,10 +7,10 @@ use contracts::orders::{GetOrder, OrderDetail};
 use orders::{Customers, order, order_columns};
 use runtime::StartError;
 use worker_runtime::Call;
+use worker_runtime::Context;
 use worker_runtime::Db;
+use worker_runtime::Dependencies;
 use worker_runtime::Failure;
-use worker_runtime::Resources;
-use worker_runtime::Setup;
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
@@ -20,8 +20,8 @@ struct Books {
     customers: Customers,
 }
 
-impl Resources for Books {
-    async fn open(setup: &mut Setup<'_>) -> Result<Self, StartError> {
+impl Dependencies for Books {
+    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
         Ok(Self { db: Db::open(setup).await?, customers: Customers::default() })
     }
 }
