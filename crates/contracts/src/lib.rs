@@ -21,7 +21,7 @@ pub use crate::types::person_name::PersonName;
 pub use crate::types::price::{Price, Total};
 pub use crate::types::search::{Amount, Count, Flag, Moment, Relation, SearchText, Sort};
 pub use crate::types::text::{Keep, Lines, Password, RefreshToken, Text, UserId};
-pub use crate::types::timestamp::Instant;
+pub use crate::types::timestamp::Timestamp;
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -20,7 +20,7 @@ use crate::types::search::Sort;
 use crate::types::search::fingerprint;
 use crate::types::text::Lines;
 use crate::types::text::Text;
-use crate::types::timestamp::Instant;
+use crate::types::timestamp::Timestamp;
 
 /// `orders.create` — places an order for the caller.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -245,9 +245,9 @@ pub struct Order {
     /// The customer's own reference.
     pub order_reference: Option<String>,
     /// When it was placed.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
     /// When it last changed.
-    pub updated_at: Instant,
+    pub updated_at: Timestamp,
 }
 
 /// One page of a list.

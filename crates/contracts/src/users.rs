@@ -14,7 +14,7 @@ use crate::types::text::Keep;
 use crate::types::text::Password;
 use crate::types::text::RefreshToken;
 use crate::types::text::UserId;
-use crate::types::timestamp::Instant;
+use crate::types::timestamp::Timestamp;
 
 /// `users.register` — opens an account and signs its owner in.
 #[derive(Debug, JsonSchema)]
@@ -227,11 +227,11 @@ pub struct Session {
     /// The session's id.
     pub id: Uuid,
     /// When its owner signed in.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it was last refreshed.
-    pub last_used_at: Instant,
+    pub last_used_at: Timestamp,
     /// When it ends unless it is used before.
-    pub expires_at: Instant,
+    pub expires_at: Timestamp,
     /// Whether it is the one that asks.
     pub current: bool,
 }
@@ -311,7 +311,7 @@ pub struct Profile {
     /// Whether the account may sign in.
     pub is_active: bool,
     /// When it was opened.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
     /// How many orders its owner has placed; a new order counts within moments, not at once.
     pub order_count: i64,
     /// For how much in all, with at most two decimals.

@@ -9,10 +9,10 @@ use amqp::QueueStateCache;
 use amqp::RpcClient;
 use amqp::Told;
 use amqp::topology::{dead_queue, retry_queue};
-use contracts::Instant;
 use contracts::LISTENERS;
 use contracts::PATTERNS;
 use contracts::SubscriptionInfo;
+use contracts::Timestamp;
 use contracts::control::{OutboxStats, RELAYS};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[schemars(rename = "SystemState")] // a generated `System` would hide Java's own
 pub struct System {
     /// When this was so.
-    as_of: Instant,
+    as_of: Timestamp,
     /// Whether there is a line to the broker.
     broker: bool,
     /// Over how many seconds rates and latencies are taken.
@@ -88,7 +88,7 @@ struct Latency {
 #[serde(rename_all = "camelCase")]
 struct Moment {
     /// When they began.
-    at: Instant,
+    at: Timestamp,
     /// Requests that this gateway answered per second.
     rate_per_second: f64,
     /// Half of them took no longer, in milliseconds; `null` when there were none.
@@ -145,7 +145,7 @@ pub(crate) async fn show(known: &Known<'_>) -> Response<Body> {
         tokio::join!(queues(known.asker), listeners(known.asker, known.retry_delays_ms), relays(known.asker));
     let state = |(pattern, queue)| state(pattern, queue, known.router.meter(pattern));
     let system = System {
-        as_of: Instant(jiff::Timestamp::now()),
+        as_of: Timestamp(jiff::Timestamp::now()),
         broker: known.asker.is_connected(),
         window_s: WINDOW,
         patterns: patterns.into_iter().map(state).collect(),
@@ -176,7 +176,7 @@ fn moment(slot: Slot) -> Option<Moment> {
     #[expect(clippy::cast_precision_loss, reason = "a count stays far below 2^53")]
     let rate = slot.count as f64 / SLOT as f64;
     Some(Moment {
-        at: Instant(jiff::Timestamp::from_second(at).ok()?),
+        at: Timestamp(jiff::Timestamp::from_second(at).ok()?),
         rate_per_second: rounded(rate, 10.0),
         p50: slot.p50_p99.map(|(p50, _)| millis(p50)),
         p99: slot.p50_p99.map(|(_, p99)| millis(p99)),

@@ -1,7 +1,7 @@
 //! What the services' databases know of an id. Reads no address, no title, no content.
 
-use contracts::Instant;
 use contracts::SubscriptionInfo;
+use contracts::Timestamp;
 use uuid::Uuid;
 use worker_runtime::Reader;
 use worker_runtime::db::Row;
@@ -38,26 +38,30 @@ impl Records {
 
     pub(super) async fn order(&self, id: Option<Uuid>) -> Result<Option<OrderRow>, CliError> {
         let row = self.orders.row(ORDER, &[&id]).await?;
-        let order = |row: Row| OrderRow { id: row.get(0), user_id: row.get(1), created_at: Instant(row.get(2)) };
+        let order = |row: Row| OrderRow { id: row.get(0), user_id: row.get(1), created_at: Timestamp(row.get(2)) };
         Ok(row.map(order))
     }
 
     pub(super) async fn user(&self, id: Option<Uuid>) -> Result<Option<UserRow>, CliError> {
         let row = self.users.row(USER, &[&id]).await?;
-        Ok(row.map(|row| UserRow { id: row.get(0), is_active: row.get(1), created_at: Instant(row.get(2)) }))
+        Ok(row.map(|row| UserRow { id: row.get(0), is_active: row.get(1), created_at: Timestamp(row.get(2)) }))
     }
 
     pub(super) async fn key(&self, order: &OrderRow) -> Result<Option<Key>, CliError> {
         let row = self.orders.row(KEY, &[&order.user_id, &order.id]).await?;
-        Ok(row.map(|row| Key { key: row.get(0), created_at: Instant(row.get(1)) }))
+        Ok(row.map(|row| Key { key: row.get(0), created_at: Timestamp(row.get(1)) }))
     }
 
     /// When a listener has applied an event.
-    pub(super) async fn applied(&self, listener: &SubscriptionInfo, event: Uuid) -> Result<Option<Instant>, CliError> {
+    pub(super) async fn applied(
+        &self,
+        listener: &SubscriptionInfo,
+        event: Uuid,
+    ) -> Result<Option<Timestamp>, CliError> {
         let service = listener.name.split('.').next();
         let reader = if service == Some("users") { &self.users } else { &self.orders };
         let row = reader.row(APPLIED, &[&listener.name, &event]).await?;
-        Ok(row.map(|row| Instant(row.get(0))))
+        Ok(row.map(|row| Timestamp(row.get(0))))
     }
 
     /// The events that have to do with an id.
@@ -88,8 +92,8 @@ fn told(row: &Row) -> EventTrace {
         about: row.get("aggregate"),
         owner: row.get("owner"),
         request_id: row.get("request_id"),
-        recorded_at: Some(Instant(row.get("created_at"))),
-        published_at: row.get::<_, Option<_>>("published_at").map(Instant),
+        recorded_at: Some(Timestamp(row.get("created_at"))),
+        published_at: row.get::<_, Option<_>>("published_at").map(Timestamp),
         set_aside: row.get("error"),
         listeners: Vec::new(),
     }

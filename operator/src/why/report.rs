@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use contracts::Instant;
 use contracts::SubscriptionInfo;
+use contracts::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -34,14 +34,14 @@ impl Report {
 pub(super) struct OrderRow {
     pub(super) id: Uuid,
     pub(super) user_id: String,
-    pub(super) created_at: Instant,
+    pub(super) created_at: Timestamp,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Key {
     pub(super) key: String,
-    pub(super) created_at: Instant,
+    pub(super) created_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -49,7 +49,7 @@ pub(super) struct Key {
 pub(super) struct UserRow {
     pub(super) id: Uuid,
     pub(super) is_active: bool,
-    pub(super) created_at: Instant,
+    pub(super) created_at: Timestamp,
 }
 
 /// An event. Of one that no outbox has (any more) only the identity and the name are known.
@@ -61,8 +61,8 @@ pub(super) struct EventTrace {
     pub(super) about: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) request_id: Option<String>,
-    pub(super) recorded_at: Option<Instant>,
-    pub(super) published_at: Option<Instant>,
+    pub(super) recorded_at: Option<Timestamp>,
+    pub(super) published_at: Option<Timestamp>,
     /// Why it cannot be published, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) set_aside: Option<String>,
@@ -87,7 +87,7 @@ pub(super) struct EventConsumer {
     /// What it waits for, if it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pending: Option<Pending>,
-    pub(super) applied_at: Option<Instant>,
+    pub(super) applied_at: Option<Timestamp>,
     /// Where it lies, if it is to be tried again or dead.
     pub(super) queue: Option<QueuedMessage>,
 }

@@ -4,8 +4,8 @@ mod customers;
 mod listing;
 mod search;
 
-use contracts::Instant;
 use contracts::Price;
+use contracts::Timestamp;
 use contracts::orders::Order;
 use worker_runtime::db::Row;
 
@@ -29,7 +29,7 @@ pub fn order(row: &Row) -> Order {
         price: Price::from_cents(row.get("cents")),
         user_id: row.get("user_id"),
         order_reference: row.get("order_reference"),
-        created_at: Instant(row.get("created_at")),
-        updated_at: Instant(row.get("updated_at")),
+        created_at: Timestamp(row.get("created_at")),
+        updated_at: Timestamp(row.get("updated_at")),
     }
 }

@@ -2,8 +2,8 @@
 
 use contracts::Code;
 use contracts::Email;
-use contracts::Instant;
 use contracts::Request;
+use contracts::Timestamp;
 use contracts::Total;
 use contracts::users::Profile;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub fn profile(row: &Row) -> Profile {
     Profile {
         user: user(row),
         is_active: row.get("is_active"),
-        created_at: Instant(row.get("created_at")),
+        created_at: Timestamp(row.get("created_at")),
         order_count: row.get("order_count"),
         total_spent: Total::from_cents(row.get("spent_cents")),
     }

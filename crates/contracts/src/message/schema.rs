@@ -24,7 +24,7 @@ use crate::types::text::Password;
 use crate::types::text::RefreshToken;
 use crate::types::text::Text;
 use crate::types::text::UserId;
-use crate::types::timestamp::Instant;
+use crate::types::timestamp::Timestamp;
 
 /// Any character but NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -108,6 +108,6 @@ schema!([] Sort, "Sort", {
 schema!([] Flag, "Flag", {
     "type": "boolean", "default": false
 });
-schema!([] Instant, "Instant", {
+schema!([] Timestamp, "Instant", {
     "type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 });

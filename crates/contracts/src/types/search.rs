@@ -9,7 +9,7 @@ use crate::message::input::Field;
 use crate::message::page::Cursor;
 use crate::types::price::cents_from;
 use crate::types::text::{length, string};
-use crate::types::timestamp::Instant;
+use crate::types::timestamp::Timestamp;
 
 /// What is looked for: 1 to 100 characters, without what surrounds them. A query's whole number counts as its digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +33,13 @@ impl Field for SearchText {
 
 /// A moment as a filter names it: a date, which is its midnight in UTC, or a date with a time and its offset (RFC 3339).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub Instant);
+pub struct Moment(pub Timestamp);
 
 impl Field for Moment {
     fn read(value: &RawValue) -> Result<Self, String> {
         const WHAT: &str = "must be a date such as 2026-01-31, or a date and time such as 2026-01-31T12:00:00Z";
         let text: Cow<'_, str> = serde_json::from_str(value.get()).map_err(|_| WHAT)?;
-        moment(&text).map(|at| Self(Instant(at))).ok_or_else(|| WHAT.into())
+        moment(&text).map(|at| Self(Timestamp(at))).ok_or_else(|| WHAT.into())
     }
 }
 

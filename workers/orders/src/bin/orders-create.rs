@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use contracts::Code;
-use contracts::Instant;
+use contracts::Timestamp;
 use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
 use orders::{order, order_columns};
@@ -174,8 +174,8 @@ impl Wanted {
             price: call.data.price,
             user_id: call.caller()?.into(),
             order_reference: call.data.order_reference.as_ref().map(|reference| reference.as_str().into()),
-            created_at: Instant(now),
-            updated_at: Instant(now),
+            created_at: Timestamp(now),
+            updated_at: Timestamp(now),
         });
         let fact = call.fact(&created)?;
         Ok(Self { cents: created.0.price.cents(), order: created.0, fact })

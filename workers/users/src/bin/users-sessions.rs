@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use contracts::Instant;
+use contracts::Timestamp;
 use contracts::users::{ListSessions, Session};
 use users::caller_id;
 use uuid::Uuid;
@@ -27,9 +27,9 @@ async fn list(call: Call<ListSessions>, db: &Db) -> Result<Vec<Session>, Failure
         let id: Uuid = row.get("id");
         Session {
             id,
-            started_at: Instant(row.get("started_at")),
-            last_used_at: Instant(row.get("last_used_at")),
-            expires_at: Instant(row.get("expires_at")),
+            started_at: Timestamp(row.get("started_at")),
+            last_used_at: Timestamp(row.get("last_used_at")),
+            expires_at: Timestamp(row.get("expires_at")),
             current: call.session == Some(id),
         }
     };
