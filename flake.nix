@@ -222,7 +222,7 @@
         inherit (p) programs page run;
         fmt = p.check "fmt" p.rust "cargo fmt --check";
         clippy = p.check "clippy" p.rust "cargo clippy --workspace --all-targets --frozen -- -D warnings";
-        unit = p.check "unit" p.rust "cargo test --workspace --exclude tests --frozen";
+        unit = p.check "unit" p.rust "cargo test --workspace --exclude system-tests --frozen";
         deny = p.check "deny" [ p.pkgs.cargo-deny ] "cargo deny --offline check bans licenses sources";
         shell = p.check "shell" [ p.pkgs.shellcheck ] ''
           shellcheck --external-sources $(grep -lE '^#(!.*bash| shellcheck shell=bash)' scripts/*)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tests::Stack;
+use system_tests::Stack;
 
 use crate::program::{Judged, all_well, bounded, python, typescript};
 

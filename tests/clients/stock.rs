@@ -4,8 +4,8 @@
 use std::process::Command;
 
 use serde_json::Value;
-use tests::Stack;
-use tests::environment::repository;
+use system_tests::Stack;
+use system_tests::environment::repository;
 
 use crate::program::{all_well, bounded, python, said, tools, typescript};
 

@@ -3,11 +3,11 @@
 use contracts::PATTERNS;
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::gateway_fixture::GatewayFixture;
 
 #[test]
 fn a_living_process_says_so() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let response = house.connect_admin().ask("GET", "/livez", &[], "");
     assert_eq!((response.status, response.body.as_str()), (200, r#"{"status":"ok"}"#));
     assert_eq!(response.header("content-type"), Some("application/json"));
@@ -15,7 +15,7 @@ fn a_living_process_says_so() {
 
 #[test]
 fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let response = house.connect_admin().ask("GET", "/readyz", &[], "");
     assert_eq!(response.status, 503);
     let readiness: Value = serde_json::from_str(&response.body).unwrap();
@@ -25,7 +25,7 @@ fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
 
 #[test]
 fn probes_get_through_whoever_else_is_connected() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let idle: Vec<_> = (0..80).map(|_| house.connect_admin()).collect();
     let slow: Vec<_> = (0..80)
         .map(|_| {
@@ -42,7 +42,7 @@ fn probes_get_through_whoever_else_is_connected() {
 
 #[test]
 fn there_is_nothing_else() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     house.connect_admin().ask("GET", "/metrics", &[], "").problem(404, "route_not_found");
     house.connect_admin().ask("POST", "/livez", &[], "").problem(405, "method_not_allowed");
     house.ask("GET", "/livez", &[], "").problem(404, "route_not_found");

@@ -1,13 +1,13 @@
 //! Bodies: what they must be, how large and how slow they may be, and what becomes of those that nobody reads.
 
 use crate::client::request;
-use crate::house::House;
+use crate::gateway_fixture::GatewayFixture;
 
 const LOGIN: &str = r#"{"email":"ann@example.org","password":"x"}"#;
 
 #[test]
 fn a_body_must_say_that_it_is_json() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for good in ["Content-Type: application/json", "content-type: Application/JSON; charset=\"UTF-8\""] {
         house.ask("POST", "/users/login", &[good], LOGIN).all_was_well();
     }
@@ -19,7 +19,7 @@ fn a_body_must_say_that_it_is_json() {
 
 #[test]
 fn a_body_must_be_json() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for bad in ["{", "nope", "{}{}", "'x'", "\u{feff}{}", "[1,]"] {
         house.ask("POST", "/users/login", &[], bad).problem(400, "malformed_json");
     }
@@ -31,7 +31,7 @@ fn a_body_must_be_json() {
 
 #[test]
 fn a_body_within_the_limit_is_read_in_any_pieces() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let padded = |size: usize| format!("{LOGIN}{}", " ".repeat(size - LOGIN.len()));
     house.ask("POST", "/users/login", &[], &padded(65_536)).all_was_well();
     let mut client = house.connect();
@@ -43,7 +43,7 @@ fn a_body_within_the_limit_is_read_in_any_pieces() {
 
 #[test]
 fn a_body_above_the_limit_is_refused_before_it_is_read() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(request("POST", "/users/login", &["Content-Length: 65537"], " ").as_bytes());
     let response = client.next();
@@ -53,7 +53,7 @@ fn a_body_above_the_limit_is_refused_before_it_is_read() {
 
 #[test]
 fn a_body_that_grows_above_the_limit_is_refused() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(request("POST", "/users/login", &["Transfer-Encoding: chunked"], "1\r\n \r\n").as_bytes());
     client.send(format!("10000\r\n{}\r\n0\r\n\r\n", " ".repeat(65_536)).as_bytes());
@@ -64,7 +64,7 @@ fn a_body_that_grows_above_the_limit_is_refused() {
 
 #[test]
 fn a_client_that_sends_on_regardless_still_hears_the_refusal() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     let megabytes = " ".repeat(8 * 1024 * 1024);
     client.send(request("POST", "/users/login", &[], &megabytes).as_bytes());
@@ -74,7 +74,7 @@ fn a_client_that_sends_on_regardless_still_hears_the_refusal() {
 
 #[test]
 fn a_body_that_arrives_too_slowly_is_refused() {
-    let house = House::with(|settings| settings.body_timeout_ms = 200);
+    let house = GatewayFixture::with(|settings| settings.body_timeout_ms = 200);
     let mut client = house.connect();
     client.send(request("POST", "/users/login", &["Content-Length: 42"], "{").as_bytes());
     let response = client.next();
@@ -84,7 +84,7 @@ fn a_body_that_arrives_too_slowly_is_refused() {
 
 #[test]
 fn a_body_that_is_cut_short_or_broken_is_refused() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(request("POST", "/users/login", &["Content-Length: 42"], "{").as_bytes());
     client.end();
@@ -96,7 +96,7 @@ fn a_body_that_is_cut_short_or_broken_is_refused() {
 
 #[test]
 fn a_connection_outlives_a_body_that_nobody_wanted() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     for (method, path, status, code) in [
         ("POST", "/nothing", 404, "route_not_found"),
@@ -115,7 +115,7 @@ fn a_connection_outlives_a_body_that_nobody_wanted() {
 
 #[test]
 fn a_refusal_does_not_wait_for_the_body() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for framing in ["Content-Length: 3", "Transfer-Encoding: chunked"] {
         let mut client = house.connect();
         for (path, status, code) in [("/nothing", 404, "route_not_found"), ("/orders", 401, "missing_token")] {
@@ -130,7 +130,7 @@ fn a_refusal_does_not_wait_for_the_body() {
 
 #[test]
 fn a_connection_ends_with_a_body_that_nobody_wanted_and_has_no_end() {
-    let house = House::with(|settings| settings.body_timeout_ms = 200);
+    let house = GatewayFixture::with(|settings| settings.body_timeout_ms = 200);
     let mut client = house.connect();
     client.send(request("POST", "/nothing", &["Transfer-Encoding: chunked"], "").as_bytes());
     client.next().problem(404, "route_not_found");
@@ -144,7 +144,7 @@ fn a_connection_ends_with_a_body_that_nobody_wanted_and_has_no_end() {
 
 #[test]
 fn a_connection_does_not_outlive_a_body_that_would_take_too_long() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(request("POST", "/nothing", &["Content-Length: 99999999"], "{").as_bytes());
     let response = client.next();
@@ -154,7 +154,7 @@ fn a_connection_does_not_outlive_a_body_that_would_take_too_long() {
 
 #[test]
 fn a_client_that_asks_first_is_told_whether_to_send_its_body() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let expecting = |path: &str, length: &str| {
         let mut client = house.connect();
         let headers = ["Expect: 100-continue", length, "Content-Type: application/json"];

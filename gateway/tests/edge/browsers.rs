@@ -1,13 +1,13 @@
 //! Cross-origin calls from pages, allowed and not.
 
-use crate::house::House;
+use crate::gateway_fixture::GatewayFixture;
 
 const KNOWN: &str = "Origin: http://localhost:3000";
 const UNKNOWN: &str = "Origin: http://localhost:3001";
 
 #[test]
 fn a_page_of_a_known_origin_may_read_every_answer() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for (path, status) in [("/", 404), ("/orders", 401)] {
         let response = house.ask("GET", path, &[KNOWN], "");
         assert_eq!(response.status, status);
@@ -26,7 +26,7 @@ fn a_page_of_a_known_origin_may_read_every_answer() {
 
 #[test]
 fn a_page_of_any_other_origin_may_not() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for headers in [&[UNKNOWN][..], &["Origin: null"], &["Origin: http://localhost:3000.example"], &[]] {
         let response = house.ask("GET", "/", headers, "");
         assert_eq!(response.header("access-control-allow-origin"), None);
@@ -37,7 +37,7 @@ fn a_page_of_any_other_origin_may_not() {
 
 #[test]
 fn a_preflight_learns_what_the_page_may_do() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let wants = "Access-Control-Request-Method: POST";
     let response = house.ask("OPTIONS", "/orders", &[KNOWN, wants], "");
     assert_eq!(response.status, 204);
@@ -56,14 +56,14 @@ fn a_preflight_learns_what_the_page_may_do() {
 
 #[test]
 fn anybody_may_ask_what_methods_a_path_knows() {
-    let response = House::open().ask("OPTIONS", "/users/login", &[], "");
+    let response = GatewayFixture::open().ask("OPTIONS", "/users/login", &[], "");
     assert_eq!((response.status, response.header("allow")), (204, Some("POST, OPTIONS")));
     assert!(response.header("x-request-id").is_some());
 }
 
 #[test]
 fn an_answer_that_varies_by_more_than_its_origin_says_both() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let vary = |path: &str, headers: &[&str]| {
         let response = house.connect().ask("HEAD", path, headers, "");
         (response.all("vary").join(", "), response.header("content-encoding").map(str::to_owned))
@@ -80,7 +80,8 @@ fn an_answer_that_varies_by_more_than_its_origin_says_both() {
 
 #[test]
 fn the_known_origins_can_be_set() {
-    let house = House::with(|settings| settings.cors_origins = "https://shop.example, https://b.example".into());
+    let house =
+        GatewayFixture::with(|settings| settings.cors_origins = "https://shop.example, https://b.example".into());
     let allowed = |origin| house.ask("GET", "/", &[origin], "").header("access-control-allow-origin").is_some();
     assert!(allowed("Origin: https://shop.example") && allowed("Origin: https://b.example"));
     assert!(!allowed(KNOWN));

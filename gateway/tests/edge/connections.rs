@@ -10,11 +10,11 @@ use hyper::{Request, Response};
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, request};
-use crate::house::{House, serve_in_a_thread};
+use crate::gateway_fixture::{GatewayFixture, serve_in_a_thread};
 
 #[test]
 fn a_connection_serves_one_request_after_another() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     for _ in 0..3 {
         client.ask("GET", "/", &[], "").problem(404, "route_not_found");
@@ -26,7 +26,7 @@ fn a_connection_serves_one_request_after_another() {
 
 #[test]
 fn requests_sent_at_once_are_answered_in_turn() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     let all: String = (0..20).map(|n| request("GET", "/", &[&format!("X-Request-Id: {n}")], "")).collect();
     client.send(all.as_bytes());
@@ -69,7 +69,7 @@ fn a_client_that_has_said_everything_still_gets_its_answer() {
 
 #[test]
 fn for_one_connection_too_many_the_longest_idle_is_closed() {
-    let house = House::with(|settings| settings.connection_limit = 3);
+    let house = GatewayFixture::with(|settings| settings.connection_limit = 3);
     let mut clients: Vec<Client> = (0..3).map(|_| house.connect()).collect();
     // The first to come is the last to have asked something.
     for n in [1, 2, 0] {
@@ -84,7 +84,7 @@ fn for_one_connection_too_many_the_longest_idle_is_closed() {
 
 #[test]
 fn a_head_that_never_ends_and_a_body_that_never_comes_give_way_too() {
-    let house = House::with(|settings| settings.connection_limit = 2);
+    let house = GatewayFixture::with(|settings| settings.connection_limit = 2);
     let (mut head, mut body) = (house.connect(), house.connect());
     body.send(request("POST", "/users/login", &["Content-Length: 9", "Content-Type: application/json"], "").as_bytes());
     head.send(b"GET / HTTP/1.1\r\nHost:");
@@ -120,7 +120,7 @@ fn who_is_being_served_never_gives_way() {
 
 #[test]
 fn a_client_that_does_not_read_is_given_up() {
-    let house = House::with(|settings| settings.body_timeout_ms = 300);
+    let house = GatewayFixture::with(|settings| settings.body_timeout_ms = 300);
     let mut client = house.connect();
     let many = request("GET", "/", &[], "").repeat(1_000);
     let error = (0..10_000).find_map(|_| client.try_send(many.as_bytes()).err()).expect("somebody reads on for ever");

@@ -1,11 +1,11 @@
 //! Requests that hyper cannot read: it would answer them without a body, or not at all.
 
 use crate::client::request;
-use crate::house::House;
+use crate::gateway_fixture::GatewayFixture;
 
 /// What is said to these bytes, before the connection is closed.
 #[track_caller]
-fn refused(house: &House, bytes: &[u8], status: u16, code: &str) {
+fn refused(house: &GatewayFixture, bytes: &[u8], status: u16, code: &str) {
     let mut client = house.connect();
     client.send(bytes);
     let response = client.next();
@@ -17,7 +17,7 @@ fn refused(house: &House, bytes: &[u8], status: u16, code: &str) {
 
 #[test]
 fn a_malformed_head_is_a_problem() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for head in [
         "nonsense\r\n\r\n",
         "GET\r\n\r\n",
@@ -42,7 +42,7 @@ fn a_malformed_head_is_a_problem() {
 
 #[test]
 fn a_body_whose_end_is_not_plain_is_refused() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let post = |fields: &str| format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n0\r\n\r\n");
     for unknown in ["gzip, chunked", "identity, chunked", "x\r\nTransfer-Encoding: chunked", "gzip,deflate , chunked"] {
         let bytes = post(&format!("Transfer-Encoding: {unknown}"));
@@ -55,7 +55,7 @@ fn a_body_whose_end_is_not_plain_is_refused() {
 
 #[test]
 fn a_head_that_is_too_large_is_a_problem() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     refused(
         &house,
         request("GET", "/", &[&format!("X: {}", "x".repeat(16_384))], "").as_bytes(),
@@ -77,7 +77,7 @@ fn a_head_that_is_too_large_is_a_problem() {
 
 #[test]
 fn a_head_just_within_its_limit_is_read() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let length = 16_384 - request("GET", "/", &["X: "], "").len();
     house.ask("GET", "/", &[&format!("X: {}", "x".repeat(length))], "").problem(404, "route_not_found");
     house.ask("GET", &format!("/{}", "x".repeat(15_000)), &[], "").problem(404, "route_not_found");
@@ -85,13 +85,13 @@ fn a_head_just_within_its_limit_is_read() {
 
 #[test]
 fn a_head_that_arrives_too_slowly_is_a_problem() {
-    let house = House::with(|settings| settings.header_timeout_ms = 200);
+    let house = GatewayFixture::with(|settings| settings.header_timeout_ms = 200);
     refused(&house, b"GET /orders HTTP/1.1\r\nHost: x\r\n", 408, "request_timeout");
 }
 
 #[test]
 fn an_idle_connection_is_closed_without_a_word() {
-    let house = House::with(|settings| settings.header_timeout_ms = 200);
+    let house = GatewayFixture::with(|settings| settings.header_timeout_ms = 200);
     assert_eq!(house.connect().rest(), "");
     let mut client = house.connect();
     client.ask("GET", "/", &[], "").problem(404, "route_not_found");
@@ -103,7 +103,7 @@ fn an_idle_connection_is_closed_without_a_word() {
 
 #[test]
 fn a_head_that_is_cut_short_is_a_problem_for_who_still_listens() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(b"GET /orders HTTP/1.1\r\nHo");
     client.end();
@@ -115,7 +115,7 @@ fn a_head_that_is_cut_short_is_a_problem_for_who_still_listens() {
 
 #[test]
 fn good_requests_before_a_malformed_one_are_answered() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     let good = request("GET", "/", &[], "");
     client.send(format!("{good}{good}nonsense\r\n\r\n").as_bytes());
@@ -127,7 +127,7 @@ fn good_requests_before_a_malformed_one_are_answered() {
 
 #[test]
 fn a_malformed_request_after_a_bodiless_answer_is_answered_too() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     client.send(format!("{}nonsense\r\n\r\n", request("HEAD", "/", &[], "")).as_bytes());
     assert_eq!(client.response("HEAD").status, 404);

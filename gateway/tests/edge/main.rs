@@ -8,7 +8,7 @@ mod bodies;
 mod browsers;
 mod client;
 mod connections;
+mod gateway_fixture;
 mod heads;
-mod house;
 mod process;
 mod requests;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::client::{Client, request};
-use crate::house::PUBLIC_KEY_FILE;
+use crate::gateway_fixture::PUBLIC_KEY_FILE;
 
 /// Nothing here takes longer than this.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,6 +1,6 @@
 //! Requests that hyper can read and the gateway refuses, or would ask.
 
-use crate::house::{House, authorization};
+use crate::gateway_fixture::{GatewayFixture, authorization};
 
 const REGISTRATION: &str =
     r#"{"email":"ann@example.org","password":"correct horse","firstName":"Ann","lastName":"Lee"}"#;
@@ -8,7 +8,7 @@ const ORDER: &str = r#"{"title":"Tea","description":"Green","price":19.99}"#;
 
 #[test]
 fn every_route_asks_when_its_request_is_good() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let token = authorization();
     house.ask("POST", "/users/register", &[], REGISTRATION).all_was_well();
     house.ask("POST", "/users/login", &[], r#"{"email":"ann@example.org","password":"x"}"#).all_was_well();
@@ -21,7 +21,7 @@ fn every_route_asks_when_its_request_is_good() {
 
 #[test]
 fn what_is_not_in_the_table_is_refused() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for (method, path) in [("GET", "/"), ("POST", "/orders/"), ("GET", "/users"), ("PUT", "/nothing/here")] {
         let problem = house.ask(method, path, &[], "").problem(404, "route_not_found");
         assert_eq!(problem["instance"], path);
@@ -41,7 +41,7 @@ fn what_is_not_in_the_table_is_refused() {
 
 #[test]
 fn a_head_request_is_answered_like_a_get_without_the_body() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let mut client = house.connect();
     let head = client.ask("HEAD", "/orders", &[&authorization()], "");
     assert_eq!((head.status, head.header("content-type")), (503, Some("application/problem+json")));
@@ -51,7 +51,7 @@ fn a_head_request_is_answered_like_a_get_without_the_body() {
 
 #[test]
 fn a_guarded_route_wants_a_token_before_anything_else() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     for (method, path) in [("GET", "/users/profile"), ("POST", "/orders"), ("GET", "/orders"), ("GET", "/orders/7")] {
         house.ask(method, path, &[], "").problem(401, "missing_token");
         house.ask(method, path, &["Authorization: Bearer x"], "").problem(401, "invalid_token");
@@ -62,13 +62,13 @@ fn a_guarded_route_wants_a_token_before_anything_else() {
 
 #[test]
 fn an_instance_does_not_repeat_the_query() {
-    let problem = House::open().ask("GET", "/orders?token=secret", &[], "").problem(401, "missing_token");
+    let problem = GatewayFixture::open().ask("GET", "/orders?token=secret", &[], "").problem(401, "missing_token");
     assert_eq!(problem["instance"], "/orders");
 }
 
 #[test]
 fn input_that_breaks_a_rule_is_refused_field_by_field() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let token = authorization();
     let refused = |method: &str, path: &str, headers: &[&str], body: &str| {
         let headers = [&[token.as_str()], headers].concat();
@@ -99,12 +99,12 @@ fn input_that_breaks_a_rule_is_refused_field_by_field() {
 #[test]
 fn an_idempotency_key_is_ignored_where_it_means_nothing() {
     let login = r#"{"email":"ann@example.org","password":"x"}"#;
-    House::open().ask("POST", "/users/login", &["Idempotency-Key: a b"], login).all_was_well();
+    GatewayFixture::open().ask("POST", "/users/login", &["Idempotency-Key: a b"], login).all_was_well();
 }
 
 #[test]
 fn every_answer_carries_the_name_of_its_request() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let name = |headers: &[&str]| house.ask("GET", "/", headers, "").header("x-request-id").unwrap().to_owned();
     assert_eq!(name(&["X-Request-Id: abc-1.2:3_4"]), "abc-1.2:3_4");
     for bad in ["X-Request-Id: a b", "X-Request-Id: <x>", "X-Request-Id: é", "X-Request-Id: a\r\nX-Request-Id: b"] {
@@ -115,13 +115,13 @@ fn every_answer_carries_the_name_of_its_request() {
 
 #[test]
 fn more_in_flight_than_there_is_room_for_is_refused_at_once() {
-    let house = House::with(|settings| settings.in_flight_per_pattern = 0);
+    let house = GatewayFixture::with(|settings| settings.in_flight_per_pattern = 0);
     house.ask("POST", "/users/register", &[], REGISTRATION).problem(503, "overloaded");
 }
 
 #[test]
 fn a_request_has_exactly_one_host() {
-    let house = House::open();
+    let house = GatewayFixture::open();
     let without = |head: &str| {
         let mut client = house.connect();
         client.send(head.as_bytes());

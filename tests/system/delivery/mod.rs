@@ -1,0 +1,16 @@
+//! Requests arrive, are done once, and are answered truthfully, whatever is killed meanwhile.
+
+mod clocks;
+mod database_faults;
+mod faults;
+mod footprint;
+mod fuzz;
+mod idempotency;
+mod load;
+mod logs;
+mod malformed;
+mod odd_messages;
+mod outcome_codes;
+mod requests;
+mod scaling;
+mod unavailable_copies;

@@ -1,0 +1,350 @@
+//! Events survive the death of anything on their way, and what cannot be handled ends where an operator finds it.
+
+use serde_json::Value;
+use system_tests::Message;
+use system_tests::Servers;
+use system_tests::Signal;
+use system_tests::Sql;
+use system_tests::Stack;
+use system_tests::stack::Person;
+use system_tests::wait::seconds;
+use system_tests::wait_for;
+use system_tests::wait_until;
+use uuid::Uuid;
+
+/// Waits until every profile counts exactly the orders that there are.
+#[track_caller]
+fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
+    let orders = stack.orders_db();
+    for person in people {
+        let placed: i64 = orders.value("SELECT count(*) FROM orders WHERE user_id = $1", &[&person.id]);
+        let spent: f64 =
+            orders.value("SELECT coalesce(sum(price), 0)::float8 FROM orders WHERE user_id = $1", &[&person.id]);
+        wait_until(&format!("{placed} orders were counted"), seconds(30), || {
+            person.get("/users/profile").send().json()["orderCount"] == placed
+        });
+        let profile = person.get("/users/profile").send().expect(200).json();
+        assert!((profile["totalSpent"].as_f64().unwrap() - spent).abs() < 0.001, "{profile} {spent}");
+    }
+    let published = || {
+        orders.value::<i64>("SELECT count(*) FROM outbox WHERE published_at IS NULL AND failed_at IS NULL", &[]) == 0
+    };
+    wait_until("everything was published", seconds(10), published);
+    for queue in ["users.on_order_created", "users.on_order_created.dead"] {
+        wait_until(&format!("{queue} was empty"), seconds(10), || stack.wire().queue(queue).unwrap().ready == 0);
+    }
+}
+
+/// A transaction that keeps a table, or a part of it, to itself, and a connection that sees who waits for it.
+struct Lock {
+    holder: Sql,
+    // Within a transaction the list of activities is read once and stays as it was.
+    observer: Sql,
+}
+
+impl Lock {
+    fn take(url: &str, statement: &str) -> Self {
+        let (holder, observer) = (Sql::open(url), Sql::open(url));
+        holder.execute(&format!("BEGIN; {statement}"));
+        Self { holder, observer }
+    }
+
+    /// Whether somebody waits for it.
+    fn is_waited_for(&self) -> bool {
+        !self.observer.column::<i32>(&format!("SELECT pid FROM {WAITING}"), &[]).is_empty()
+    }
+
+    /// Ends the connections that wait for it: what they wanted is never done.
+    fn end_those_who_wait(&self) {
+        self.observer.column::<bool>(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"), &[]);
+    }
+
+    fn release(self) {
+        self.holder.execute("ROLLBACK");
+    }
+}
+
+const WAITING: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+const ROUNDS: usize = 20;
+
+#[test]
+fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_counts_once() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    for n in 0..ROUNDS {
+        stack.process("orders-relay").kill();
+        person.place(&format!("order {n}"));
+        let lock = Lock::take(&stack.orders_url, "LOCK TABLE outbox IN SHARE MODE");
+        stack.launch("orders-relay");
+        // It has published, and may not mark it.
+        wait_until("the relay waited", seconds(10), || lock.is_waited_for());
+        stack.process("orders-relay").kill();
+        lock.end_those_who_wait();
+        lock.release();
+        stack.launch("orders-relay");
+    }
+    assert_every_order_counts(&stack, &[person]);
+    let repeated = || {
+        let heard = stack.process("users-on-order-created").events("heard");
+        heard.iter().filter(|event| event["status"] == "repeated").count()
+    };
+    wait_until("each came twice", seconds(10), || repeated() >= ROUNDS);
+}
+
+#[test]
+fn a_listener_killed_as_it_commits_applies_each_event_once() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let inbox = stack.users_db();
+    for n in 0..ROUNDS {
+        let (known, listener) = (inbox.count("inbox"), stack.process("users-on-order-created"));
+        person.place(&format!("order {n}"));
+        wait_until("it was committed", seconds(10), || inbox.count("inbox") > known);
+        listener.kill();
+        stack.launch_worker("users-on-order-created");
+    }
+    assert_every_order_counts(&stack, &[person]);
+}
+
+#[test]
+fn a_worker_killed_as_it_commits_leaves_an_order_whose_event_is_told() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let orders = stack.orders_db();
+    for n in 0..ROUNDS {
+        let (known, worker) = (orders.count("orders"), stack.process("orders-create"));
+        let request = person.ordering(&format!("order {n}")).send_in_background();
+        wait_until("it was committed", seconds(10), || orders.count("orders") > known);
+        worker.kill();
+        stack.launch_worker("orders-create");
+        request.wait().expect(201);
+    }
+    assert_eq!(orders.count("orders"), i64::try_from(ROUNDS).unwrap());
+    assert_every_order_counts(&stack, &[person]);
+}
+
+#[test]
+fn a_broker_killed_between_commit_and_publish_loses_no_event() {
+    let servers = Servers::fragile();
+    let stack = Stack::on(&servers).with_events().alone().start();
+    let people = [stack.register(), stack.register()];
+    for _ in 0..2 {
+        let placing: Vec<_> = people.iter().map(|person| person.ordering("x").send_in_background()).collect();
+        servers.broker.server().kill();
+        for request in placing {
+            request.wait();
+        }
+        servers.broker.server().start();
+        stack.wait_until_ready();
+        for person in &people {
+            person.place("y");
+        }
+    }
+    assert_every_order_counts(&stack, &people);
+}
+
+#[test]
+fn of_two_relays_one_publishes_and_the_other_takes_over() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    stack.launch_worker("orders-relay");
+    let leads = |relay: &system_tests::Process| !relay.events("leading").is_empty();
+    let leader =
+        || wait_for("one relay led", seconds(15), || stack.all("orders-relay").into_iter().find(|it| leads(it)));
+    let first = leader();
+    for n in 0..10 {
+        person.place(&format!("order {n}"));
+    }
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    let published: usize = stack.all("orders-relay").iter().map(|relay| relay.events("published").len()).sum();
+    assert_eq!(published, 10, "nothing is published by both");
+
+    // A leader that hangs is disconnected by its database.
+    first.signal(Signal::Shutdown);
+    let second = stack.all("orders-relay").into_iter().find(|relay| relay.pid() != first.pid()).unwrap();
+    wait_until("the other relay led", seconds(20), || leads(&second));
+    person.place("after the first");
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    first.signal(Signal::Cont);
+    second.kill();
+    wait_until("the first led again", seconds(20), || first.events("leading").len() == 2);
+    person.place("after the second");
+    assert_every_order_counts(&stack, &[person]);
+}
+
+#[test]
+fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let owner = stack.orders_db();
+    let row = |name: &str, data: &str| {
+        format!(
+            "INSERT INTO outbox (id, name, aggregate, owner, data)
+             VALUES (gen_random_uuid(), '{name}', 'a', '{}', '{data}')",
+            person.id
+        )
+    };
+    if let Some(reader) = stack.account("orders-get") {
+        let reader = Sql::open(&reader);
+        assert_eq!(reader.refusal("LOCK TABLE relay_leadership IN EXCLUSIVE MODE").as_deref(), Some("42501"));
+        // What it may take leads nobody: the number that relays once used, and every lock of that kind that there is.
+        reader.execute("SELECT pg_advisory_lock(31371446158456832)");
+        let writer = Sql::open(&stack.account("orders-create").unwrap());
+        for name in ["x", "", "order.created; --", "user.registered", "order.Created", &"order.".repeat(60)] {
+            assert_eq!(writer.refusal(&row(name, "{}")).as_deref(), Some("23514"), "{name}");
+        }
+        let relay = stack.process("orders-relay");
+        relay.kill();
+        stack.launch_worker("orders-relay");
+        person.place("while somebody holds what he can");
+        assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    }
+
+    // However they came to be there.
+    owner.execute("ALTER TABLE outbox DROP CONSTRAINT outbox_name; ALTER TABLE outbox DROP CONSTRAINT outbox_data");
+    let long = format!("[{}1]", "1,".repeat(600_000));
+    for (name, data) in [
+        ("x", "{}"),
+        ("order.unknown", "{}"),
+        ("user.registered", "{}"),
+        ("order.created", "no JSON"),
+        ("order.created", &long),
+    ] {
+        owner.execute(&row(name, data));
+    }
+    owner.execute(&format!(
+        "{}; UPDATE outbox SET owner = repeat('o', 9000) WHERE data = '[7]'",
+        row("order.created", "[7]")
+    ));
+    person.place("after all that");
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    let aside: Vec<String> = owner.column("SELECT error FROM outbox WHERE failed_at IS NOT NULL ORDER BY seq", &[]);
+    assert_eq!(aside.len(), 6, "{aside:?}");
+    let logged = stack.process("orders-relay").events("an event cannot be published; it is set aside");
+    assert_eq!(logged.iter().map(|event| event["error"].as_str().unwrap()).collect::<Vec<_>>(), aside);
+}
+
+#[test]
+fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() {
+    let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "50,100").start();
+    let (poisoned, healthy) = (stack.register(), stack.register());
+    let poison = format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.user_id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER poison BEFORE INSERT OR UPDATE ON order_statistics FOR EACH ROW EXECUTE FUNCTION poison()",
+        poisoned.id
+    );
+    stack.users_db().execute(&poison);
+    poisoned.place("poison");
+    healthy.place("fine");
+    let dead = || stack.wire().queue("users.on_order_created.dead").unwrap().ready;
+    wait_until("the poisoned event was buried", seconds(15), || dead() == 1);
+    let listener = stack.process("users-on-order-created");
+    wait_until("its end was logged", seconds(5), || {
+        listener.events("heard").iter().any(|event| event["status"] == "buried")
+    });
+    let statuses: Vec<Value> = listener.events("heard").iter().map(|event| event["status"].clone()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == "put_off").count(), 2, "{statuses:?}");
+    wait_until("the healthy one counted", seconds(10), || {
+        healthy.get("/users/profile").send().expect(200).json()["orderCount"] == 1
+    });
+    assert_eq!(poisoned.get("/users/profile").send().expect(200).json()["orderCount"], 0);
+}
+
+#[test]
+fn what_is_no_event_is_buried_at_once() {
+    let stack = Stack::plan().with_events().start();
+    let send = |name: &str, body: &str, id: &str| {
+        stack.wire().send(&Message::new(name, body).through("events").without_reply().message_id(id));
+    };
+    let id = || Uuid::now_v7().to_string();
+    send("order.created", "nonsense", &id());
+    send("order.created", r#"{"pattern":"order.created","data":{"id":7}}"#, &id());
+    send("order.created", r#"{"pattern":"order.created","data":{}}"#, "no uuid");
+    send("user.registered", r#"{"pattern":"user.registered","data":[]}"#, &id());
+    for (listener, count) in [("users.on_order_created", 3), ("orders.on_user_registered", 1)] {
+        wait_until(&format!("{listener} had buried {count}"), seconds(10), || {
+            stack.wire().queue(&format!("{listener}.dead")).unwrap().ready == count
+        });
+    }
+    let listener = stack.process("users-on-order-created");
+    wait_until("the field was named", seconds(5), || {
+        let buried = listener.events("an event that is none is buried");
+        buried.iter().any(|event| event["error"] == "the field 'id' is not as the event's contract says")
+    });
+    let person = stack.register();
+    person.place("the next");
+    wait_until("the next one counted", seconds(10), || {
+        person.get("/users/profile").send().expect(200).json()["orderCount"] == 1
+    });
+}
+
+#[test]
+fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
+    let stack = Stack::plan().with_events().start();
+    let (deadly, innocent) = (stack.register(), stack.register());
+    deadly.place("counts");
+    assert_every_order_counts(&stack, std::slice::from_ref(&deadly));
+    // Whoever touches this row is stuck, and then killed.
+    let row = format!("SELECT FROM order_statistics WHERE user_id = '{}' FOR UPDATE", deadly.id);
+    let lock = Lock::take(&stack.users_url, &row);
+    deadly.place("deadly");
+    innocent.place("innocent");
+    let dead = || stack.wire().queue("users.on_order_created.dead").unwrap().ready;
+    let mut deaths = 0;
+    while dead() == 0 {
+        let innocents_turn = || innocent.get("/users/profile").send().json()["orderCount"] == 1;
+        wait_until("it was worked on, or was buried", seconds(20), || {
+            lock.is_waited_for() || dead() > 0 || innocents_turn()
+        });
+        if dead() > 0 || innocents_turn() {
+            break;
+        }
+        stack.process("users-on-order-created").kill();
+        deaths += 1;
+        assert!(deaths < 40, "it is delivered for ever");
+        stack.launch_worker("users-on-order-created");
+    }
+    assert!(deaths > 3, "it was given up after {deaths} deaths");
+    wait_until("it was buried", seconds(10), || dead() == 1);
+    wait_until("the innocent one counted", seconds(10), || {
+        innocent.get("/users/profile").send().expect(200).json()["orderCount"] == 1
+    });
+    lock.release();
+    assert_eq!(deadly.get("/users/profile").send().expect(200).json()["orderCount"], 1);
+}
+
+#[test]
+fn while_its_database_is_away_a_listener_waits_and_holds_it_against_no_event() {
+    let servers = Servers::fragile();
+    let stack = Stack::on(&servers).with_events().set("EVENTS_RETRY_MS", "10").alone().start();
+    let person = stack.register();
+    servers.users.server().stop();
+    person.place("meanwhile");
+    let listener = stack.process("users-on-order-created");
+    wait_until("the listener had tried", seconds(10), || listener.events("cannot reach the database").len() > 2);
+    servers.users.server().start();
+    wait_until("the user service was back", seconds(10), || person.get("/users/profile").send().status == 200);
+    assert_every_order_counts(&stack, &[person]);
+    assert!(listener.events("heard").iter().all(|event| event["attempt"] == 1));
+}
+
+#[test]
+fn the_outbox_and_the_inbox_are_pruned() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    person.place("old");
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    stack.orders_db().execute("UPDATE outbox SET published_at = now() - interval '8 days'");
+    stack.users_db().execute("UPDATE inbox SET applied_at = now() - interval '31 days'");
+    // Both are looked at when a process begins, and every minute.
+    for name in ["orders-relay", "users-on-order-created"] {
+        stack.process(name).kill();
+        stack.launch_worker(name);
+    }
+    wait_until("the outbox was empty", seconds(10), || stack.orders_db().count("outbox") == 0);
+    person.place("new");
+    assert_every_order_counts(&stack, std::slice::from_ref(&person));
+    assert_eq!(stack.users_db().count("inbox"), 1);
+    assert_eq!(person.orders().len(), 2);
+}

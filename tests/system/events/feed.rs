@@ -1,0 +1,147 @@
+//! The live feed shows a user's own events as they are published, and a client that was away misses none.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use system_tests::feed::LiveSubscription;
+use system_tests::problem::problem;
+use system_tests::wait::seconds;
+
+use system_tests::Message;
+use system_tests::Servers;
+use system_tests::Signal;
+use system_tests::Stack;
+use system_tests::token;
+use system_tests::wait_until;
+
+fn title(event: &system_tests::feed::Event) -> Value {
+    event.data["title"].clone()
+}
+
+#[test]
+fn an_order_appears_in_its_owners_feed_and_in_no_other() {
+    let stack = Stack::plan().with_events().start();
+    let (person, other) = (stack.register(), stack.somebody());
+    let mut feeds = [
+        LiveSubscription::open(stack.port, &person.token, None),
+        LiveSubscription::open(stack.port, &person.token, None),
+    ];
+    let mut others = LiveSubscription::open(stack.port, &other.token, None);
+    let order = person.place("seen");
+    for feed in &mut feeds {
+        let event = feed.event();
+        assert_eq!((event.name.as_str(), &event.data), ("order.created", &order));
+    }
+    other.place("theirs");
+    assert_eq!(title(&others.event()), "theirs", "the first that somebody else sees is their own");
+}
+
+#[test]
+fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.somebody();
+    let mut feed = LiveSubscription::open(stack.port, &person.token, None);
+    person.place("before");
+    let seen = feed.event();
+    assert_eq!(title(&seen), "before");
+    // What comes while nobody looks: before the gateway is gone, and while the relay is gone as well.
+    drop(feed);
+    person.place("meanwhile 1");
+    let gateway = stack.process("gateway");
+    gateway.kill();
+    stack.process("orders-relay").kill();
+    stack.launch("gateway");
+    stack.wait_until_ready();
+    person.place("meanwhile 2");
+    wait_until("events came in again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
+    let mut feed = LiveSubscription::open(stack.port, &person.token, Some(&seen.id));
+    stack.launch("orders-relay");
+    person.place("after");
+    let titles: Vec<Value> = (0..3).map(|_| title(&feed.event())).collect();
+    assert_eq!(titles, ["meanwhile 1", "meanwhile 2", "after"]);
+}
+
+#[test]
+fn a_feed_ends_with_its_token() {
+    let stack = Stack::start();
+    let mut claims = token::claims("user-1");
+    claims["exp"] = json!(token::now() + 2);
+    let mut feed = LiveSubscription::open(stack.port, &token::sign(&claims), None);
+    assert!(feed.ended_within(seconds(6)), "the token has expired and the feed goes on");
+}
+
+#[test]
+fn a_feed_ends_when_the_gateway_stops_and_does_not_hold_it_up() {
+    let stack = Stack::start();
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
+    let ended = stack.process("gateway").stop(seconds(3));
+    assert!(ended.success() && feed.ended_within(seconds(1)));
+}
+
+#[test]
+fn feeds_end_when_the_broker_goes_for_they_have_a_gap() {
+    let servers = Servers::fragile();
+    let stack = Stack::on(&servers).with_events().alone().start();
+    let person = stack.somebody();
+    let mut feed = LiveSubscription::open(stack.port, &person.token, None);
+    servers.broker.server().kill();
+    assert!(feed.ended_within(seconds(5)));
+    problem(&person.get("/orders/events").send(), 503, "broker_unavailable");
+    servers.broker.server().start();
+    stack.wait_until_ready();
+    wait_until("feeds could be opened again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
+}
+
+#[test]
+fn feeds_end_when_the_broker_had_to_drop_events() {
+    const MORE_THAN_WAIT: usize = 15_000; // 10 000 in the queue, and what fits between the broker and a frozen gateway
+    let stack = Stack::start();
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
+    let gateway = stack.process("gateway");
+    gateway.signal(Signal::Shutdown);
+    // Somebody else's, and large: this feed has nothing to do but to learn of the gap.
+    let event = Message::new("order.created", "x".repeat(2_000)).through("events").without_reply();
+    (0..MORE_THAN_WAIT).for_each(|_| stack.wire().send(&event));
+    gateway.signal(Signal::Cont);
+    assert!(feed.ended_within(seconds(10)), "events were dropped and the feed goes on");
+}
+
+#[test]
+fn silence_is_broken_by_comments() {
+    let stack = Stack::plan().set("GATEWAY_STREAM_HEARTBEAT_MS", "50").start();
+    let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
+    wait_until("some heartbeats came", seconds(5), || feed.comments(Duration::from_millis(200)) > 2);
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused() {
+    let stack = Stack::plan().set("GATEWAY_STREAMS_PER_USER", "2").set("GATEWAY_STREAM_HEARTBEAT_MS", "100").start();
+    problem(&stack.http.get("/orders/events").send(), 401, "missing_token");
+    let person = stack.somebody();
+    let call = || person.get("/orders/events");
+    problem(&call().header("last-event-id", "7").send(), 422, "invalid_input");
+    problem(&person.get("/orders/events?after=7").send(), 422, "invalid_input");
+    problem(&person.get("/orders/events?since=7").send(), 422, "invalid_input");
+    let feeds = [
+        LiveSubscription::open(stack.port, &person.token, None),
+        LiveSubscription::open(stack.port, &person.token, None),
+    ];
+    problem(&call().send(), 429, "too_many_streams");
+    let other = LiveSubscription::open(stack.port, &stack.somebody().token, None);
+    drop((feeds, other));
+    wait_until("their places were free again", seconds(5), || {
+        LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
+    });
+}
+
+#[test]
+fn without_its_worker_a_feed_that_missed_something_is_refused_and_not_torn() {
+    let stack = Stack::plan().without("orders-events").start();
+    let person = stack.somebody();
+    let after = uuid::Uuid::now_v7().to_string();
+    problem(&person.get("/orders/events").header("last-event-id", &after).send(), 503, "service_unavailable");
+}

@@ -1,0 +1,5 @@
+//! What is committed is published, reaches every listener, and takes effect once.
+
+mod event_faults;
+mod feed;
+mod outbox_and_inbox;

@@ -1,0 +1,11 @@
+//! What an operator sees: settings, migrations, the development stack, the command line.
+
+mod cli;
+mod command_line;
+mod completeness;
+mod compose;
+mod migrate;
+mod pooler;
+mod readme;
+mod settings;
+mod topology;
