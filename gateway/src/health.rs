@@ -12,12 +12,11 @@ use runtime::Shutdown;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::endpoints::builtin;
 use crate::endpoints::system;
 use crate::http::problem::HttpError;
 use crate::http::request_headers::{RequestId, X_REQUEST_ID};
-use crate::http::response_body::Body;
-use crate::http::server::Answer;
+use crate::http::response_body::{Body, json};
+use crate::http::service::Service;
 
 /// Answers probes.
 pub struct Health {
@@ -51,11 +50,11 @@ impl Health {
             return Err(HttpError::method(HeaderValue::from_static("GET, HEAD")));
         }
         if path == "/livez" {
-            return Ok(builtin::json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
+            return Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
         }
         let readiness = self.readiness().await;
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Ok(builtin::json(status, serde_json::to_string(&readiness).expect("numbers and names always serialise")))
+        Ok(json(status, serde_json::to_string(&readiness).expect("numbers and names always serialise")))
     }
 
     async fn readiness(&self) -> Readiness {
@@ -67,8 +66,8 @@ impl Health {
     }
 }
 
-impl Answer for Health {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+impl Service for Health {
+    async fn call(&self, request: Request<Incoming>) -> Response<Body> {
         let id = RequestId::of(request.headers(), Uuid::now_v7());
         let outcome = self.respond(&request).await;
         let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(request.uri(), id.as_str()));

@@ -21,7 +21,8 @@ use runtime::Shutdown;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::auth::{Auth, Caller};
+use crate::auth::Auth;
+use crate::auth::caller::Caller;
 use crate::endpoints::builtin;
 use crate::endpoints::builtin::Known;
 use crate::endpoints::event_stream;
@@ -36,7 +37,7 @@ use crate::http::request_body::{Bounds, RequestBody, Rest};
 use crate::http::request_headers::{RequestId, Trace, X_REQUEST_ID, baggage, idempotency_key, only};
 use crate::http::response_body::Body;
 use crate::http::security_headers::harden;
-use crate::http::server::Answer;
+use crate::http::service::Service;
 use crate::rate_limit::RateLimiter;
 use crate::rate_limit::response_headers::Rate;
 use crate::routing::route::{Ask, Route, Source, Success, Work};
@@ -93,9 +94,9 @@ impl Pipeline {
         stop: Shutdown,
     ) -> Result<Self, SettingError> {
         Ok(Self {
-            feeds: EventStreams::new(settings, Arc::clone(&asker), stop),
+            feeds: EventStreams::new(&settings.event_streams(), Arc::clone(&asker), stop),
             router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
-            auth: Arc::new(Auth::open(settings)?),
+            auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
             limits: RateLimiter::new(settings.limits),
@@ -186,7 +187,8 @@ impl Pipeline {
         };
         (ask.check)(data)?;
         let _in_flight = row.enter()?;
-        let attempt = self.limits.attempt(route.limit, call.client, data, caller.as_ref()).map_err(|rate| {
+        let user = caller.as_ref().map(|caller| caller.id.as_str());
+        let attempt = self.limits.attempt(route.limit, call.client, data, user).map_err(|rate| {
             let wait = rate.wait.unwrap_or(1);
             seen.rate = Some(rate);
             HttpError::too_many("Too many sign-ins failed. Wait a little.", wait)
@@ -227,8 +229,8 @@ impl Pipeline {
     }
 }
 
-impl Answer for Pipeline {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+impl Service for Pipeline {
+    async fn call(&self, request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
         let peer = head.extensions.get().map_or(UNKNOWN, |Peer(peer)| *peer);
@@ -261,7 +263,9 @@ impl Answer for Pipeline {
         }
         AccessLogEntry {
             method: call.head.method.as_str(),
-            route: seen.route,
+            route: seen.route.map(|route| route.path),
+            pattern: seen.route.and_then(Route::pattern),
+            quiet: seen.route.is_some_and(Route::is_public_by_setting),
             status: response.status(),
             took: began.elapsed(),
             request_id: call.request_id.as_str(),

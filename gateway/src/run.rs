@@ -35,7 +35,7 @@ type Parts = JoinSet<Result<Part, StartError>>;
 
 /// Reads the files that the settings name, as a start does, and opens nothing else.
 pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
-    Ok(Auth::open(settings).map(drop)?)
+    Ok(Auth::open(&settings.auth()).map(drop)?)
 }
 
 /// Serves until a signal asks to stop and all requests are answered.

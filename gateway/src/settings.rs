@@ -10,13 +10,13 @@ use runtime::SettingError;
 use runtime::Settings;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::access_token::Times;
 use crate::auth::issuer_settings::IssuerSettings;
+use crate::auth::settings::{AuthMode, AuthSettings, HOW_TO_MAKE_A_KEY};
+use crate::auth::verification_key::Issuer;
+use crate::endpoints::event_stream::EventStreamSettings;
 use crate::http::client_ip::Proxies;
 use crate::rate_limit::settings::LimitSettings;
-
-/// How a key pair for access tokens is made; part of every complaint about the key.
-pub(crate) const HOW_TO_MAKE_A_KEY: &str = "make a pair with `openssl genpkey -algorithm ed25519 -out \
-     token-private.pem` and `openssl pkey -in token-private.pem -pubout -out token-public.pem`, and name the latter";
 
 /// Settings of the gateway.
 #[derive(Clone, Serialize, Deserialize)]
@@ -91,16 +91,6 @@ impl Default for Events {
     fn default() -> Self {
         Self { retry_ms: RETRY_MS.into(), outbox_h: 7 * 24, inbox_h: 30 * 24 }
     }
-}
-
-/// Who a caller is taken to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthMode {
-    /// The one whom a verified access token names.
-    Tokens,
-    /// The one whom any JWT names, verified or not.
-    Mock,
 }
 
 impl Default for GatewaySettings {
@@ -195,6 +185,26 @@ impl GatewaySettings {
     /// The proxies of `trusted_proxies`; the error is the first item that is none.
     pub(crate) fn proxies(&self) -> Result<Proxies, &str> {
         Proxies::parse(&self.trusted_proxies)
+    }
+
+    /// What the verifier of access tokens must know.
+    pub(crate) fn auth(&self) -> AuthSettings {
+        AuthSettings {
+            mode: self.auth,
+            public_key_file: self.token_public_key_file.clone().into(),
+            issuer: Issuer { name: self.token_issuer.clone(), audience: self.token_audience.clone() },
+            times: Times { leeway: self.token_leeway_s, longest: self.token_max_ttl_s },
+            trusted: self.trusted.clone(),
+        }
+    }
+
+    /// What live feeds must know.
+    pub(crate) fn event_streams(&self) -> EventStreamSettings {
+        EventStreamSettings {
+            per_user: self.streams_per_user,
+            heartbeat: Duration::from_millis(self.stream_heartbeat_ms),
+            patience: self.request_timeout(),
+        }
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

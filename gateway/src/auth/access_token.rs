@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use crate::auth::token_header::Header;
 use crate::auth::verification_key::{Issuer, Key};
 
 /// Why a token is refused.
@@ -41,21 +42,6 @@ impl Reason {
             Self::Expired => "the token has expired",
         }
     }
-}
-
-/// A token's header, as far as it is looked at.
-#[derive(Deserialize)]
-pub(crate) struct Header {
-    pub(crate) alg: String,
-    pub(crate) kid: Option<String>,
-    typ: Option<String>,
-    /// Whether there is one, whatever it says: no extension is understood here (RFC 7515, section 4.1.11).
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// A token in its parts.

@@ -15,12 +15,13 @@ use runtime::SettingError;
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use crate::auth::access_token::{Header, Times};
+use crate::auth::access_token::Times;
 use crate::auth::issuer_settings::{IssuerSettings, Source};
 use crate::auth::jwks_client;
+use crate::auth::settings::{AuthSettings, HOW_TO_MAKE_A_KEY};
 use crate::auth::token_cache::TokenCache;
+use crate::auth::token_header::Header;
 use crate::auth::verification_key::{Issuer, Key, KeyPrint, parse_jwks, read_jwks, read_pem};
-use crate::settings::{GatewaySettings, HOW_TO_MAKE_A_KEY};
 
 /// How often files are looked at, and at most an address that failed or lacks a key that is wanted.
 const LOOK: Duration = Duration::from_secs(10);
@@ -70,13 +71,12 @@ impl Trusted {
 
 impl KeyStore {
     /// Reads the files that the settings name; an address is only asked once [`KeyStore::keep`] runs.
-    pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
-        let own = Issuer { name: settings.token_issuer.clone(), audience: settings.token_audience.clone() };
+    pub(crate) fn open(settings: &AuthSettings) -> Result<Self, SettingError> {
         let ring = Self {
-            own: (own, settings.token_public_key_file.clone().into()),
+            own: (settings.issuer.clone(), settings.public_key_file.clone()),
             external: settings.trusted.issuer(),
             refresh: settings.trusted.refresh(),
-            times: Times { leeway: settings.token_leeway_s, longest: settings.token_max_ttl_s },
+            times: settings.times,
             trusted: watch::Sender::new(Arc::new(Trusted {
                 keys: Vec::new(),
                 own: JwkSet::default(),
@@ -89,7 +89,7 @@ impl KeyStore {
         };
         let own = read_pem(&ring.own.1).map_err(|problem| {
             let text = format!("names {}, {problem}: {HOW_TO_MAKE_A_KEY}", ring.own.1.display());
-            SettingError::new::<GatewaySettings>("token_public_key_file", text)
+            SettingError::of("gateway", "token_public_key_file", text)
         })?;
         let external = match &ring.external {
             Some((_, Source::File(path))) => read_jwks(path).map_err(|problem| {

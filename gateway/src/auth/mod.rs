@@ -4,10 +4,13 @@
 //! HMAC secret gets anywhere.
 
 pub(crate) mod access_token;
+pub(crate) mod caller;
 pub(crate) mod issuer_settings;
 pub(crate) mod jwks_client;
 pub(crate) mod key_store;
+pub(crate) mod settings;
 pub(crate) mod token_cache;
+pub(crate) mod token_header;
 pub(crate) mod verification_key;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,12 +24,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::access_token::{Reason, Times, Token};
+use crate::auth::caller::Caller;
 use crate::auth::key_store::{KeyStore, Trusted};
+use crate::auth::settings::{AuthMode, AuthSettings};
 use crate::auth::token_cache::Fingerprint;
-use crate::auth::verification_key::KeyPrint;
 use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
-use crate::settings::{AuthMode, GatewaySettings};
 
 /// How callers are recognised.
 pub(crate) enum Auth {
@@ -38,8 +41,8 @@ pub(crate) enum Auth {
 
 impl Auth {
     /// By what the settings say; reads the keys.
-    pub(crate) fn open(settings: &GatewaySettings) -> Result<Self, SettingError> {
-        match settings.auth {
+    pub(crate) fn open(settings: &AuthSettings) -> Result<Self, SettingError> {
+        match settings.mode {
             AuthMode::Mock => {
                 tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
                 Ok(Self::Mock)
@@ -100,19 +103,6 @@ impl Auth {
 }
 
 const LONGEST_CALLER: usize = 128;
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
-    /// The user's id: the token's `sub`.
-    pub(crate) id: String,
-    /// The session that the token was given out for: its `sid`, where that is one of ours.
-    pub(crate) session: Option<Uuid>,
-    /// When the token ends, in seconds since 1970; `None` where nobody checks.
-    pub(crate) expires: Option<u64>,
-    /// Which key signed the token; `None` where nobody checks.
-    pub(crate) key: Option<KeyPrint>,
-}
 
 /// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
 async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Reason> {

@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::settings::GatewaySettings;
 
 // Made for these tests with `openssl genpkey -algorithm ed25519` and used nowhere else.
 const PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-private.pem");
@@ -17,7 +18,7 @@ const OTHER_PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-other-pr
 
 fn keyring() -> KeyStore {
     let settings = GatewaySettings { token_public_key_file: PUBLIC_FILE.into(), ..GatewaySettings::default() };
-    KeyStore::open(&settings).unwrap()
+    KeyStore::open(&settings.auth()).unwrap()
 }
 
 fn auth() -> Auth {

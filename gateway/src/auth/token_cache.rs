@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::auth::Caller;
+use crate::auth::caller::Caller;
 use crate::bounded_cache::Recent;
 
 /// Twice this many tokens are remembered at most, in half a megabyte.

@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use crate::auth::access_token::Header;
+use crate::auth::token_header::Header;
 
 /// More keys than this are no key set: each unnamed one would be tried.
 const MOST_KEYS: usize = 32;

@@ -1,7 +1,7 @@
 //! Answers what the gateway itself knows.
 
 use amqp::RpcClient;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::auth::Auth;
 use crate::endpoints::system;
 use crate::endpoints::system::System;
-use crate::http::response_body::Body;
+use crate::http::response_body::{Body, json};
 use crate::routing::route::Builtin;
 use crate::routing::router::Router;
 
@@ -65,7 +65,7 @@ pub(crate) struct Known<'a> {
 /// The answer to a request for what the gateway knows.
 pub(crate) async fn show(own: Builtin, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
     match own {
-        Builtin::System => system::show(known).await,
+        Builtin::System => system::show(known.asker, known.router, known.retry_delays_ms).await,
         Builtin::Keys => keys(known.auth),
         Builtin::File(file) | Builtin::Part(file) => file.response(request),
     }
@@ -75,13 +75,5 @@ fn keys(auth: &Auth) -> Response<Body> {
     let mut response = json(StatusCode::OK, auth.published());
     // A key is published well before the first token is signed with it: the runbook says how long.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
-    response
-}
-
-/// A JSON text as a response.
-pub(crate) fn json(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -20,11 +20,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::endpoints::builtin;
-use crate::endpoints::builtin::Known;
-use crate::http::response_body::Body;
+use crate::http::response_body::{Body, json};
 use crate::metrics::history::{SLOT, Slot};
 use crate::metrics::{LatencyHistogram, Reading, WINDOW};
+use crate::routing::router::Router;
 
 /// Nobody waits longer than this for the broker to tell of its queues.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -140,13 +139,12 @@ struct DatabaseState {
 }
 
 /// The answer to a request for the live topology.
-pub(crate) async fn show(known: &Known<'_>) -> Response<Body> {
-    let (patterns, listeners, told) =
-        tokio::join!(queues(known.asker), listeners(known.asker, known.retry_delays_ms), relays(known.asker));
-    let state = |(pattern, queue)| state(pattern, queue, known.router.meter(pattern));
+pub(crate) async fn show(asker: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
+    let (patterns, listeners, told) = tokio::join!(queues(asker), listeners(asker, retry_delays_ms), relays(asker));
+    let state = |(pattern, queue)| state(pattern, queue, router.meter(pattern));
     let system = System {
         as_of: Timestamp(jiff::Timestamp::now()),
-        broker: known.asker.is_connected(),
+        broker: asker.is_connected(),
         window_s: WINDOW,
         patterns: patterns.into_iter().map(state).collect(),
         listeners,
@@ -154,7 +152,7 @@ pub(crate) async fn show(known: &Known<'_>) -> Response<Body> {
         databases: RELAYS.into_iter().map(|name| database(name, told.as_deref())).collect(),
     };
     let text = serde_json::to_string(&system).expect("numbers and names always serialise");
-    let mut response = builtin::json(StatusCode::OK, text);
+    let mut response = json(StatusCode::OK, text);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

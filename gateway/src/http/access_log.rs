@@ -7,13 +7,16 @@ use hyper::StatusCode;
 use tracing::Level;
 
 use crate::http::problem::level;
-use crate::routing::route::Route;
 
 /// What is known of a request that was answered.
 pub(crate) struct AccessLogEntry<'a> {
     pub(crate) method: &'a str,
-    /// The row that served it, if it got that far.
-    pub(crate) route: Option<&'static Route>,
+    /// The path of the route that served it, if it got that far.
+    pub(crate) route: Option<&'static str>,
+    /// The pattern that this route asks.
+    pub(crate) pattern: Option<&'static str>,
+    /// Whether a success is worth a line only to those who debug: pages look at the board every second.
+    pub(crate) quiet: bool,
     pub(crate) status: StatusCode,
     pub(crate) took: Duration,
     pub(crate) request_id: &'a str,
@@ -26,8 +29,7 @@ pub(crate) struct AccessLogEntry<'a> {
 impl AccessLogEntry<'_> {
     pub(crate) fn write(&self) {
         let method = known(self.method);
-        let route = self.route.map(|route| route.path);
-        let pattern = self.route.and_then(Route::pattern);
+        let (route, pattern) = (self.route, self.pattern);
         let status = self.status.as_u16();
         let duration_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id;
@@ -38,19 +40,13 @@ impl AccessLogEntry<'_> {
                 tracing::$level!(method, route, pattern, status, duration_ms, request_id, code, error, "request")
             };
         }
-        match self.code.map_or(self.everyday(), level) {
+        let success = if self.quiet { Level::DEBUG } else { Level::INFO };
+        match self.code.map_or(success, level) {
             Level::DEBUG => line!(debug),
             Level::ERROR => line!(error),
             Level::WARN => line!(warn),
             _ => line!(info),
         }
-    }
-}
-
-impl AccessLogEntry<'_> {
-    /// The level of a success. Pages look at the board every second: that is worth a line only to those who debug.
-    fn everyday(&self) -> Level {
-        if self.route.is_some_and(Route::is_public_by_setting) { Level::DEBUG } else { Level::INFO }
     }
 }
 

@@ -25,11 +25,10 @@ use crate::http::client_stream::ClientStream;
 use crate::http::connection_limit::{Admitted, PerIpConnectionLimit};
 use crate::http::early_error::EarlyError;
 use crate::http::open_connections::Activity;
+use crate::http::request_headers::HEAD_LIMIT;
 use crate::http::response_body::Body;
-use crate::http::server::Answer;
+use crate::http::service::Service;
 
-/// The largest head taken, in bytes: the request line and all headers. Node.js takes as much.
-pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
 /// hyper reads into a buffer of at most this size; larger than a head, so that the bound on heads decides.
 const BUFFER_LIMIT: usize = 2 * HEAD_LIMIT;
 /// After a stop is asked for, what was sent before still arrives: this long, idle connections are kept.
@@ -74,10 +73,10 @@ impl ConnectionConfig {
 }
 
 /// Serves a connection until it ends, or has to give way.
-pub(crate) async fn serve<A: Answer>(
+pub(crate) async fn serve<S: Service>(
     stream: TcpStream,
     peer: IpAddr,
-    answer: Arc<A>,
+    service: Arc<S>,
     terms: Arc<ConnectionConfig>,
     activity: Arc<Activity>,
     stop: Shutdown,
@@ -85,13 +84,13 @@ pub(crate) async fn serve<A: Answer>(
     // A small answer must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let linger = AtomicBool::new(false);
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let serve = service_fn(|mut request: Request<Incoming>| {
         let served = Served::of(&activity);
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Arc::clone(&activity));
-        let (answer, stop, linger) = (&answer, &stop, &linger);
+        let (service, stop, linger) = (&service, &stop, &linger);
         async move {
-            let mut response = answer.answer(request).await;
+            let mut response = service.call(request).await;
             // The answer closes the connection when its request was not read to the end.
             linger.store(response.headers().contains_key(CONNECTION), Ordering::Relaxed);
             if stop.is_requested() {
@@ -101,7 +100,7 @@ pub(crate) async fn serve<A: Answer>(
         }
     });
     let wire = TokioIo::new(ClientStream::new(stream, terms.patience, Arc::clone(&activity)));
-    let mut connection = terms.http.serve_connection(wire, service);
+    let mut connection = terms.http.serve_connection(wire, serve);
     let ended = drive(&mut connection, &activity, &stop).await;
     let parts = connection.into_parts();
     let Some(stream) = parts.io.into_inner().whole() else { return };

@@ -7,9 +7,8 @@ use contracts::Fault;
 use uuid::Uuid;
 
 use crate::http::access_log::AccessLogEntry;
-use crate::http::connection::HEAD_LIMIT;
 use crate::http::problem::{document, status};
-use crate::http::request_headers::RequestId;
+use crate::http::request_headers::{HEAD_LIMIT, RequestId};
 
 /// A request that never became one.
 pub(crate) struct EarlyError {
@@ -64,6 +63,8 @@ impl EarlyError {
         AccessLogEntry {
             method: "",
             route: None,
+            pattern: None,
+            quiet: false,
             status: status(self.fault.code),
             took: Duration::ZERO,
             request_id: self.request_id.as_str(),

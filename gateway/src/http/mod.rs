@@ -1,6 +1,6 @@
 //! HTTP/1.1 transport: sockets, connections, heads and bodies, the headers of every response.
 //!
-//! Knows no route: nothing here imports `routing`, `auth`, `rate_limit` or `endpoints`.
+//! Knows no route: nothing here imports `routing`, `auth`, `rate_limit`, `endpoints` or `settings`.
 
 pub(crate) mod access_log;
 pub(crate) mod client_ip;
@@ -17,5 +17,6 @@ pub(crate) mod request_headers;
 pub(crate) mod response_body;
 pub(crate) mod security_headers;
 pub(crate) mod server;
+pub(crate) mod service;
 pub(crate) mod static_files;
 pub(crate) mod throttled_log;

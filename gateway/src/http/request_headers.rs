@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::http::problem::HttpError;
 
+/// The largest head taken, in bytes: the request line and all headers. Node.js takes as much.
+pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
+
 /// The name of a request in logs and answers; the client may choose it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The client's key that makes several requests one (IETF draft `idempotency-key-header`).

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
 use tokio::sync::mpsc;
 
 /// The body of a response.
@@ -64,4 +66,12 @@ impl From<String> for Body {
     fn from(text: String) -> Self {
         Bytes::from(text).into()
     }
+}
+
+/// A JSON text as a response.
+pub(crate) fn json(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

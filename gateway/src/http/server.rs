@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Request, Response};
 use runtime::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::connection::{self, ConnectionConfig, close_after_request};
 use crate::http::open_connections::OpenConnections;
-use crate::http::response_body::Body;
+use crate::http::service::Service;
 use crate::http::throttled_log::{PAUSE, ThrottledLog};
 
 /// After a failed accept, mostly for want of file descriptors, the next is tried this much later.
@@ -23,17 +21,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Where all connections are being served, it is looked this often whether one is idle by now.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Answers requests.
-pub trait Answer: Send + Sync + 'static {
-    /// The answer to one request, whatever it is.
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
-}
-
 /// Serves a listener until a stop is asked for and every connection has ended, or the stop is insisted on. For a connection
 /// above `limit` the one that was idle for longest is closed; more than one address may have are closed at once.
-pub async fn serve<A: Answer>(
+pub async fn serve<S: Service>(
     listener: TcpListener,
-    answer: Arc<A>,
+    service: Arc<S>,
     terms: ConnectionConfig,
     limit: usize,
     stop: Shutdown,
@@ -49,7 +41,7 @@ pub async fn serve<A: Answer>(
     tokio::select! {
         biased;
         () = close_after_request(&stop) => {}
-        () = door.accept_loop(&answer, &stop, &connections) => {}
+        () = door.accept_loop(&service, &stop, &connections) => {}
     }
     drop(listener);
     connections.close();
@@ -68,7 +60,7 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    async fn accept_loop<A: Answer>(&mut self, answer: &Arc<A>, stop: &Shutdown, connections: &TaskTracker) {
+    async fn accept_loop<S: Service>(&mut self, service: &Arc<S>, stop: &Shutdown, connections: &TaskTracker) {
         loop {
             let (stream, peer) = self.accept().await;
             let Some(admitted) = self.terms.admit(peer) else {
@@ -78,9 +70,9 @@ impl Door<'_> {
             let Some(place) = self.place().await else { return };
             let entry = self.open.add();
             let activity = Arc::clone(&entry.activity);
-            let (answer, terms, stop) = (Arc::clone(answer), Arc::clone(&self.terms), stop.clone());
+            let (service, terms, stop) = (Arc::clone(service), Arc::clone(&self.terms), stop.clone());
             connections.spawn(async move {
-                connection::serve(stream, peer, answer, terms, activity, stop).await;
+                connection::serve(stream, peer, service, terms, activity, stop).await;
                 drop((entry, place, admitted));
             });
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::metrics::{BUCKETS, percentiles};
+use crate::metrics::buckets::{BUCKETS, percentiles};
 
 /// The length of a slot, in seconds.
 pub(crate) const SLOT: u64 = 10;

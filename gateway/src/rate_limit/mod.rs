@@ -7,6 +7,7 @@
 //! Nobody is locked out for good: only attempts that were let through count, so each window empties by itself, and an
 //! address from which somebody has signed in is not held up by what others try elsewhere with his account.
 
+pub(crate) mod limit;
 pub(crate) mod response_headers;
 pub(crate) mod settings;
 pub(crate) mod sliding_window;
@@ -24,26 +25,15 @@ use contracts::Request;
 use contracts::users::{Login, Register};
 use serde_json::value::RawValue;
 
-use crate::auth::Caller;
 use crate::bounded_cache::Recent;
 use crate::http::client_ip::{network, place};
+use crate::rate_limit::limit::Limit;
 use crate::rate_limit::response_headers::Rate;
 use crate::rate_limit::settings::LimitSettings;
 use crate::rate_limit::sliding_window::{Quota, Window};
 
 /// Twice this many entries of each kind are remembered at most: some hundred kilobytes.
 const GENERATION: usize = 4_096;
-
-/// What a row of the table is limited as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// Opening accounts.
-    Registrations,
-    /// Signing in with a password.
-    Logins,
-    /// Replacing a password, which asks for the present one.
-    Passwords,
-}
 
 /// What the limits of failed sign-ins are called: by account and address together, by address, by account, by a wider net.
 const FAILURES: [&str; 4] =
@@ -119,14 +109,14 @@ impl RateLimiter {
         limit: Option<Limit>,
         client: IpAddr,
         data: &RawValue,
-        caller: Option<&Caller>,
+        user: Option<&str>,
     ) -> Result<Option<Attempt<'_>>, Rate> {
         let account = match limit {
             None => None,
             Some(Limit::Logins) => Login::decode(data).ok().map(|login| login.email.key()),
             Some(Limit::Registrations) => Register::decode(data).ok().map(|form| form.email.key()),
             // No address looks like this.
-            Some(Limit::Passwords) => caller.map(|caller| format!("user {}", caller.id)),
+            Some(Limit::Passwords) => user.map(|id| format!("user {id}")),
         };
         let Some(account) = account else { return Ok(None) };
         let place = place(client);

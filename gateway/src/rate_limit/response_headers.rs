@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::rate_limit::Limit;
+use crate::rate_limit::limit::Limit;
 use crate::rate_limit::sliding_window::Quota;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");

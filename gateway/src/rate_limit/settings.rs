@@ -3,7 +3,7 @@
 use runtime::Section;
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::Limit;
+use crate::rate_limit::limit::Limit;
 use crate::rate_limit::sliding_window::Quota;
 
 /// RateLimiter: `GATEWAY_LIMIT_…`. Zero lifts one.

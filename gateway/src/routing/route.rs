@@ -5,7 +5,7 @@ use contracts::Request;
 use serde_json::value::RawValue;
 
 use crate::http::static_files::File;
-use crate::rate_limit::Limit;
+use crate::rate_limit::limit::Limit;
 
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]

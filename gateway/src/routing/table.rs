@@ -8,7 +8,7 @@ use contracts::users::{
 };
 
 use crate::http::static_files;
-use crate::rate_limit::Limit;
+use crate::rate_limit::limit::Limit;
 use crate::routing::route::{Builtin, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, mpsc};
 
-use gateway::Answer;
 use gateway::Body;
+use gateway::Service;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::sync::Semaphore;
@@ -41,8 +41,8 @@ struct Patient {
     go: Semaphore,
 }
 
-impl Answer for Patient {
-    async fn answer(&self, _: Request<Incoming>) -> Response<Body> {
+impl Service for Patient {
+    async fn call(&self, _: Request<Incoming>) -> Response<Body> {
         self.began.send(()).unwrap();
         self.go.acquire().await.unwrap().forget();
         Response::new(String::from("done").into())

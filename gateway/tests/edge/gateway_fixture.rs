@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use amqp::AmqpSettings;
 use amqp::Broker;
 use amqp::RpcClient;
-use gateway::Answer;
 use gateway::ConnectionConfig;
 use gateway::GatewaySettings;
 use gateway::Health;
 use gateway::Pipeline;
+use gateway::Service;
 use gateway::routing::table::TABLE;
 use gateway::serve;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -67,7 +67,7 @@ impl GatewayFixture {
 }
 
 /// Serves another answer than the gateway's, in a thread that lives as long as the test process.
-pub(crate) fn serve_in_a_thread<A: Answer>(answer: Arc<A>) -> SocketAddr {
+pub(crate) fn serve_in_a_thread<S: Service>(answer: Arc<S>) -> SocketAddr {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

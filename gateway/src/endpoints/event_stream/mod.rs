@@ -27,14 +27,13 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::auth::Caller;
+use crate::auth::caller::Caller;
 use crate::endpoints::event_stream::sse::Stream;
 use crate::endpoints::event_stream::subscribers::Subscribers;
 use crate::endpoints::rpc::response;
 use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 use crate::http::response_body::Body;
-use crate::settings::GatewaySettings;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Pieces that may wait for a client to read them; a piece is an event or a heartbeat.
@@ -50,6 +49,16 @@ pub(crate) struct EventStreams {
     streams: TaskTracker,
 }
 
+/// The bounds of live feeds.
+pub(crate) struct EventStreamSettings {
+    /// Feeds that one user may have open at a time.
+    pub(crate) per_user: usize,
+    /// After this much silence a comment is sent.
+    pub(crate) heartbeat: Duration,
+    /// How long it may take to ask for what was missed.
+    pub(crate) patience: Duration,
+}
+
 /// What a client has seen, and the question for what it has not.
 pub(crate) struct Missed {
     /// The pattern that knows.
@@ -60,12 +69,12 @@ pub(crate) struct Missed {
 
 impl EventStreams {
     /// No feed yet.
-    pub(crate) fn new(settings: &GatewaySettings, asker: Arc<RpcClient>, stop: Shutdown) -> Self {
+    pub(crate) fn new(settings: &EventStreamSettings, asker: Arc<RpcClient>, stop: Shutdown) -> Self {
         Self {
-            hub: Arc::new(Subscribers::new(settings.streams_per_user)),
+            hub: Arc::new(Subscribers::new(settings.per_user)),
             asker,
-            heartbeat: Duration::from_millis(settings.stream_heartbeat_ms),
-            patience: settings.request_timeout(),
+            heartbeat: settings.heartbeat,
+            patience: settings.patience,
             stop,
             streams: TaskTracker::new(),
         }
