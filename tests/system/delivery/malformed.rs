@@ -134,6 +134,14 @@ fn a_body_that_is_cut_short_orders_nothing() {
 }
 
 #[test]
+fn a_transfer_coding_that_nobody_knows_is_501() {
+    let stack = Stack::start();
+    let mut connection = Raw::connect(stack.port);
+    connection.write("POST /orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n");
+    refused_for_good(&mut connection, 501, "unsupported_transfer_coding");
+}
+
+#[test]
 fn a_connection_serves_one_request_after_another() {
     let stack = Stack::start();
     let token = stack.register().token;

@@ -277,7 +277,7 @@ fn nothing_is_an_empty_object_where_no_field_is_required() {
         assert_eq!(response(&reply)["id"], person.id.as_str(), "{data}");
     }
     let reply = stack.wire().ask(&Message::new("orders.create", r#"{"data":""}"#).caller(&person.id));
-    assert_eq!(reply.body["err"]["errors"]["title"], json!(["is required"]));
+    assert_eq!(reply.body["err"]["errors"]["title"], json!(["is required: add it"]));
 }
 
 #[test]

@@ -34,6 +34,9 @@ fn the_page_loads_nothing_from_elsewhere() {
     // Relative, so that the page works below a proxy's prefix as well.
     let loaded: Vec<&str> = page.body.split(['"', '\'']).filter(|text| text.starts_with("docs/")).collect();
     assert_eq!(loaded, ["docs/swagger-ui.css", "docs/page.css", "docs/swagger-ui.js", "docs/page.js"]);
+    for part in ["/docs/swagger-ui.css", "/docs/page.css", "/docs/swagger-ui.js", "/docs/page.js"] {
+        stack.http.get(part).send().expect(200);
+    }
     let mut ours = page.body.clone();
     for path in loaded {
         let path = &format!("/{path}");
