@@ -1,8 +1,8 @@
 //! Adding a pattern touches six places; this is red until they agree. And crates know only whom they may know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contracts::LISTENERS;
 use contracts::PATTERNS;
@@ -184,6 +184,154 @@ fn crates_depend_only_on_whom_they_may() {
         }
         for library in ["hyper", "hyper-util"] {
             assert!(!dependencies.contains(library) || room == "gateway", "only the gateway speaks HTTP: {room}");
+        }
+    }
+}
+
+/// Crates whose files import each other without a cycle, and so do their top folders.
+const WITHOUT_CYCLES: [&str; 1] = ["gateway"];
+
+/// Who imports whom.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn files_import_downwards() {
+    for name in WITHOUT_CYCLES {
+        let source = repository().join(name).join("src");
+        let files = imports(&source);
+        assert!(files.len() > 1 && files.values().any(|names| !names.is_empty()), "nothing was read of {name}");
+        for (what, graph) in [("files", &files), ("rooms", &rooms(&files))] {
+            let cycle = cycle(graph);
+            assert!(cycle.is_empty(), "{what} of {name}/src that import each other: {}", cycle.join(", "));
+        }
+    }
+}
+
+#[test]
+fn the_http_transport_of_the_gateway_knows_no_other_room() {
+    let rooms = rooms(&imports(&repository().join("gateway/src")));
+    assert_eq!(rooms["http"], BTreeSet::new(), "gateway/src/http imports other rooms");
+}
+
+#[test]
+fn a_cycle_is_found_by_its_files() {
+    let graph = |imports: &[(&str, &str)]| {
+        let mut graph = Imports::new();
+        for (from, to) in imports {
+            graph.entry((*to).to_owned()).or_default();
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        graph
+    };
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), [""; 0]);
+    assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "b")])), ["b", "c", "d"]);
+    let text =
+        "use crate::b::{C, d::E};\nuse crate::{f, b::g};\n//! crate::h\n#[cfg(test)]\nmod tests {\n use crate::i;";
+    assert_eq!(imported(text), ["b::C", "b::d::E", "b::g", "f"].map(str::to_owned).into());
+}
+
+/// The files of a source directory, by their modules, with the other files that each imports by `crate::…`. Programs and
+/// the crate's root are on top of everything and import whom they like.
+fn imports(source: &Path) -> Imports {
+    let mut files = Vec::new();
+    rust_files(source, &mut files);
+    let modules: BTreeMap<String, PathBuf> =
+        files.into_iter().filter_map(|file| Some((module(file.strip_prefix(source).unwrap())?, file))).collect();
+    let imports = modules.iter().map(|(module, file)| {
+        let owners = imported(&read(file)).into_iter().filter_map(|path| owner(&modules, path));
+        (module.clone(), owners.filter(|owner| owner != module).collect())
+    });
+    imports.collect()
+}
+
+fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The module that a file is, such as `auth::caller`; none for a root, a program or a file of tests.
+fn module(file: &Path) -> Option<String> {
+    let path = file.with_extension("");
+    let mut parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
+    if parts.last() == Some(&"mod") {
+        parts.pop();
+    }
+    let outside = matches!(parts[..], ["lib" | "main"]) || parts[0] == "bin" || parts.last() == Some(&"tests");
+    (!outside).then(|| parts.join("::"))
+}
+
+/// The longest beginning of a path that is a file.
+fn owner(modules: &BTreeMap<String, PathBuf>, mut path: String) -> Option<String> {
+    while !modules.contains_key(&path) {
+        path.truncate(path.rfind("::")?);
+    }
+    Some(path)
+}
+
+/// The paths that a text names behind `crate::`, outside its comments and its tests, with all that braces hold.
+fn imported(text: &str) -> BTreeSet<String> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join(" ");
+    let mut paths = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let (mut open, mut path, mut word) = (Vec::new(), Vec::new(), String::new());
+        for c in rest.chars().chain([';']) {
+            match c {
+                c if c.is_alphanumeric() || c == '_' => word.push(c),
+                ' ' if !open.is_empty() => {}
+                ':' if word.is_empty() => {}
+                _ => {
+                    if !word.is_empty() {
+                        path.push(std::mem::take(&mut word));
+                        if c != ':' {
+                            paths.insert(path.join("::"));
+                        }
+                    }
+                    match c {
+                        ':' => {}
+                        '{' => open.push(path.len()),
+                        ',' if !open.is_empty() => path.truncate(open[open.len() - 1]),
+                        '}' if !open.is_empty() => path.truncate(open.pop().unwrap()),
+                        _ => break,
+                    }
+                }
+            }
+        }
+    }
+    paths
+}
+
+/// The same between top folders and files.
+fn rooms(files: &Imports) -> Imports {
+    let room = |module: &str| module.split("::").next().unwrap().to_owned();
+    let mut rooms = Imports::new();
+    for (module, imports) in files {
+        let others = imports.iter().map(|name| room(name)).filter(|other| *other != room(module));
+        rooms.entry(room(module)).or_default().extend(others);
+    }
+    rooms
+}
+
+/// What is left when everybody is taken away who imports nobody that is left, or whom nobody imports: the cycles.
+fn cycle(graph: &Imports) -> Vec<String> {
+    let mut left = graph.clone();
+    loop {
+        let imported: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let before = left.len();
+        left.retain(|name, imports| imported.contains(name) && !imports.is_empty());
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        for imports in left.values_mut() {
+            imports.retain(|name| names.contains(name));
+        }
+        if left.len() == before {
+            return names.into_iter().collect();
         }
     }
 }
