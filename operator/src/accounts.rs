@@ -7,7 +7,8 @@ use amqp::topology::policies;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::tool::{CliError, Tool};
+use crate::error::CliError;
+use crate::tool::Tool;
 use crate::{management, print};
 
 /// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.

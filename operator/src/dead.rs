@@ -9,9 +9,10 @@ use contracts::LISTENERS;
 use contracts::SubscriptionInfo;
 use serde::Serialize;
 
+use crate::error::CliError;
 use crate::print::{self, harmless};
 use crate::table::{Cell, Table};
-use crate::tool::{CliError, Tool};
+use crate::tool::Tool;
 
 /// Numbers are null where the queue does not exist.
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 mod accounts;
 mod args;
 mod dead;
+mod error;
 mod management;
 mod move_dead;
 mod print;
@@ -19,7 +20,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Command, Dead, Topology};
-use tool::{CliError, EX_USAGE, Tool};
+use error::{CliError, EX_USAGE};
+use tool::Tool;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -13,8 +13,8 @@ use runtime::SettingError;
 use serde_json::{Map, Value, json};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::error::CliError;
 use crate::print::harmless;
-use crate::tool::CliError;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Policies of a vhost are some kilobytes.

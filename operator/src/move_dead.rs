@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::args::Which;
+use crate::error::CliError;
 use crate::print;
-use crate::tool::{CliError, Tool};
+use crate::tool::Tool;
 
 /// How long the question waits for its answer: meanwhile nobody else sees the messages.
 const PATIENCE: Duration = Duration::from_mins(5);

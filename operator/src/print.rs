@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::tool::CliError;
+use crate::error::CliError;
 
 /// Writes a report to standard output.
 pub(crate) fn report(report: &(impl Serialize + Display), json: bool) -> Result<(), CliError> {

@@ -11,9 +11,10 @@ use worker_runtime::Reader;
 use worker_runtime::RelayState;
 
 use crate::dead::{self, Listening};
+use crate::error::CliError;
 use crate::print::{self, harmless};
 use crate::table::{Cell, Table};
-use crate::tool::{CliError, PROCESS, Tool};
+use crate::tool::{PROCESS, Tool};
 
 /// An event that waits for longer is a sign that its relay does not get on.
 const OLD_S: f64 = 60.0;

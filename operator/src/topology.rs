@@ -9,9 +9,10 @@ use contracts::LISTENERS;
 use contracts::PATTERNS;
 use serde::Serialize;
 
+use crate::error::CliError;
 use crate::management::Difference;
 use crate::print;
-use crate::tool::{CliError, Tool};
+use crate::tool::Tool;
 
 /// Everything that the processes declare, once.
 fn declared(delays_ms: &[u32]) -> Vec<Item> {

@@ -11,8 +11,9 @@ use contracts::SubscriptionInfo;
 use runtime::StartError;
 use uuid::Uuid;
 
+use crate::error::CliError;
 use crate::print;
-use crate::tool::{CliError, Tool};
+use crate::tool::Tool;
 use queues::{QueuedMessage, Queues};
 use records::Records;
 use report::{EventConsumer, EventTrace, Pending, Report, State};

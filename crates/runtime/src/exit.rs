@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::lines;
-use crate::settings::SettingError;
+use crate::section::SettingError;
 
 /// EX_USAGE of sysexits(3): the settings are wrong, and starting again will not help.
 const EX_USAGE: u8 = 64;

@@ -4,6 +4,7 @@ mod exit;
 mod lines;
 pub mod log;
 mod program;
+mod section;
 mod settings;
 mod shutdown;
 

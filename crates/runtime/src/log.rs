@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
 use crate::lines::{self, Lines};
-use crate::settings::Section;
-use crate::settings::SettingError;
+use crate::section::{Section, SettingError};
 
 /// Settings of the log.
 #[derive(Serialize, Deserialize)]

@@ -5,9 +5,9 @@ use std::error::Error;
 use contracts::Code;
 use contracts::Fault;
 use contracts::Invalid;
-use tokio_postgres::error::DbError as DatabaseError;
 
 use crate::db::DbError;
+use crate::error_chain::chain;
 
 /// Why a handler has no success to give.
 #[derive(Debug)]
@@ -108,25 +108,6 @@ fn unavailable() -> Fault {
 
 fn busy() -> Fault {
     Fault::new(Code::DatabaseBusy, "The database is busy with something else; nothing was done. Try again in a moment.")
-}
-
-/// An error and everything below it, in one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = one_line(error);
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {}", one_line(cause));
-        source = cause.source();
-    }
-    text
-}
-
-/// What PostgreSQL adds as detail quotes the row, and a row holds what must not be logged.
-fn one_line(error: &(dyn Error + 'static)) -> String {
-    match error.downcast_ref::<DatabaseError>() {
-        Some(error) => format!("{}: {} (SQLSTATE {})", error.severity(), error.message(), error.code().code()),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

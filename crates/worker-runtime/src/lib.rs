@@ -19,6 +19,7 @@
 //! drains on SIGTERM.
 
 pub mod db;
+mod error_chain;
 mod events;
 mod failure;
 mod health;

@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Row};
 
 use crate::db;
 use crate::db::dedicated::DedicatedConnection;
-use crate::failure::chain;
+use crate::error_chain::chain;
 use crate::health::Health;
 use crate::outbox::leadership::refuse_transaction_pooling;
 use crate::settings::{Context, WorkerSettings};

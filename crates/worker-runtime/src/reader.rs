@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::{ConnectTarget, Row, SILENCE, ToSql, bounded};
-use crate::failure::chain;
+use crate::error_chain::chain;
 use crate::health::Health;
 use crate::settings::{Context, WorkerSettings};
 

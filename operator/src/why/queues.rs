@@ -11,7 +11,8 @@ use contracts::SubscriptionInfo;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::tool::{CliError, Tool};
+use crate::error::CliError;
+use crate::tool::Tool;
 
 /// Messages looked at in a queue: everything taken out is held until the look is over.
 const MOST: u32 = 1_000;

@@ -7,7 +7,8 @@ use worker_runtime::Reader;
 use worker_runtime::db::Row;
 
 use super::report::{EventTrace, Key, OrderRow, UserRow};
-use crate::tool::{CliError, PROCESS, Tool};
+use crate::error::CliError;
+use crate::tool::{PROCESS, Tool};
 
 const ORDER: &str = "SELECT id, user_id, created_at FROM orders WHERE id = $1";
 const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";

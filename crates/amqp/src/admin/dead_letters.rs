@@ -5,9 +5,7 @@ use crate::events::failure_headers::revived;
 use crate::events::publisher::Outgoing;
 use crate::events::publisher::Publisher;
 
-use crate::admin::BrowsedMessage;
-use crate::admin::Held;
-use crate::admin::QueueBrowser;
+use crate::admin::queue_browser::{BrowsedMessage, Held, QueueBrowser};
 
 /// The dead messages of one listener. Each that is taken out goes back when this is closed, or the process dies, unless
 /// it was redriven or removed.

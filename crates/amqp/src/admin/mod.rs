@@ -2,64 +2,12 @@
 
 mod cause;
 mod dead_letters;
+mod operator;
 mod queue_browser;
 mod upgrade;
 
-use crate::connection::{Broker, BrokerConnection, Error};
-use crate::events::publisher::Publisher;
-use crate::topology::{self, Depth, Item, State};
-
 pub use crate::admin::cause::Cause;
 pub use crate::admin::dead_letters::DeadLetters;
+pub use crate::admin::operator::Operator;
 pub use crate::admin::queue_browser::{BrowsedMessage, Held, QueueBrowser};
 pub use crate::admin::upgrade::Upgrade;
-
-/// A connection for looking around.
-pub struct Operator {
-    broker: Broker,
-    connection: BrokerConnection,
-}
-
-impl Operator {
-    /// Connects.
-    pub async fn open(broker: &Broker) -> Result<Self, Error> {
-        let broker = broker.for_whole_messages();
-        let connection = broker.connect("looks around").await?;
-        Ok(Self { broker, connection })
-    }
-
-    /// How each item on the broker compares with what is declared here. Makes and changes nothing.
-    pub async fn compare<'i>(&self, items: &'i [Item]) -> Result<Vec<(&'i Item, State)>, Error> {
-        let mut compared = Vec::with_capacity(items.len());
-        for item in items {
-            compared.push((item, topology::compare(&self.connection, item).await?));
-        }
-        Ok(compared)
-    }
-
-    /// Declares what is missing; what exists with other arguments is an error.
-    pub async fn apply(&self, items: &[Item]) -> Result<(), Error> {
-        topology::declare(&self.connection, items).await
-    }
-
-    /// How full a queue is and who consumes it; `None` when there is no such queue.
-    pub async fn depth(&self, queue: &str) -> Result<Option<Depth>, Error> {
-        topology::depth(&self.connection.channel().await?, queue).await
-    }
-
-    /// Takes messages out of a queue to look at them.
-    pub async fn look(&self, queue: String) -> Result<QueueBrowser, Error> {
-        Ok(QueueBrowser::new(queue, self.connection.channel().await?))
-    }
-
-    /// Goes through a listener's dead messages.
-    pub async fn graveyard(&self, listener: &str) -> Result<DeadLetters, Error> {
-        let publisher = Publisher::open(&self.broker, &[]).await?;
-        Ok(DeadLetters::new(listener, self.look(topology::dead_queue(listener)).await?, publisher))
-    }
-
-    /// Closes the connection.
-    pub async fn close(self) {
-        self.connection.close().await;
-    }
-}

@@ -13,7 +13,7 @@ use crate::events::publisher::Outgoing;
 use crate::events::publisher::Publisher;
 use crate::topology::{self, Item, State};
 
-use crate::admin::Operator;
+use crate::admin::operator::Operator;
 
 /// Reply code of AMQP 0-9-1, section 1.2.
 const PRECONDITION_FAILED: u16 = 406;

@@ -14,8 +14,9 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use crate::connection::{BrokerConnection, Error, in_time};
-use crate::control::responder::{REPLIES, STATS, bind, consume, own_queue, stats_of};
+use crate::control::responder::{bind, consume, own_queue};
 use crate::packet::{RequestPacket, decode_reply};
+use crate::topology::names::{REPLIES, STATS, stats_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item};
 
 /// Nobody waits longer for an answer.

@@ -13,27 +13,12 @@ use uuid::Uuid;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::packet::encode_response;
+use crate::topology::names::{REPLIES, STATS, queues_of, stats_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
 
-/// How the names of queues begin by which a process hears and is answered.
-pub(crate) const QUEUES: &str = "control.";
-/// How the keys begin to which answers go. Frozen.
-pub(crate) const REPLIES: &str = "replies.";
-/// The question how a process fares. Frozen.
-pub(crate) const STATS: &str = "stats";
 /// Questions that wait while this process does not read; beyond that the oldest go.
 const LENGTH: i32 = 32;
 const TRANSIENT: u8 = 1;
-
-/// The key by which the processes of a name are asked.
-pub(crate) fn stats_of(name: &str) -> String {
-    format!("{STATS}.{name}")
-}
-
-/// How the names of a process's own queues begin.
-pub(crate) fn queues_of(process: &str) -> String {
-    format!("{QUEUES}{process}.")
-}
 
 /// The questions to one process, until the connection breaks.
 pub struct Control {

@@ -10,14 +10,12 @@ use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::events::metadata::EventMetadata;
 use crate::packet::EventPacket;
 use crate::rpc::metadata::unreadable;
+use crate::topology::names::FEED_QUEUES;
 use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
 
 /// Events that wait in the queue while this process does not read. Beyond that the broker drops the oldest, into a queue
 /// beside it: that anything at all is in there says that the feed has a gap.
 const LENGTH: i32 = 10_000;
-/// How the names of these queues begin.
-pub(crate) const QUEUES: &str = "feed.";
-
 /// The events of some names, from now on, until the connection breaks.
 pub struct LiveSubscription {
     events: Consumer,
@@ -41,7 +39,7 @@ impl LiveSubscription {
         let connection = broker.connect("watches").await?;
         let channel = connection.channel().await?;
         topology::declare(&connection, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
-        let queue = format!("{QUEUES}{}", Uuid::now_v7());
+        let queue = format!("{FEED_QUEUES}{}", Uuid::now_v7());
         let dropped = format!("{queue}.dropped");
         let one = arguments([("x-max-length", 1.into())]);
         let many = [

@@ -12,9 +12,8 @@ use contracts::PATTERNS;
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, Error};
-use crate::control::responder;
-use crate::events::live_subscription;
 use crate::topology;
+use crate::topology::names::{CONTROL_QUEUES, FEED_QUEUES};
 
 /// What every address of direct reply-to begins with.
 const DIRECT: &str = "amq.rabbitmq.reply-to";
@@ -86,7 +85,7 @@ fn is_our_own(queue: &str) -> bool {
     let beside = |name: &str| queue.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     PATTERNS.iter().any(|pattern| beside(pattern))
         || LISTENERS.iter().any(|listener| beside(listener.name))
-        || [live_subscription::QUEUES, responder::QUEUES].iter().any(|start| queue.starts_with(start))
+        || [FEED_QUEUES, CONTROL_QUEUES].iter().any(|start| queue.starts_with(start))
 }
 
 #[cfg(test)]

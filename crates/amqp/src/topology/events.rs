@@ -4,12 +4,9 @@ use contracts::LISTENERS;
 use contracts::SubscriptionInfo;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::topology::Item;
-use crate::topology::arguments;
-use crate::topology::text;
+use crate::topology::item::{Item, arguments, text};
+use crate::topology::names::EVENTS_EXCHANGE;
 
-/// Events are published here under their names. Frozen.
-pub const EVENTS_EXCHANGE: &str = "events";
 /// An event queue holds at most this many; above it the broker refuses more, and the relay keeps them in its outbox.
 const LENGTH: i32 = 1_000_000;
 /// How often the broker delivers a message whose listener died of it, or was killed under it, before it buries it.

@@ -3,57 +3,30 @@
 //! Everybody declares through here, so the arguments never differ. All names are frozen: other systems use them.
 
 mod events;
+mod item;
+pub(crate) mod names;
 pub mod permissions;
 mod policies;
 mod requests;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{BrokerConnection, Error, in_time};
 
-pub use crate::topology::events::{
-    EVENTS_EXCHANGE, RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription,
-};
+pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
+pub use crate::topology::item::Item;
+pub(crate) use crate::topology::item::{arguments, text};
+pub use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 pub use crate::topology::policies::{Bound, Policy, policies};
 pub(crate) use crate::topology::requests::former_request;
-pub use crate::topology::requests::{PATTERNS_EXCHANGE, redelivered_queue, request};
+pub use crate::topology::requests::{redelivered_queue, request};
 
-/// Processes are asked here how they fare. Frozen.
-pub const CONTROL_EXCHANGE: &str = "control";
 /// Reply codes of AMQP 0-9-1, section 1.2.
 const DONE: u16 = 200;
 const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
-
-/// One thing on the broker.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Item {
-    /// A durable topic exchange.
-    Exchange(&'static str),
-    /// A durable queue with its arguments.
-    Queue(String, FieldTable),
-    /// What an exchange gets under a key goes into a queue.
-    Binding {
-        /// The queue.
-        queue: String,
-        /// The exchange.
-        exchange: &'static str,
-        /// The routing key.
-        key: String,
-    },
-}
-
-impl std::fmt::Display for Item {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exchange(name) => write!(f, "exchange {name}"),
-            Self::Queue(name, _) => write!(f, "queue {name}"),
-            Self::Binding { queue, exchange, key } => write!(f, "binding {exchange} → {queue} ({key})"),
-        }
-    }
-}
 
 /// Makes sure that all of it exists, for a process whose queues these are: one that exists with other arguments is an
 /// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
@@ -208,16 +181,4 @@ pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-pub(crate) fn arguments(pairs: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in pairs {
-        table.insert(name.into(), value);
-    }
-    table
-}
-
-pub(crate) fn text(value: &str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
 }

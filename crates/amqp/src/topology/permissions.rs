@@ -13,16 +13,10 @@ use contracts::SubscriptionInfo;
 use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
 
-use crate::control::responder;
-use crate::events::live_subscription;
-use crate::topology::CONTROL_EXCHANGE;
-use crate::topology::EVENTS_EXCHANGE;
-use crate::topology::Item;
-use crate::topology::published_by;
-use crate::topology::redelivered_queue;
-use crate::topology::request;
-use crate::topology::retries;
-use crate::topology::subscription;
+use crate::topology::events::{published_by, retries, subscription};
+use crate::topology::item::Item;
+use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, FEED_QUEUES, REPLIES, STATS, queues_of, stats_of};
+use crate::topology::requests::{redelivered_queue, request};
 
 /// What the broker calls the exchange without a name, by which any queue can be reached.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -127,7 +121,7 @@ impl Rights {
         let mut rights = Self::default();
         rights.write.add(DEFAULT_EXCHANGE);
         rights.read.add(EVENTS_EXCHANGE);
-        rights.keep_queues(live_subscription::QUEUES);
+        rights.keep_queues(FEED_QUEUES);
         let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
         for event in FOLLOWED {
             keys.read.add(event);
@@ -138,24 +132,24 @@ impl Rights {
 
     /// Hears what is asked on the exchange `control`, and answers there: to nobody's queue.
     fn tell(&mut self, name: &str) {
-        self.keep_queues(&responder::queues_of(&process(name)));
+        self.keep_queues(&queues_of(&process(name)));
         self.read.add(CONTROL_EXCHANGE);
         self.write.add(CONTROL_EXCHANGE);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
-        keys.write.add_all_that_begin_with(responder::REPLIES);
-        keys.read.add(responder::STATS);
-        keys.read.add(&responder::stats_of(name));
+        keys.write.add_all_that_begin_with(REPLIES);
+        keys.read.add(STATS);
+        keys.read.add(&stats_of(name));
     }
 
     fn ask_how_others_fare(&mut self) {
-        self.keep_queues(&responder::queues_of("gateway"));
+        self.keep_queues(&queues_of("gateway"));
         self.read.add(CONTROL_EXCHANGE);
         self.write.add(CONTROL_EXCHANGE);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
         for name in RELAYS {
-            keys.write.add(&responder::stats_of(name));
+            keys.write.add(&stats_of(name));
         }
-        keys.read.add_all_that_begin_with(responder::REPLIES);
+        keys.read.add_all_that_begin_with(REPLIES);
     }
 
     /// Makes queues of its own whose names begin like this.

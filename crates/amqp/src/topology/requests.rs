@@ -2,12 +2,9 @@
 
 use lapin::types::FieldTable;
 
-use crate::topology::Item;
-use crate::topology::arguments;
-use crate::topology::text;
+use crate::topology::item::{Item, arguments, text};
+use crate::topology::names::PATTERNS_EXCHANGE;
 
-/// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
-pub const PATTERNS_EXCHANGE: &str = "patterns";
 /// What a request pattern needs. Its queue is plain, so that other clients can declare it; its bounds are a policy's.
 pub fn request(pattern: &str) -> Vec<Item> {
     vec![

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::LICENSE;
 use crate::VERSION;
 use crate::components::Components;
-use crate::openapi::operation::operation;
+use crate::openapi::operation::{ALIASES, operation};
 
 const DESCRIPTION: &str = "\
 Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means nobody \
@@ -31,9 +31,6 @@ const TAGS: [(&str, &str); 5] = [
     ("contract", "These documents."),
     (ALIASES, "Other names for routes above, for clients that know them by these."),
 ];
-
-/// The chapter of those routes that another one above them equals.
-pub(crate) const ALIASES: &str = "aliases";
 
 /// The document.
 pub fn openapi() -> Value {

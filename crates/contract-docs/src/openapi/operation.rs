@@ -9,9 +9,10 @@ use gateway::routing::table::TABLE;
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};
-use crate::openapi::ALIASES;
 use crate::openapi::responses::responses;
 
+/// The chapter of those routes that another one above them equals.
+pub(crate) const ALIASES: &str = "aliases";
 /// 1 to 255 visible ASCII characters, in quotation marks (RFC 9651) or without.
 const IDEMPOTENCY_KEY: &str = r#"^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#;
 

@@ -1,25 +1,27 @@
 //! Says what is wrong with a setting, in our words and not the parser's: where it stands, what it is, what it must be.
 
+use std::path::Path;
+
 use figment::Error;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
 
-use crate::settings::SettingError;
-use crate::settings::Settings;
-use crate::settings::variable;
+use crate::section::{SettingError, variable};
 
 /// Where a value came from.
 pub(crate) struct Place<'a> {
     pub(crate) section: &'a str,
-    pub(crate) settings: &'a Settings,
+    pub(crate) variables: &'a [(String, String)],
+    /// The settings file.
+    pub(crate) file: Option<&'a Path>,
 }
 
 impl Place<'_> {
     /// "GATEWAY_THREADS", or "threads in [gateway] of /etc/services.toml (GATEWAY_THREADS)".
     pub(crate) fn of(&self, key: &str) -> String {
         let variable = variable(self.section, key);
-        let given = |name: &String| self.settings.variables.iter().any(|(given, _)| given == name);
-        match &self.settings.path {
+        let given = |name: &String| self.variables.iter().any(|(given, _)| given == name);
+        match self.file {
             Some(path) if !given(&variable) && !given(&format!("{variable}_FILE")) => {
                 format!("{key} in [{}] of {} ({variable})", self.section, path.display())
             }
@@ -79,7 +81,7 @@ pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> Setting
 
 fn text_given(place: &Place<'_>, key: &str) -> Option<String> {
     let own = variable(place.section, key);
-    place.settings.variables.iter().find(|(name, _)| *name == own).map(|(_, text)| shown(text))
+    place.variables.iter().find(|(name, _)| *name == own).map(|(_, text)| shown(text))
 }
 
 fn actual_text(actual: &Actual) -> Option<String> {

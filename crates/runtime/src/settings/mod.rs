@@ -17,36 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::StartError;
+use crate::section::variable;
+pub use crate::section::{Section, SettingError};
 pub use crate::settings::complaint::nearest;
 use crate::settings::complaint::{Place, explain, is_secret, must_be, shown};
-
-/// One group of settings: a struct whose `Default` gives every key a value.
-pub trait Section: Serialize + DeserializeOwned + Default {
-    /// Lower-case name: the table in the file and, in capitals, the prefix of the variables.
-    const NAME: &'static str;
-
-    /// What types cannot say, such as two settings that exclude each other: the key at fault and a sentence part.
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        Ok(())
-    }
-}
-
-/// A setting that cannot be used. Its text names the variable and never quotes a secret.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingError(String);
-
-impl SettingError {
-    /// A problem with one setting: "GATEWAY_LISTEN must be …".
-    pub fn new<S: Section>(key: &str, problem: impl AsRef<str>) -> Self {
-        Self::of(S::NAME, key, problem)
-    }
-
-    /// The same for a section known by name only.
-    pub fn of(section: &str, key: &str, problem: impl AsRef<str>) -> Self {
-        Self(format!("{} {}", variable(section, key), problem.as_ref()))
-    }
-}
 
 /// Where sections are read from.
 pub struct Settings {
@@ -108,7 +82,7 @@ impl Settings {
 
     /// A value of the right type that cannot be used all the same.
     fn unfit<S: Section>(&self, section: &S, key: &str, problem: &str) -> SettingError {
-        let place = Place { section: S::NAME, settings: self }.of(key);
+        let place = self.place(S::NAME).of(key);
         let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
         let is = match values.get(key) {
             Some(Value::String(_, text)) if text.is_empty() => Some("is empty".into()),
@@ -136,7 +110,11 @@ impl Settings {
             .merge(self.file.focus(name))
             .merge(Environment::of(name, &known, &self.variables)?)
             .extract()
-            .map_err(|error| explain(&Place { section: name, settings: self }, &error, &known))
+            .map_err(|error| explain(&self.place(name), &error, &known))
+    }
+
+    fn place<'a>(&'a self, section: &'a str) -> Place<'a> {
+        Place { section, variables: &self.variables, file: self.path.as_deref() }
     }
 
     /// Whether they are only to be checked: nothing is to be connected to.
@@ -190,10 +168,6 @@ fn plain(default: &Value) -> String {
         Value::Num(_, number) => number.to_u128().map_or_else(String::new, |number| number.to_string()),
         _ => String::new(),
     }
-}
-
-fn variable(section: &str, key: &str) -> String {
-    format!("{section}_{key}").to_uppercase()
 }
 
 /// The text of a setting: its variable's, or, for texts, that of the file which the variable with `_FILE` names, as

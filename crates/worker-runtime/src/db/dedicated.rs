@@ -6,13 +6,12 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
-use crate::db::ConnectTarget;
-use crate::db::DbError;
-use crate::db::ToSql;
-use crate::db::classify;
-use crate::failure::chain;
+use crate::db::error::{DbError, classify};
+use crate::db::target::ConnectTarget;
+use crate::error_chain::chain;
 
 /// A connection that somebody has for themselves.
 pub(crate) struct DedicatedConnection {

@@ -6,7 +6,9 @@
 
 pub(crate) mod dedicated;
 mod error;
+mod limits;
 mod pooled;
+pub(crate) mod prune;
 mod sqlstate;
 mod target;
 
@@ -25,20 +27,19 @@ pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;
 
 pub(crate) use crate::db::error::classify;
-use crate::db::error::{Cause, meaning_of};
+use crate::db::error::meaning_of;
+use crate::db::limits::CONNECT;
+pub(crate) use crate::db::limits::SILENCE;
 use crate::db::pooled::{Connection, PooledConnection};
+use crate::db::prune::Prune;
 use crate::db::sqlstate::Meaning;
 pub(crate) use crate::db::target::ConnectTarget;
-use crate::outbox::prune::Prune;
 use crate::settings::{Context, Dependencies};
 
 pub use crate::db::error::DbError;
 
 pub use crate::db::dedicated::Transaction;
 
-const CONNECT: Duration = Duration::from_secs(3);
-/// The server ends a statement at its own limit; a server silent for this much longer is taken for lost.
-pub(crate) const SILENCE: Duration = Duration::from_secs(1);
 /// A process that is frozen inside a transaction loses it, and its locks, after this long.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 /// How often a statement is tried that collides with others, or whose plan went stale.

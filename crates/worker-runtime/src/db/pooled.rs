@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use amqp::Backoff;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use crate::db::CONNECT;
-use crate::db::ConnectTarget;
-use crate::db::SILENCE;
-use crate::db::ToSql;
-use crate::failure::chain;
+use crate::db::limits::{CONNECT, SILENCE};
+use crate::db::target::ConnectTarget;
+use crate::error_chain::chain;
 use crate::health::Health;
 
 /// A line on which nothing was heard for this long, though something is out, is passed over if another is free.

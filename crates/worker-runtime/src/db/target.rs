@@ -15,8 +15,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::db::CONNECT;
-use crate::db::Cause;
+use crate::db::error::Cause;
+use crate::db::limits::CONNECT;
 
 /// Drives a connection: it must be polled for anything to happen.
 pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;

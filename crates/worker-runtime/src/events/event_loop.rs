@@ -21,10 +21,10 @@ use uuid::Uuid;
 use crate::db::DbError;
 use crate::db::Transaction;
 use crate::db::dedicated::DedicatedConnection;
+use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded, classify};
+use crate::error_chain::chain;
 use crate::failure::Failure;
-use crate::failure::chain;
-use crate::outbox::prune::Prune;
 use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;
 

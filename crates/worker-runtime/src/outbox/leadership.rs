@@ -13,7 +13,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::{ConnectTarget, SILENCE};
-use crate::failure::chain;
+use crate::error_chain::chain;
 
 /// Does not conflict with reading, as a backup does it, but with itself.
 const LEAD: &str = "BEGIN; LOCK TABLE relay_leadership IN EXCLUSIVE MODE";

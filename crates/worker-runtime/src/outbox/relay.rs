@@ -23,10 +23,10 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
 use crate::db::dedicated::DedicatedConnection;
+use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
-use crate::failure::chain;
+use crate::error_chain::chain;
 use crate::outbox::leadership::Leadership;
-use crate::outbox::prune::Prune;
 use crate::outbox::stats::Teller;
 use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::{Client, Error};
 
-use crate::failure::chain;
+use crate::error_chain::chain;
 
 const PAUSE: Duration = Duration::from_mins(1);
 /// What fails is not tried, and not logged, more often than this in the end.
