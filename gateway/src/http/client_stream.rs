@@ -1,5 +1,5 @@
 //! The socket under hyper: holds back the bodiless errors that hyper writes of its own accord, so that ours can take
-//! their place, and gives up on clients that do not read.
+//! their place, has heads checked for what hyper lets pass, and gives up on clients that do not read.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use crate::http::head_scanner::HeadScanner;
 use crate::http::open_connections::Activity;
 
 /// A client's socket.
@@ -22,12 +23,13 @@ pub(crate) struct ClientStream {
     activity: Arc<Activity>,
     /// Whether part of an answer is still to be written: then nothing else may be.
     owing: bool,
+    heads: HeadScanner,
 }
 
 impl ClientStream {
     /// Wraps a socket.
     pub(crate) fn new(stream: TcpStream, patience: Duration, activity: Arc<Activity>) -> Self {
-        Self { stream, patience, stalled: None, activity, owing: false }
+        Self { stream, patience, stalled: None, activity, owing: false, heads: HeadScanner::default() }
     }
 
     /// The socket again, unless an answer was torn in the middle.
@@ -51,7 +53,10 @@ impl ClientStream {
 
 impl AsyncRead for ClientStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let known = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.heads.scan(&mut buf.filled_mut()[known..]);
+        read
     }
 }
 

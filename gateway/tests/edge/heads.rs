@@ -54,6 +54,29 @@ fn a_body_whose_end_is_not_plain_is_refused() {
 }
 
 #[test]
+fn a_head_whose_end_others_may_see_elsewhere_is_refused() {
+    let house = GatewayFixture::open();
+    let long = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n\n\n\n\n";
+    let chunked = "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\n\n\r\n0\r\n\r\n";
+    for head in [
+        "GET / HTTP/1.1\nHost: x\n\n",
+        "GET / HTTP/1.1\r\nHost: x\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\n",
+        "\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+    ] {
+        refused(&house, head.as_bytes(), 400, "bad_request");
+        let mut client = house.connect();
+        client.send(format!("{long}{chunked}{head}").as_bytes());
+        client.next().problem(404, "route_not_found");
+        client.next().problem(404, "route_not_found");
+        client.next().problem(400, "bad_request");
+        assert_eq!(client.rest(), "");
+    }
+}
+
+#[test]
 fn a_head_that_is_too_large_is_a_problem() {
     let house = GatewayFixture::open();
     refused(
