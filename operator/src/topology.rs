@@ -226,7 +226,7 @@ mod tests {
     fn everything_is_declared_once() {
         let items = declared(&[1_000, 5_000]);
         let count = |start: &str| items.iter().filter(|item| item.to_string().starts_with(start)).count();
-        assert_eq!(count("exchange "), 2);
+        assert_eq!(count("exchange "), 3);
         assert_eq!(count("queue "), PATTERNS.len() * 2 + LISTENERS.len() * 4);
         assert_eq!(count("binding "), PATTERNS.len() + LISTENERS.len());
     }
