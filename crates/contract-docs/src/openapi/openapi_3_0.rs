@@ -53,6 +53,10 @@ fn schema(value: &mut Value) {
     for key in ["contentMediaType", "contentSchema"] {
         object.remove(key);
     }
+    // A list of what is required holds at least one name in 3.0.
+    if object.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        object.remove("required");
+    }
     if let Some(only) = object.remove("const") {
         object.insert("enum".into(), json!([only]));
     }
