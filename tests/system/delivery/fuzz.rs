@@ -101,7 +101,6 @@ fn properties(
         "traceparent",
         "owner",
         "attempts",
-        "x-death",
         "CC",
         "x-unreadable",
     ];

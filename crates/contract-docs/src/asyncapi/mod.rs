@@ -76,6 +76,9 @@ pub fn asyncapi() -> Value {
         entitle(name, message);
     }
     let mut schemas: Value = components.finish(&document).into();
+    for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
+        entitle_choices(name, schema);
+    }
     bare_references(&mut schemas);
     bare_references(&mut document["components"]["messages"]);
     document["components"]["schemas"] = schemas;
@@ -88,6 +91,16 @@ fn entitle(name: &str, message: &mut Value) {
     for (part, suffix) in [("payload", ""), ("headers", "Headers")] {
         if message[part]["title"].is_null() {
             message[part]["title"] = packets::title(name, suffix).into();
+        }
+    }
+}
+
+/// Names each field that is one of several types, such as a text or nothing, for the same reason.
+fn entitle_choices(name: &str, schema: &mut Value) {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (field, part) in fields.into_iter().flatten() {
+        if part.get("anyOf").is_some() && part.get("title").is_none() {
+            part["title"] = packets::title(name, &packets::title(field, "")).into();
         }
     }
 }
