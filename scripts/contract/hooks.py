@@ -29,6 +29,14 @@ def before_call(context, case, kwargs):
     query = case.query or {}
     if "cursor" in query and any(name in query for name in ("q", "from", "to", "min", "max", "sort")):
         del case.query["cursor"]
+    # Bounds are amounts too.
+    for name in ("min", "max"):
+        if isinstance(query.get(name), float):
+            case.query[name] = round(query[name], 2)
+    # Of two bounds the first must be the lower.
+    for first, second in [("from", "to"), ("min", "max")]:
+        if first in query and second in query:
+            del case.query[second]
     # A well-formed password may still be one that everybody has.
     if isinstance(case.body, dict) and "firstName" in case.body:
         password = case.body.get("password")

@@ -77,7 +77,7 @@ pub fn asyncapi() -> Value {
     }
     let mut schemas: Value = components.finish(&document).into();
     for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
-        entitle_choices(name, schema);
+        entitle_words(name, schema);
     }
     bare_references(&mut schemas);
     bare_references(&mut document["components"]["messages"]);
@@ -95,11 +95,11 @@ fn entitle(name: &str, message: &mut Value) {
     }
 }
 
-/// Names each field that is one of several types, such as a text or nothing, for the same reason.
-fn entitle_choices(name: &str, schema: &mut Value) {
+/// Names each field that is one of a few words, for the same reason.
+fn entitle_words(name: &str, schema: &mut Value) {
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (field, part) in fields.into_iter().flatten() {
-        if part.get("anyOf").is_some() && part.get("title").is_none() {
+        if part.get("enum").is_some() && part.get("title").is_none() {
             part["title"] = packets::title(name, &packets::title(field, "")).into();
         }
     }
