@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/oapi-codegen/runtime/types"
 
 	"clients/api"
 )
@@ -31,7 +30,7 @@ func main() {
 	ctx := context.Background()
 	client := must(api.NewClientWithResponses(os.Getenv("API_URL")))
 	account := must(client.PostUsersRegisterWithResponse(ctx, api.Register{
-		Email: types.Email("ada." + rand.Text() + "@example.org"), Password: "correct " + rand.Text(),
+		Email: "ada." + rand.Text() + "@example.org", Password: "correct " + rand.Text(),
 		FirstName: "Ada", LastName: "Lovelace",
 	}))
 	token := func(_ context.Context, request *http.Request) error {
