@@ -1,8 +1,8 @@
 //! The HTTP door: turns requests into messages and answers into responses.
 //!
-//! A request's way: `server` takes its connection in, `connection` lets hyper read it, `gateway` finds its row in
-//! `routes` (THE TABLE), checks it with `auth` and `input`, and asks its pattern over the bus, or `own` answers; `reply`
-//! or `problem` renders what comes back.
+//! A request's way: `http` accepts its connection and reads its head, `pipeline` takes it through its checks, `routing`
+//! finds its row in the table, `auth` and `rate_limit` let it pass, and one of the `endpoints` answers: an RPC to a worker,
+//! an event stream, or the gateway itself. Imports go down: `http` knows no other room.
 
 mod auth;
 mod bounded_cache;
