@@ -4,9 +4,7 @@ use std::process::ExitCode;
 
 use amqp::{AmqpSettings, Broker};
 use gateway::GatewaySettings;
-use runtime::Program;
-use runtime::SettingError;
-use runtime::StartError;
+use runtime::{Program, SettingError, StartError};
 use tokio::runtime::{Builder, Runtime};
 
 const PROGRAM: Program<'_> = Program {

@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use amqp::Broker;
-use amqp::RpcClient;
-use runtime::Shutdown;
-use runtime::StartError;
+use amqp::{Broker, RpcClient};
+use runtime::{Shutdown, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use amqp::topology::{RETRY_MS, delays_ms};
 use hyper::header::HeaderValue;
-use runtime::Section;
-use runtime::SettingError;
-use runtime::Settings;
+use runtime::{Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::access_token::Times;

@@ -2,8 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use contracts::LISTENERS;
-use contracts::SubscriptionInfo;
+use contracts::{LISTENERS, SubscriptionInfo};
 
 const AFTER_HELP: &str = "\
 Where the broker and the databases are is read from AMQP_URL, USERS_DATABASE_URL

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use amqp::BrowsedMessage;
-use amqp::Operator;
 use amqp::topology::{dead_queue, retry_queue};
-use contracts::LISTENERS;
-use contracts::SubscriptionInfo;
+use amqp::{BrowsedMessage, Operator};
+use contracts::{LISTENERS, SubscriptionInfo};
 use serde::Serialize;
 
 use crate::error::CliError;

@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use runtime::SettingError;
-use runtime::StartError;
-use runtime::exit_code;
+use runtime::{SettingError, StartError, exit_code};
 
 /// Exit codes, those of sysexits(3). Frozen: scripts rely on them, and `--help` lists them.
 pub(crate) const EX_USAGE: u8 = 64;

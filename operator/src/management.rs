@@ -4,9 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::AmqpSettings;
-use amqp::Broker;
 use amqp::topology::{Bound, Policy};
+use amqp::{AmqpSettings, Broker};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use runtime::SettingError;

@@ -4,11 +4,8 @@ use std::fmt;
 use std::io::{IsTerminal, Write, stdin};
 use std::time::Duration;
 
-use amqp::BrowsedMessage;
-use amqp::DeadLetters;
-use amqp::Held;
-use amqp::Operator;
 use amqp::topology::dead_queue;
+use amqp::{BrowsedMessage, DeadLetters, Held, Operator};
 use contracts::SubscriptionInfo;
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::Shutdown;

@@ -4,11 +4,9 @@
 use std::fmt;
 
 use amqp::Operator;
-use contracts::EVENTS;
-use contracts::PATTERNS;
+use contracts::{EVENTS, PATTERNS};
 use serde::Serialize;
-use worker_runtime::Reader;
-use worker_runtime::RelayState;
+use worker_runtime::{Reader, RelayState};
 
 use crate::dead::{self, Listening};
 use crate::error::CliError;

@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use amqp::AmqpSettings;
-use amqp::Broker;
-use amqp::Cause;
-use amqp::Operator;
-use runtime::SettingError;
-use runtime::Settings;
-use runtime::Shutdown;
+use amqp::{AmqpSettings, Broker, Cause, Operator};
+use runtime::{SettingError, Settings, Shutdown};
 use worker_runtime::EventSettings;
 
 use crate::error::CliError;

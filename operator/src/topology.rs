@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use amqp::Operator;
-use amqp::Upgrade;
 use amqp::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use amqp::{Operator, Upgrade};
+use contracts::{LISTENERS, PATTERNS};
 use serde::Serialize;
 
 use crate::error::CliError;

@@ -4,10 +4,8 @@ mod queues;
 mod records;
 mod report;
 
-use amqp::Depth;
-use amqp::Operator;
-use contracts::LISTENERS;
-use contracts::SubscriptionInfo;
+use amqp::{Depth, Operator};
+use contracts::{LISTENERS, SubscriptionInfo};
 use runtime::StartError;
 use uuid::Uuid;
 

@@ -1,11 +1,8 @@
 //! Stock Nest services in the place of a worker of ours and beside one; stock Nest listeners and emitters of events.
 
 use serde_json::{Value, json};
-use system_tests::Person;
-use system_tests::Process;
-use system_tests::Stack;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Person, Process, Stack, wait_until};
 use uuid::Uuid;
 
 use crate::program::{self, listening, said, typescript};

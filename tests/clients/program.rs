@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use system_tests::Process;
-use system_tests::Signal;
 use system_tests::environment::{command, repository, scratch};
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Process, Signal, wait_until};
 
 /// Where `scripts/generate-clients` puts everything.
 pub(crate) fn tools() -> PathBuf {

@@ -1,7 +1,6 @@
 //! Holds what workers have answered, by their logs, to what their contracts say that they may answer.
 
-use contracts::CONTRACTS;
-use contracts::Code;
+use contracts::{CONTRACTS, Code};
 
 use crate::process::Process;
 

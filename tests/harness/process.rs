@@ -10,8 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::reaper;
-use crate::wait::seconds;
-use crate::wait::wait_for;
+use crate::wait::{seconds, wait_for};
 
 /// Signals that tests send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

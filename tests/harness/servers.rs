@@ -16,11 +16,9 @@ use crate::accounts::Accounts;
 use crate::environment::{need, program, scratch, script, variable};
 use crate::http::Http;
 use crate::ports;
-use crate::process::Process;
-use crate::process::Signal;
+use crate::process::{Process, Signal};
 use crate::sql::Sql;
-use crate::wait::seconds;
-use crate::wait::wait_for;
+use crate::wait::{seconds, wait_for};
 
 /// A cold broker on a busy machine takes its time.
 const START: Duration = seconds(90);

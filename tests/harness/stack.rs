@@ -1,14 +1,12 @@
 //! The system under test: gateway and workers as processes, on a vhost and databases of their own.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::{fs, thread};
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,20 +14,15 @@ use crate::accounts::{with_account, with_exchanges};
 use crate::declared::undeclared;
 use crate::environment::{command, keep_logs, need, program, scratch};
 use crate::held_inserts::HeldInserts;
-use crate::http::Answer;
-use crate::http::Call;
-use crate::http::Http;
-use crate::ports;
-use crate::process::Process;
-use crate::process::Signal;
+use crate::http::{Answer, Call, Http};
+use crate::process::{Process, Signal};
 use crate::proxy::Proxy;
 use crate::servers::Servers;
 use crate::slots::Slot;
 use crate::sql::Sql;
-use crate::token;
-use crate::wait::seconds;
-use crate::wait::wait_until;
+use crate::wait::{seconds, wait_until};
 use crate::wire::Wire;
+use crate::{ports, token};
 
 /// The name of the process that serves a pattern.
 pub fn process_name(pattern: &str) -> String {

@@ -1,8 +1,6 @@
 //! Understands the errors of services that are not ours: of what Nest's exceptions carry, an HTTP status, made a code of ours.
 
-use contracts::CONTRACTS;
-use contracts::Code;
-use contracts::Fault;
+use contracts::{CONTRACTS, Code, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

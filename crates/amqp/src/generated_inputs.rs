@@ -10,14 +10,10 @@ use lapin::types::{AMQPValue, FieldTable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::events::failure_headers::FailureInfo;
-use crate::events::failure_headers::{attempts, moved, revived};
+use crate::events::failure_headers::{FailureInfo, attempts, moved, revived};
 use crate::events::metadata::EventMetadata;
-use crate::packet::EventPacket;
-use crate::packet::RequestPacket;
-use crate::packet::decode_reply;
-use crate::rpc::metadata::RequestMetadata;
-use crate::rpc::metadata::{Arrived, age, unreadable};
+use crate::packet::{EventPacket, RequestPacket, decode_reply};
+use crate::rpc::metadata::{Arrived, RequestMetadata, age, unreadable};
 use crate::transport::frame_filter::{FrameFilter, Limits, UNREADABLE};
 use crate::transport::header_table::Table;
 

@@ -1,8 +1,6 @@
 //! The schemas that a document's parts share, by name.
 
-use contracts::CONTRACTS;
-use contracts::Contract;
-use contracts::EventContract;
+use contracts::{CONTRACTS, Contract, EventContract};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};

@@ -12,8 +12,7 @@ pub use crate::compat::breaking::{broken_messages, broken_routes};
 pub use crate::openapi::openapi;
 pub use crate::openapi::openapi_3_0::openapi_3_0;
 
-use contracts::CONTRACTS;
-use contracts::EVENTS;
+use contracts::{CONTRACTS, EVENTS};
 use serde_json::Value;
 
 use crate::openapi::reading_order::Ordered;

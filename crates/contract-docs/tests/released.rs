@@ -5,10 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use contract_docs::asyncapi;
-use contract_docs::broken_messages;
-use contract_docs::broken_routes;
-use contract_docs::openapi;
+use contract_docs::{asyncapi, broken_messages, broken_routes, openapi};
 use serde_json::{Value, json};
 
 fn released(name: &str) -> Value {

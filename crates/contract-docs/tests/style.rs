@@ -1,8 +1,6 @@
 //! What generators and linters ask of the documents, whatever is added to them: so that others' tools are not the first to say.
 
-use contract_docs::asyncapi;
-use contract_docs::openapi;
-use contract_docs::openapi_3_0;
+use contract_docs::{asyncapi, openapi, openapi_3_0};
 use serde_json::Value;
 
 /// Every object in a document, with where it is.

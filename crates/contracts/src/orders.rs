@@ -8,18 +8,10 @@ use uuid::Uuid;
 use crate::Request;
 use crate::fault::Code;
 use crate::message::input::Fields;
-use crate::message::page::Cursor;
-use crate::message::page::PageSize;
+use crate::message::page::{Cursor, PageSize};
 use crate::types::price::Price;
-use crate::types::search::Amount;
-use crate::types::search::Count;
-use crate::types::search::Flag;
-use crate::types::search::Moment;
-use crate::types::search::SearchText;
-use crate::types::search::Sort;
-use crate::types::search::fingerprint;
-use crate::types::text::Lines;
-use crate::types::text::Text;
+use crate::types::search::{Amount, Count, Flag, Moment, SearchText, Sort, fingerprint};
+use crate::types::text::{Lines, Text};
 use crate::types::timestamp::Timestamp;
 
 /// `orders.create` — places an order for the caller.

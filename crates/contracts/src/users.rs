@@ -10,10 +10,7 @@ use crate::message::input::Fields;
 use crate::types::email::Email;
 use crate::types::person_name::PersonName;
 use crate::types::price::Total;
-use crate::types::text::Keep;
-use crate::types::text::Password;
-use crate::types::text::RefreshToken;
-use crate::types::text::UserId;
+use crate::types::text::{Keep, Password, RefreshToken, UserId};
 use crate::types::timestamp::Timestamp;
 
 /// `users.register` — opens an account and signs its owner in.

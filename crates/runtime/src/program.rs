@@ -5,8 +5,7 @@ use std::ffi::OsString;
 
 use crate::exit::StartError;
 use crate::log;
-use crate::settings::Only;
-use crate::settings::Settings;
+use crate::settings::{Only, Settings};
 
 /// The release and the revision that this program was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_REVISION"), ")");

@@ -2,9 +2,7 @@
 
 use std::error::Error;
 
-use contracts::Code;
-use contracts::Fault;
-use contracts::Invalid;
+use contracts::{Code, Fault, Invalid};
 
 use crate::db::DbError;
 use crate::error_chain::chain;

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use refinery::Runner;
-use runtime::Program;
-use runtime::StartError;
-use runtime::exit_code;
+use runtime::{Program, StartError, exit_code};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 

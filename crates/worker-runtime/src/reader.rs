@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::Settings;
-use runtime::StartError;
+use runtime::{Settings, StartError};
 use tokio::time::timeout;
 
 use crate::db::dedicated::DedicatedConnection;

@@ -1,8 +1,6 @@
 //! What every worker can be told, and how its own resources are opened from settings.
 
-use runtime::Section;
-use runtime::Settings;
-use runtime::StartError;
+use runtime::{Section, Settings, StartError};
 use serde::{Deserialize, Serialize};
 
 use crate::health::Health;

@@ -3,9 +3,8 @@
 //! Our own issuer's keys come as PEM files (Ed25519), another's as a JWKS document (RFC 7517). Either way the key decides
 //! the algorithm, never the token.
 
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};

@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::Depth;
-use amqp::QueueStateCache;
-use amqp::RpcClient;
-use amqp::Told;
 use amqp::topology::{dead_queue, retry_queue};
-use contracts::LISTENERS;
-use contracts::PATTERNS;
-use contracts::SubscriptionInfo;
-use contracts::Timestamp;
+use amqp::{Depth, QueueStateCache, RpcClient, Told};
 use contracts::control::{OutboxStats, RELAYS};
+use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use schemars::JsonSchema;

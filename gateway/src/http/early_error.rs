@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::Code;
-use contracts::Fault;
+use contracts::{Code, Fault};
 use uuid::Uuid;
 
 use crate::http::access_log::AccessLogEntry;

@@ -3,9 +3,7 @@
 //! `type` is `urn:problem:` and the code with dashes; it identifies and does not resolve. `message` repeats `detail`
 //! for clients that look for a message.
 
-use contracts::Code;
-use contracts::Fault;
-use contracts::Invalid;
+use contracts::{Code, Fault, Invalid};
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode, Uri};

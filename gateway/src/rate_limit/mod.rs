@@ -19,10 +19,8 @@ use std::time::{Duration, Instant};
 
 use amqp::RpcError;
 use amqp::rpc::client::Answer;
-use contracts::Code;
-use contracts::Fault;
-use contracts::Request;
 use contracts::users::{Login, Register};
+use contracts::{Code, Fault, Request};
 use serde_json::value::RawValue;
 
 use crate::bounded_cache::Recent;

@@ -1,7 +1,6 @@
 //! A row of the table: what a request to one path and method asks, of whom, and how its answer looks.
 
-use contracts::Invalid;
-use contracts::Request;
+use contracts::{Invalid, Request};
 use serde_json::value::RawValue;
 
 use crate::http::static_files::File;

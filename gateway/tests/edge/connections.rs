@@ -3,8 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, mpsc};
 
-use gateway::Body;
-use gateway::Service;
+use gateway::{Body, Service};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::sync::Semaphore;

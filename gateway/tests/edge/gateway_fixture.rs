@@ -4,16 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use amqp::AmqpSettings;
-use amqp::Broker;
-use amqp::RpcClient;
-use gateway::ConnectionConfig;
-use gateway::GatewaySettings;
-use gateway::Health;
-use gateway::Pipeline;
-use gateway::Service;
+use amqp::{AmqpSettings, Broker, RpcClient};
 use gateway::routing::table::TABLE;
-use gateway::serve;
+use gateway::{ConnectionConfig, GatewaySettings, Health, Pipeline, Service, serve};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use runtime::Shutdown;
 use tokio::net::TcpListener;

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use amqp::BrowsedMessage;
-use amqp::Depth;
-use amqp::FailureInfo;
-use amqp::Operator;
 use amqp::topology::{dead_queue, retry_queue};
+use amqp::{BrowsedMessage, Depth, FailureInfo, Operator};
 use contracts::SubscriptionInfo;
 use serde::Serialize;
 use uuid::Uuid;

@@ -1,7 +1,6 @@
 //! What the services' databases know of an id. Reads no address, no title, no content.
 
-use contracts::SubscriptionInfo;
-use contracts::Timestamp;
+use contracts::{SubscriptionInfo, Timestamp};
 use uuid::Uuid;
 use worker_runtime::Reader;
 use worker_runtime::db::Row;

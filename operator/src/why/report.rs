@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use contracts::SubscriptionInfo;
-use contracts::Timestamp;
+use contracts::{SubscriptionInfo, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -1,16 +1,9 @@
 //! What the database answers with when it cannot or will not: callers hear the truth, the log hears why, and events wait.
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Process;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Sql;
-use system_tests::Stack;
 use system_tests::problem::{invalid, problem};
 use system_tests::wait::seconds;
-use system_tests::wait_for;
-use system_tests::wait_until;
+use system_tests::{Answer, Process, Servers, Signal, Sql, Stack, wait_for, wait_until};
 
 const FAILED: &str = "a request failed on our side";
 

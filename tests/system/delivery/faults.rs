@@ -1,15 +1,9 @@
 //! Processes and servers are killed, stopped and restarted under the system: it loses nothing and comes back by itself.
 
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Stack;
 use system_tests::http::Pending;
 use system_tests::problem::problem;
 use system_tests::wait::{millis, seconds};
-use system_tests::wait_for;
-use system_tests::wait_until;
+use system_tests::{Answer, Person, Servers, Signal, Stack, wait_for, wait_until};
 
 /// Every row was answered 201, and every 201 has its row.
 #[track_caller]

@@ -2,15 +2,12 @@
 //! does not measure a machine.
 #![cfg(target_os = "linux")] // /proc tells
 
-use std::fs;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use system_tests::Process;
-use system_tests::Stack;
 use system_tests::raw::Raw;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Process, Stack, wait_until};
 
 /// Memory that is the process's own, with its share of what it shares, in KiB.
 fn memory(process: &Process) -> u64 {

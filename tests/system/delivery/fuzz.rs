@@ -5,17 +5,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use contracts::EVENTS;
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{EVENTS, LISTENERS, PATTERNS};
 use serde_json::{Value, json};
-use system_tests::Person;
-use system_tests::RawAmqp;
-use system_tests::Stack;
 use system_tests::environment::variable;
 use system_tests::raw_amqp::{Properties, long, nested};
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Person, RawAmqp, Stack, wait_until};
 use uuid::Uuid;
 
 use crate::delivery::odd_messages::{assert_every_pattern_answers, assert_listeners_hear, odd_properties};

@@ -1,12 +1,9 @@
 //! A client's `Idempotency-Key` makes several requests one order.
 
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::stack::order;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Answer, Person, Stack, wait_until};
 
 fn keyed(person: &Person, key: &str, title: &str) -> system_tests::http::Call {
     person.ordering(title).header("idempotency-key", key)

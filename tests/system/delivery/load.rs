@@ -8,11 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use system_tests::Person;
-use system_tests::Servers;
-use system_tests::Stack;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Person, Servers, Stack, wait_until};
 
 const PER_SECOND: u32 = 100;
 /// The load goes on for this long after the trouble is over.

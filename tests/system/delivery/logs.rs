@@ -2,10 +2,9 @@
 
 use std::process::Stdio;
 
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Stack, wait_until};
 use uuid::Uuid;
 
 /// What fills a pipe: a line of a worker's log has more than two hundred bytes.

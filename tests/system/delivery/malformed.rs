@@ -1,11 +1,10 @@
 //! What no proper client sends is refused in the same form as everything else: broken, too large or too slow messages.
 
-use system_tests::Answer;
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::raw::{Raw, exchange};
 use system_tests::stack::order;
 use system_tests::wait::millis;
+use system_tests::{Answer, Stack};
 
 /// The gateway answers, in its usual form, and says that it hangs up.
 #[track_caller]

@@ -3,18 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use contracts::EVENTS;
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{EVENTS, LISTENERS, PATTERNS};
 use serde_json::json;
-use system_tests::Message;
-use system_tests::Person;
-use system_tests::RawAmqp;
-use system_tests::Stack;
 use system_tests::raw_amqp::{Properties, long, nested};
 use system_tests::stack::order;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Message, Person, RawAmqp, Stack, wait_until};
 use uuid::Uuid;
 
 /// Every pattern answers, each within a second.

@@ -1,12 +1,9 @@
 //! No answer lies: what was answered 503 is never executed, and what nobody can know is answered 504.
 
 use serde_json::Value;
-use system_tests::Answer;
-use system_tests::Signal;
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::wait::{millis, seconds};
-use system_tests::wait_until;
+use system_tests::{Answer, Signal, Stack, wait_until};
 
 /// The titles of all orders, however they came to be.
 fn titles(stack: &Stack<'_>) -> Vec<String> {

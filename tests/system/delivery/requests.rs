@@ -3,12 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use system_tests::Message;
-use system_tests::Stack;
 use system_tests::stack::order;
 use system_tests::wait::{millis, seconds};
-use system_tests::wait_until;
 use system_tests::wire::Reply;
+use system_tests::{Message, Stack, wait_until};
 use uuid::Uuid;
 
 fn new_id() -> String {

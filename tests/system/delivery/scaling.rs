@@ -2,11 +2,8 @@
 
 use std::thread;
 
-use system_tests::Person;
-use system_tests::Process;
-use system_tests::Stack;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Person, Process, Stack, wait_until};
 
 fn place(person: &Person, orders: usize) {
     thread::scope(|scope| {

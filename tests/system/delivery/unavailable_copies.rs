@@ -2,12 +2,9 @@
 
 use std::thread;
 
-use system_tests::Process;
-use system_tests::Proxy;
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Process, Proxy, Stack, wait_until};
 
 const LEAVES: &str = "cannot work, and leaves requests to the other copies";
 const REFUSES: &str = "cannot work, and nobody else is there: refuses requests";

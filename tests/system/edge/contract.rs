@@ -4,11 +4,9 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::environment::{command, repository, scratch};
 use system_tests::wire::Message;
+use system_tests::{Answer, Person, Stack};
 
 fn written(name: &str) -> Value {
     let path = repository().join("docs/api").join(name);

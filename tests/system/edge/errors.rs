@@ -1,14 +1,11 @@
 //! Every refusal has its status, its code and its headers, always in the one form, and nothing was done.
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Http;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::http::Call;
 use system_tests::problem::{invalid, problem};
 use system_tests::stack::order;
 use system_tests::wait::millis;
+use system_tests::{Answer, Http, Person, Stack};
 use uuid::Uuid;
 
 /// A registration that is fine but for one field; `null` takes the field away.

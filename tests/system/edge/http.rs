@@ -1,11 +1,10 @@
 //! What the gateway does around every request: its id, its log line, browsers' cross-origin questions, health.
 
 use serde_json::{Value, json};
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::stack::process_name;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Stack, wait_until};
 
 #[test]
 fn a_request_id_is_echoed_and_logged_by_gateway_and_worker() {

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::stack::order;
+use system_tests::{Answer, Person, Stack};
 
 fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();

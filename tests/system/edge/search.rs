@@ -1,10 +1,8 @@
 //! `GET /orders` finds what is looked for, in any order, page by page, and counts it; and does so however many there are.
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::problem::problem;
+use system_tests::{Answer, Person, Stack};
 
 /// The titles on a page.
 fn titles(answer: &Answer) -> Vec<String> {

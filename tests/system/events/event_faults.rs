@@ -1,15 +1,9 @@
 //! Events survive the death of anything on their way, and what cannot be handled ends where an operator finds it.
 
 use serde_json::Value;
-use system_tests::Message;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Sql;
-use system_tests::Stack;
 use system_tests::stack::Person;
 use system_tests::wait::seconds;
-use system_tests::wait_for;
-use system_tests::wait_until;
+use system_tests::{Message, Servers, Signal, Sql, Stack, wait_for, wait_until};
 use uuid::Uuid;
 
 /// Waits until every profile counts exactly the orders that there are.

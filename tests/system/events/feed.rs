@@ -7,12 +7,7 @@ use system_tests::feed::LiveSubscription;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
 
-use system_tests::Message;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Stack;
-use system_tests::token;
-use system_tests::wait_until;
+use system_tests::{Message, Servers, Signal, Stack, token, wait_until};
 
 fn title(event: &system_tests::feed::Event) -> Value {
     event.data["title"].clone()

@@ -1,11 +1,9 @@
 //! A fact that is committed reaches everybody who listens, and takes effect once.
 
 use serde_json::{Value, json};
-use system_tests::Message;
-use system_tests::Stack;
 use system_tests::stack::Person;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Message, Stack, wait_until};
 use uuid::Uuid;
 
 /// Waits until a profile shows so many orders.

@@ -4,16 +4,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use system_tests::Message;
-use system_tests::Process;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Stack;
-use system_tests::Wire;
 use system_tests::environment::{command, program, scratch};
 use system_tests::stack::Person;
 use system_tests::wait::{millis, seconds};
-use system_tests::wait_until;
+use system_tests::{Message, Process, Servers, Signal, Stack, Wire, wait_until};
 use uuid::Uuid;
 
 const LISTENER: &str = "users.on_order_created";

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use system_tests::environment::{command, program, repository};
 use system_tests::stack::process_name;
 use system_tests::token::keys;

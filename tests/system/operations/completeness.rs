@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use system_tests::environment::repository;
 use system_tests::stack::process_name;
 

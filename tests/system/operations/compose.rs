@@ -7,21 +7,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
-use system_tests::Http;
-use system_tests::Process;
-use system_tests::Signal;
-use system_tests::Sql;
 use system_tests::accounts::{password, with_account};
 use system_tests::environment::{command, need, programs, repository, scratch};
-use system_tests::ports;
 use system_tests::slots::Slot;
 use system_tests::stack::{order, process_name};
 use system_tests::wait::seconds;
-use system_tests::wait_for;
-use system_tests::wait_until;
+use system_tests::{Http, Process, Signal, Sql, ports, wait_for, wait_until};
 
 /// A development stack of its own: other ports, another data directory, the repository's own files.
 struct Project {

@@ -2,10 +2,9 @@
 
 use std::process::{Child, Output, Stdio};
 
-use system_tests::Servers;
-use system_tests::Sql;
 use system_tests::environment::repository;
 use system_tests::servers::Database;
+use system_tests::{Servers, Sql};
 
 fn start(database: &Database, url: &str) -> Child {
     database.migration(url).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -6,14 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use system_tests::Process;
-use system_tests::Signal;
-use system_tests::Sql;
-use system_tests::Stack;
 use system_tests::environment::{need, scratch};
-use system_tests::ports;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Process, Signal, Sql, Stack, ports, wait_until};
 
 /// Everybody comes to the server as its administrator.
 fn start(port: u16, mode: &str, server: &str) -> Process {

@@ -1,10 +1,9 @@
 //! The README's tour works as it is pasted.
 
 use serde_json::Value;
-use system_tests::Stack;
 use system_tests::environment::{command, need, repository};
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Stack, wait_until};
 
 /// The first block of shell commands below a heading.
 #[track_caller]

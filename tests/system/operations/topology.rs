@@ -1,12 +1,8 @@
 //! `GET /system` shows the system as it is now: who serves what, what waits, how much passes and how fast.
 
 use serde_json::{Value, json};
-use system_tests::Person;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Stack;
 use system_tests::wait::{millis, seconds};
-use system_tests::wait_until;
+use system_tests::{Person, Servers, Signal, Stack, wait_until};
 
 /// The row of a pattern.
 fn row(person: &Person, pattern: &str) -> Value {

@@ -2,14 +2,10 @@
 //! is signed in ("users.sessions", "users.end_sessions").
 
 use serde_json::{Value, json};
-use system_tests::Message;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::http::Call;
 use system_tests::problem::{invalid, problem};
-use system_tests::token;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Message, Person, Stack, token, wait_until};
 
 fn call(stack: &Stack, method: &str, path: &str, person: &Person) -> Call {
     stack.http.call(method, path).token(&person.token)

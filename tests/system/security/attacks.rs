@@ -2,19 +2,16 @@
 
 use std::fs;
 
-use contracts::CONTRACTS;
-use contracts::PATTERNS;
-use gateway::Route;
-use gateway::Source;
+use contracts::{CONTRACTS, PATTERNS};
 use gateway::routing::table::TABLE;
+use gateway::{Route, Source};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::http::Call;
 use system_tests::keys::Pair;
 use system_tests::problem::problem;
 use system_tests::token::{self, keys, now, sign};
+use system_tests::{Person, Stack};
 
 /// A request for a route, with what belongs to this person in its address and a good message in its body.
 fn request(stack: &Stack, route: &Route, victim: &Person, order: &str) -> Call {

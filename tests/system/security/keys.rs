@@ -1,23 +1,20 @@
 //! Keys come and go without a failed request, and another issuer's are found in a file or at an address.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::{fs, thread};
 
 use jsonwebtoken::Algorithm;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use system_tests::Stack;
 use system_tests::keys::{Pair, directory, jwks};
 use system_tests::problem::problem;
 use system_tests::test_ca::Authority;
-use system_tests::token;
 use system_tests::token::now;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Stack, token, wait_until};
 
 fn publish(pair: &Pair, directory: &Path) {
     fs::copy(pair.public(), directory.join(format!("{}.pem", pair.id()))).unwrap();

@@ -4,13 +4,10 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::http::Pending;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Answer, Person, Stack, wait_until};
 
 const REGISTRATIONS: &str = "GATEWAY_LIMIT_REGISTRATIONS_PER_MINUTE";
 const LOGINS: &str = "GATEWAY_LIMIT_LOGINS_PER_MINUTE";

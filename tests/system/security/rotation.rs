@@ -7,10 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use system_tests::Http;
-use system_tests::Stack;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Http, Stack, wait_until};
 
 #[test]
 fn tabs_that_refresh_at_once_get_the_same_new_token() {

@@ -1,12 +1,9 @@
 //! A session lasts as long as it is used, up to a bound, and ends for good when its owner or the service says so.
 
 use serde_json::{Value, json};
-use system_tests::Answer;
-use system_tests::Person;
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Answer, Person, Stack, wait_until};
 
 fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer[name].as_str().unwrap()

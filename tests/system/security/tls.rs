@@ -3,15 +3,10 @@
 use std::process::Output;
 use std::sync::Arc;
 
-use system_tests::Process;
-use system_tests::Servers;
-use system_tests::Signal;
-use system_tests::Sql;
 use system_tests::environment::{command, program, scratch};
-use system_tests::ports;
 use system_tests::test_ca::Authority;
 use system_tests::wait::seconds;
-use system_tests::wait_until;
+use system_tests::{Process, Servers, Signal, Sql, ports, wait_until};
 
 /// A worker that needs both servers, told where they are.
 fn worker(name: &str, amqp: &str, database: &str) -> Arc<Process> {

@@ -4,11 +4,10 @@ use std::fs;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use system_tests::Stack;
 use system_tests::problem::problem;
 use system_tests::stack::order;
 use system_tests::token::{self, keys, now, sign};
-use system_tests::wait_until;
+use system_tests::{Stack, wait_until};
 
 /// What the user service would sign.
 fn claims() -> Value {

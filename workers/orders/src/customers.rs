@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use contracts::orders::Customer;
-use worker_runtime::Db;
-use worker_runtime::DbError;
+use worker_runtime::{Db, DbError};
 
 /// A change of a name is seen after at most this long; with its way here it takes less than a second.
 const REMEMBERED: Duration = Duration::from_millis(500);

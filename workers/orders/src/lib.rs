@@ -4,9 +4,8 @@ mod customers;
 mod listing;
 mod search;
 
-use contracts::Price;
-use contracts::Timestamp;
 use contracts::orders::Order;
+use contracts::{Price, Timestamp};
 use worker_runtime::db::Row;
 
 pub use customers::Customers;

@@ -5,19 +5,12 @@
 //! is found by another index. What is neither is looked for among the next twenty thousand; then the page ends there, with
 //! what was found, and says where to go on.
 
-use contracts::Amount;
-use contracts::Count;
-use contracts::Cursor;
-use contracts::Moment;
-use contracts::Relation;
-use contracts::SearchText;
-use contracts::Sort;
 use contracts::orders::{ListOrders, Order, OrderPage};
+use contracts::{Amount, Count, Cursor, Moment, Relation, SearchText, Sort};
 use jiff::Timestamp;
 use uuid::Uuid;
-use worker_runtime::Db;
-use worker_runtime::Failure;
 use worker_runtime::db::{Row, ToSql};
+use worker_runtime::{Db, Failure};
 
 use crate::order;
 use crate::search::{COUNT_BY_PRICE, COUNT_BY_TIME, COUNT_NEAR, Statements, statements};

@@ -1,9 +1,7 @@
 //! What register and login work with.
 
-use runtime::SettingError;
-use runtime::StartError;
-use worker_runtime::Context;
-use worker_runtime::Dependencies;
+use runtime::{SettingError, StartError};
+use worker_runtime::{Context, Dependencies};
 
 use crate::password::PasswordSettings;
 use crate::{Passwords, Sessions};

@@ -1,15 +1,10 @@
 //! The caller's own account: whose it is, and how it is shown.
 
-use contracts::Code;
-use contracts::Email;
-use contracts::Request;
-use contracts::Timestamp;
-use contracts::Total;
 use contracts::users::Profile;
+use contracts::{Code, Email, Request, Timestamp, Total};
 use uuid::Uuid;
-use worker_runtime::Call;
-use worker_runtime::Failure;
 use worker_runtime::db::Row;
+use worker_runtime::{Call, Failure};
 
 use crate::user;
 

@@ -4,11 +4,8 @@ use contracts::Code;
 use contracts::users::{self, SignedIn, User};
 use runtime::StartError;
 use uuid::Uuid;
-use worker_runtime::Context;
-use worker_runtime::Db;
-use worker_runtime::Dependencies;
-use worker_runtime::Failure;
 use worker_runtime::db::Row;
+use worker_runtime::{Context, Db, Dependencies, Failure};
 
 use crate::{Secret, Tokens};
 

@@ -4,8 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use runtime::Section;
-use runtime::SettingError;
+use runtime::{Section, SettingError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use worker_runtime::Failure;

@@ -2,8 +2,7 @@
 
 use crate::connection::Error;
 use crate::events::failure_headers::revived;
-use crate::events::publisher::Outgoing;
-use crate::events::publisher::Publisher;
+use crate::events::publisher::{Outgoing, Publisher};
 
 use crate::admin::queue_browser::{BrowsedMessage, Held, QueueBrowser};
 

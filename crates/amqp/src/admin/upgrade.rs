@@ -9,8 +9,7 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel};
 
 use crate::connection::{Error, in_time};
-use crate::events::publisher::Outgoing;
-use crate::events::publisher::Publisher;
+use crate::events::publisher::{Outgoing, Publisher};
 use crate::topology::{self, Item, State};
 
 use crate::admin::operator::Operator;

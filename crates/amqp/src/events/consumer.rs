@@ -17,8 +17,7 @@ use lapin::types::FieldTable;
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::events::failure_headers::{Failed, attempts, moved};
 use crate::events::metadata::EventMetadata;
-use crate::events::publisher::Outgoing;
-use crate::events::publisher::Publisher;
+use crate::events::publisher::{Outgoing, Publisher};
 use crate::rpc::metadata;
 use crate::topology::{self, dead_queue, retry_queue};
 

@@ -7,8 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, Error};

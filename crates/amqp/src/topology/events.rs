@@ -1,7 +1,6 @@
 //! One quorum queue per listener, a dead queue beside it, and a ladder of delay queues for what is tried again later.
 
-use contracts::LISTENERS;
-use contracts::SubscriptionInfo;
+use contracts::{LISTENERS, SubscriptionInfo};
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::topology::item::{Item, arguments, text};

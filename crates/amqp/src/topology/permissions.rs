@@ -6,12 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::EVENTS;
-use contracts::LISTENERS;
-use contracts::PATTERNS;
-use contracts::SubscriptionInfo;
 use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
+use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;

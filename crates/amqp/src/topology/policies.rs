@@ -1,8 +1,7 @@
 //! Bounds of queues, as policies of RabbitMQ's. They are no arguments of the queues, so that a client which declares a queue
 //! plainly, durable and nothing more, finds it as it declares it; and they can be changed while the queues are in use.
 
-use contracts::LISTENERS;
-use contracts::PATTERNS;
+use contracts::{LISTENERS, PATTERNS};
 
 use crate::topology::permissions::escape;
 

@@ -1,14 +1,10 @@
 //! The events' part of the AsyncAPI document: who tells each, through which exchange, and who listens at which queue.
 
 use amqp::names;
-use contracts::EVENTS;
-use contracts::EventContract;
-use contracts::LISTENERS;
-use contracts::SubscriptionInfo;
+use contracts::{EVENTS, EventContract, LISTENERS, SubscriptionInfo};
 use serde_json::{Map, Value, json};
 
-use crate::asyncapi::BINDING_VERSION;
-use crate::asyncapi::packets;
+use crate::asyncapi::{BINDING_VERSION, packets};
 use crate::components::{Components, purpose};
 
 /// What the events add to one part of the document.

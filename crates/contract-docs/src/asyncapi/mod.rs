@@ -5,14 +5,11 @@ pub(crate) mod events;
 pub(crate) mod packets;
 
 use amqp::names;
-use contracts::CONTRACTS;
-use contracts::Contract;
+use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 
-use crate::LICENSE;
-use crate::LICENSE_URL;
-use crate::VERSION;
 use crate::components::Components;
+use crate::{LICENSE, LICENSE_URL, VERSION};
 
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\

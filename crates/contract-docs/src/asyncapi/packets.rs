@@ -1,9 +1,6 @@
 //! The bodies of messages: the packets of NestJS's RabbitMQ transport around what is sent and answered.
 
-use contracts::Code;
-use contracts::Contract;
-use contracts::EventContract;
-use contracts::Fault;
+use contracts::{Code, Contract, EventContract, Fault};
 use serde_json::{Value, json};
 
 use crate::components::Components;

@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::LICENSE;
-use crate::LICENSE_URL;
-use crate::openapi;
+use crate::{LICENSE, LICENSE_URL, openapi};
 
 /// The document in OpenAPI 3.0.
 pub fn openapi_3_0() -> Value {

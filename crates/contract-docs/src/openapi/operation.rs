@@ -1,11 +1,7 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
-use gateway::Builtin;
-use gateway::Route;
-use gateway::Source;
-use gateway::Success;
-use gateway::Work;
 use gateway::routing::table::TABLE;
+use gateway::{Builtin, Route, Source, Success, Work};
 use serde_json::{Value, json};
 
 use crate::components::{Components, contract};

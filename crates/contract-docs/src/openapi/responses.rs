@@ -2,13 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contracts::Code;
-use contracts::EVENTS;
-use gateway::Problem;
-use gateway::Route;
-use gateway::Success;
-use gateway::Work;
-use gateway::status;
+use contracts::{Code, EVENTS};
+use gateway::{Problem, Route, Success, Work, status};
 use serde_json::{Map, Value, json};
 
 use crate::components::{Components, alternatives, contract};

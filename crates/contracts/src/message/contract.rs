@@ -6,9 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::Request;
 use crate::fault::Code;
-use crate::message::input::Field;
-use crate::message::input::Fields;
-use crate::message::input::Input;
+use crate::message::input::{Field, Fields, Input};
 
 /// What any worker may answer with instead of a reply, whatever is asked: its frame does.
 const ANY_WORKER: [Code; 9] = [

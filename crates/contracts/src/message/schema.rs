@@ -6,24 +6,12 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::message::page::Cursor;
-use crate::message::page::PageSize;
+use crate::message::page::{Cursor, PageSize};
 use crate::types::email::Email;
-use crate::types::person_name::PersonName;
-use crate::types::person_name::RULE;
-use crate::types::price::Price;
-use crate::types::price::Total;
-use crate::types::search::Amount;
-use crate::types::search::Flag;
-use crate::types::search::Moment;
-use crate::types::search::SearchText;
-use crate::types::search::Sort;
-use crate::types::text::Keep;
-use crate::types::text::Lines;
-use crate::types::text::Password;
-use crate::types::text::RefreshToken;
-use crate::types::text::Text;
-use crate::types::text::UserId;
+use crate::types::person_name::{PersonName, RULE};
+use crate::types::price::{Price, Total};
+use crate::types::search::{Amount, Flag, Moment, SearchText, Sort};
+use crate::types::text::{Keep, Lines, Password, RefreshToken, Text, UserId};
 use crate::types::timestamp::Timestamp;
 
 /// Any character but NUL, in ECMA-262.

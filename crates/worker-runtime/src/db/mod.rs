@@ -18,8 +18,7 @@ use std::time::Duration;
 use amqp::Backoff;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
-use runtime::SettingError;
-use runtime::StartError;
+use runtime::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, sleep_until, timeout};
 

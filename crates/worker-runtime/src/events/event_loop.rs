@@ -3,26 +3,17 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use amqp::Backoff;
-use amqp::Broker;
-use amqp::Error;
-use amqp::EventConsumer;
-use amqp::EventDelivery;
-use amqp::EventPacket;
-use amqp::FailureOutcome;
+use amqp::{Backoff, Broker, Error, EventConsumer, EventDelivery, EventPacket, FailureOutcome};
 use contracts::SubscriptionInfo;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use runtime::Shutdown;
-use runtime::StartError;
+use runtime::{Shutdown, StartError};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::db::DbError;
-use crate::db::Transaction;
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
-use crate::db::{ConnectTarget, bounded, classify};
+use crate::db::{ConnectTarget, DbError, Transaction, bounded, classify};
 use crate::error_chain::chain;
 use crate::failure::Failure;
 use crate::rpc::request_loop::{Pattern, Start};

@@ -3,8 +3,7 @@
 use std::marker::PhantomData;
 use std::process::ExitCode;
 
-use contracts::Subscriber;
-use contracts::SubscriptionInfo;
+use contracts::{Subscriber, SubscriptionInfo};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::exit_code;

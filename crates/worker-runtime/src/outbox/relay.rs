@@ -6,18 +6,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use amqp::Backoff;
-use amqp::Broker;
-use amqp::EventMetadata;
-use amqp::OutgoingEvent;
-use amqp::Publisher;
-use amqp::topology;
+use amqp::{Backoff, Broker, EventMetadata, OutgoingEvent, Publisher, topology};
 use contracts::EVENTS;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use runtime::Shutdown;
-use runtime::StartError;
-use runtime::exit_code;
+use runtime::{Shutdown, StartError, exit_code};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};

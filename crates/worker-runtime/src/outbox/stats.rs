@@ -6,10 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use amqp::Backoff;
-use amqp::Broker;
-use amqp::Control;
-use amqp::Error;
+use amqp::{Backoff, Broker, Control, Error};
 use contracts::control::{OutboxStats, Stats};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;

@@ -6,9 +6,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use amqp::Error;
-use amqp::Rank;
-use amqp::RpcConsumer;
+use amqp::{Error, Rank, RpcConsumer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use amqp::Deadline;
-use amqp::RequestMetadata;
+use amqp::{Deadline, RequestMetadata};
 use contracts::{Code, Event, Fault, Request};
 use uuid::Uuid;
 

@@ -3,28 +3,15 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use amqp::Backoff;
-use amqp::Broker;
-use amqp::Delivery;
-use amqp::Error;
-use amqp::RequestMetadata;
-use amqp::RequestPacket;
-use amqp::RpcConsumer;
-use contracts::Code;
-use contracts::Fault;
+use amqp::{Backoff, Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
+use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use runtime::Program;
-use runtime::Section;
-use runtime::SettingError;
-use runtime::Settings;
-use runtime::Shutdown;
-use runtime::StartError;
+use runtime::{Program, Section, SettingError, Settings, Shutdown, StartError};
 use serde_json::value::RawValue;
 
-use crate::failure::Circumstances;
-use crate::failure::Failure;
+use crate::failure::{Circumstances, Failure};
 use crate::health::Health;
 use crate::rpc::availability::Availability;
 use crate::settings::{Context, WorkerSettings};

@@ -8,8 +8,7 @@ use amqp::RequestMetadata;
 use contracts::Request;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use runtime::StartError;
-use runtime::exit_code;
+use runtime::{StartError, exit_code};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;

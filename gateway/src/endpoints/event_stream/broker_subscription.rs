@@ -2,10 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use amqp::Backoff;
-use amqp::Broker;
-use amqp::Error;
-use amqp::LiveSubscription;
+use amqp::{Backoff, Broker, Error, LiveSubscription};
 use contracts::events::FOLLOWED;
 use runtime::Shutdown;
 use uuid::Uuid;

@@ -11,12 +11,9 @@ mod subscribers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::Broker;
-use amqp::RequestMetadata;
-use amqp::RpcClient;
-use contracts::Code;
-use contracts::Invalid;
+use amqp::{Broker, RequestMetadata, RpcClient};
 use contracts::orders::EventPage;
+use contracts::{Code, Invalid};
 use futures_util::future::BoxFuture;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};

@@ -124,8 +124,7 @@ fn piece(id: Uuid, name: &str, data: &str) -> Bytes {
 mod tests {
     use std::sync::Arc;
 
-    use amqp::EventMetadata;
-    use amqp::LiveEvent;
+    use amqp::{EventMetadata, LiveEvent};
     use contracts::orders::RecordedEvent;
     use serde_json::value::RawValue;
 

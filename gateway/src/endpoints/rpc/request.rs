@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use contracts::Code;
-use contracts::Invalid;
+use contracts::{Code, Invalid};
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use matchit::Params;

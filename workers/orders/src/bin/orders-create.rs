@@ -5,19 +5,13 @@
 
 use std::process::ExitCode;
 
-use contracts::Code;
-use contracts::Timestamp;
 use contracts::events::OrderCreated;
 use contracts::orders::{CreateOrder, Order};
+use contracts::{Code, Timestamp};
 use orders::{order, order_columns};
 use runtime::StartError;
-use worker_runtime::Call;
-use worker_runtime::Context;
-use worker_runtime::Db;
-use worker_runtime::Dependencies;
-use worker_runtime::Failure;
-use worker_runtime::OutboxRecord;
 use worker_runtime::db::ToSql;
+use worker_runtime::{Call, Context, Db, Dependencies, Failure, OutboxRecord};
 
 /// Places it and records the fact; no row when this request placed it before.
 const PLACE: &str = concat!(

@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use contracts::orders::{EventPage, ListEvents, RecordedEvent};
 use serde_json::value::RawValue;
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
 use worker_runtime::db::Row;
+use worker_runtime::{Call, Db, Failure};
 
 /// What was committed in the last ten minutes, in the order in which it was published; what is still to be published
 /// comes last. Of the known event the place in that order is taken, so nothing falls between two pages.

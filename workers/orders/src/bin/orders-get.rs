@@ -6,11 +6,7 @@ use contracts::Code;
 use contracts::orders::{GetOrder, OrderDetail};
 use orders::{Customers, order, order_columns};
 use runtime::StartError;
-use worker_runtime::Call;
-use worker_runtime::Context;
-use worker_runtime::Db;
-use worker_runtime::Dependencies;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Context, Db, Dependencies, Failure};
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 

@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 
 use contracts::orders::{ListOrders, OrderPage};
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use contracts::events::{KnowCustomers, UserRegistered};
-use worker_runtime::Failure;
-use worker_runtime::Transaction;
+use worker_runtime::{Failure, Transaction};
 
 /// What changed since is known already, if it was heard first.
 const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name) VALUES ($1, $2, $3, $4)

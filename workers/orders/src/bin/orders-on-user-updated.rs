@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use contracts::events::{ChangedUser, FollowCustomers, UserUpdated};
-use worker_runtime::Failure;
-use worker_runtime::Transaction;
+use worker_runtime::{Failure, Transaction};
 
 /// An older change that is heard late, or again, undoes nothing.
 const FOLLOW: &str = "INSERT INTO customers AS known (user_id, email, first_name, last_name, version)

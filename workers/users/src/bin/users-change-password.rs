@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use contracts::Invalid;
 use contracts::users::{ChangePassword, SessionsEnded};
 use users::{Accounts, caller_id, unknown_user};
-use worker_runtime::Call;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Failure};
 
 const FIND: &str = "SELECT password_hash, password_set_by = $2 IS TRUE AS done FROM users WHERE id = $1 AND is_active";
 

@@ -2,13 +2,10 @@
 
 use std::process::ExitCode;
 
-use contracts::Code;
-use contracts::Invalid;
 use contracts::users::{EndSessions, SessionsEnded};
+use contracts::{Code, Invalid};
 use users::caller_id;
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 const END: &str = "WITH ended AS (
         DELETE FROM sessions WHERE user_id = $1 AND id = coalesce($2, id) AND id IS DISTINCT FROM $3 RETURNING id

@@ -8,9 +8,8 @@ use contracts::Code;
 use contracts::users::{Login, SignedIn};
 use users::{Accounts, Verdict};
 use uuid::Uuid;
-use worker_runtime::Call;
-use worker_runtime::Failure;
 use worker_runtime::db::Row;
+use worker_runtime::{Call, Failure};
 
 /// Two accounts of before may turn out to have one address, and then each is found by the way its own was written.
 const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users

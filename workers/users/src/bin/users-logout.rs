@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use contracts::users::{Logout, SignedOut};
 use users::Secret;
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 /// Any token of the family will do: whoever still holds an old one wants the session ended, too.
 const END: &str =

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use contracts::events::{CountOrders, OrderCreated};
 use uuid::Uuid;
-use worker_runtime::Failure;
-use worker_runtime::Transaction;
+use worker_runtime::{Failure, Transaction};
 
 const COUNT: &str = "INSERT INTO order_statistics AS known (user_id, order_count, total_spent)
     VALUES ($1, 1, $2::bigint::numeric / 100)

@@ -5,9 +5,7 @@ use std::process::ExitCode;
 use contracts::Code;
 use contracts::users::{Profile, ShowProfile};
 use users::{FIND_PROFILE, caller_id, profile, unknown_user};
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

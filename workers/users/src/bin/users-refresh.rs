@@ -11,9 +11,8 @@ use contracts::Code;
 use contracts::users::{Refresh, Refreshed};
 use users::{Secret, Sessions, salt, user};
 use uuid::Uuid;
-use worker_runtime::Call;
-use worker_runtime::Failure;
 use worker_runtime::db::Row;
+use worker_runtime::{Call, Failure};
 
 /// Replaces a token that was not used yet and keeps its successor. The session is locked first, as its deletion does
 /// it, so that these never wait for each other in a circle. Tokens that were used longer ago than a session may lie idle

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use contracts::Code;
-use contracts::Invalid;
 use contracts::events::UserRegistered;
 use contracts::users::{Register, SignedIn, User};
+use contracts::{Code, Invalid};
 use users::{Accounts, Secret, user};
-use worker_runtime::Call;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Failure};
 
 /// Opens the account and its first session and records the fact, all or nothing; no row when this request did so before,
 /// or the address is taken.

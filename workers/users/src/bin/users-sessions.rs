@@ -6,9 +6,7 @@ use contracts::Timestamp;
 use contracts::users::{ListSessions, Session};
 use users::caller_id;
 use uuid::Uuid;
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 /// More than anybody looks through; those that were used last are shown.
 const FIND: &str = "SELECT * FROM (

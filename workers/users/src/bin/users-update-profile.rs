@@ -6,9 +6,7 @@ use contracts::Code;
 use contracts::events::{ChangedUser, UserUpdated};
 use contracts::users::{Profile, UpdateProfile, User};
 use users::{FIND_PROFILE, caller_id, profile, unknown_user, user};
-use worker_runtime::Call;
-use worker_runtime::Db;
-use worker_runtime::Failure;
+use worker_runtime::{Call, Db, Failure};
 
 const FIND: &str = "SELECT id, email, first_name, last_name, version FROM users WHERE id = $1 AND is_active";
 
