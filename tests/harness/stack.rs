@@ -337,6 +337,16 @@ impl<'a> Stack<'a> {
     pub fn wait_for_consumers(&self, pattern: &str, consumers: u32) {
         let what = format!("{pattern} had {consumers} consumers");
         wait_until(&what, seconds(15), || self.wire().consumers(pattern) == consumers);
+        if consumers > 0 {
+            self.wait_until_served(pattern);
+        }
+    }
+
+    /// Waits until the gateway knows that somebody serves a pattern: it believes for a moment that nobody does.
+    #[track_caller]
+    fn wait_until_served(&self, pattern: &str) {
+        let known = || self.readiness().is_none_or(|answer| answer.json()["patterns"][pattern] != 0);
+        wait_until(&format!("the gateway knew that somebody serves {pattern}"), seconds(10), known);
     }
 
     /// Waits until nobody serves a pattern and the gateway, which believes for a moment what it has counted, knows it.
