@@ -17,8 +17,6 @@ use crate::health::Health;
 const LOOK: Duration = Duration::from_millis(200);
 /// The connection is gone before it is known to be.
 const NOTICED: Duration = Duration::from_millis(50);
-/// How long a session waits at its beginning for a database that is only just being connected to.
-const CONNECTING: Duration = Duration::from_secs(1);
 /// Longer than the first look takes.
 const DECIDED: Duration = Duration::from_millis(500);
 
@@ -53,8 +51,6 @@ impl Availability {
     pub(crate) async fn begin(&self, deliveries: &mut RpcConsumer) -> Result<(), Error> {
         self.standing.send_replace(Standing::Comes);
         self.look.set(None);
-        // A process connects to both servers at once. If the broker is first, the next request must not be refused for it.
-        let _ = timeout(CONNECTING, self.health.until(true)).await;
         self.review(deliveries).await
     }
 
