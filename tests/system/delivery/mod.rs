@@ -5,6 +5,7 @@ mod database_faults;
 mod faults;
 mod footprint;
 mod fuzz;
+mod group_commit;
 mod idempotency;
 mod load;
 mod logs;

@@ -8,7 +8,7 @@ mod secret;
 mod sessions;
 mod tokens;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Credentials};
 pub use password::{Passwords, Verdict};
 pub use profile::{FIND_PROFILE, caller_id, email_key, profile, unknown_user};
 pub use secret::{Secret, salt};

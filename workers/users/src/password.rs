@@ -8,9 +8,9 @@ use std::time::Instant;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use contracts::Password;
-use runtime::Section;
+use runtime::{Section, SettingError};
 use serde::{Deserialize, Serialize};
-use worker_runtime::Failure;
+use worker_runtime::{Context, Failure};
 
 use crate::admission::Admission;
 
@@ -21,7 +21,7 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// Settings about passwords: `USERS_PASSWORD_…`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PasswordSettings {
+pub(crate) struct PasswordSettings {
     /// The least number of characters of a new password; at least 8 (NIST SP 800-63B).
     min_length: usize,
     /// How many hashes may be computed at a time in this process; 0 means one per core.
@@ -76,8 +76,14 @@ pub enum Verdict {
 }
 
 impl Passwords {
+    /// Opens it by a worker's settings.
+    pub fn open(setup: &mut Context<'_>) -> Result<Self, SettingError> {
+        Self::new(&setup.settings.section()?)
+            .map_err(|(key, problem)| SettingError::new::<PasswordSettings>(key, problem))
+    }
+
     /// Makes one from settings.
-    pub fn new(settings: &PasswordSettings) -> Result<Self, (&'static str, String)> {
+    fn new(settings: &PasswordSettings) -> Result<Self, (&'static str, String)> {
         let cores = || std::thread::available_parallelism().map_or(1, Into::into);
         let concurrency = if settings.concurrency == 0 { cores() } else { settings.concurrency };
         let params = Params::new(settings.memory_kib, settings.iterations, Params::DEFAULT_P_COST, None)

@@ -1,11 +1,14 @@
 //! The service's database: one connection or a few, shared by all handlers of the process and remade when they break.
 //!
-//! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does; where a pattern
-//! writes, further connections are there for what would otherwise wait behind a statement that waits for a lock. Every
-//! statement is prepared once per connection, bounded in time, and either executed, refused, or reported as lost.
+//! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does. Where a pattern
+//! writes, statements share commits (`group_commit.rs`), and there are two lanes: the first connection takes every
+//! statement, and gives up one that waits for a lock; the others are for those, which may then wait as long as a statement
+//! may take. Every statement is prepared once per connection, bounded in time, and either executed, refused, or reported
+//! as lost.
 
 pub(crate) mod dedicated;
 mod error;
+mod group_commit;
 mod limits;
 mod pooled;
 pub(crate) mod prune;
@@ -22,14 +25,16 @@ use runtime::{SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, sleep_until, timeout};
 
+use tokio_postgres::Error;
 pub use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 pub use tokio_postgres::types::ToSql;
 
 pub(crate) use crate::db::error::classify;
 use crate::db::error::meaning_of;
 use crate::db::limits::CONNECT;
 pub(crate) use crate::db::limits::SILENCE;
-use crate::db::pooled::{Connection, PooledConnection};
+use crate::db::pooled::{Connection, PooledConnection, Written};
 use crate::db::prune::Prune;
 use crate::db::sqlstate::Meaning;
 pub(crate) use crate::db::target::ConnectTarget;
@@ -41,6 +46,8 @@ pub use crate::db::dedicated::Transaction;
 
 /// A process that is frozen inside a transaction loses it, and its locks, after this long.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+/// How long a statement waits for a lock on the first connection, where others wait behind it.
+const BRIEF: Duration = Duration::from_millis(50);
 /// How often a statement is tried that collides with others, or whose plan went stale.
 const ATTEMPTS: u32 = 3;
 
@@ -58,13 +65,22 @@ impl Default for DatabaseSettings {
     }
 }
 
+/// Which connections a statement may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Fast,
+    Slow,
+}
+
 /// Rows to come.
 pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 
 /// A handle on the database.
 #[derive(Clone)]
 pub struct Db {
-    lines: Vec<PooledConnection>,
+    lanes: Vec<PooledConnection>,
+    /// Whether statements share transactions (`group_commit.rs`): what only reads gains nothing from it.
+    writes: bool,
     patience: Duration,
 }
 
@@ -88,7 +104,7 @@ impl Db {
         tokio::spawn(async move {
             loop {
                 sleep_until(prune.due()).await;
-                let done = match db.least_busy() {
+                let done = match db.connection(Lane::Slow) {
                     Ok(connection) => connection.execute(sql, &[&Prune::BATCH]).await,
                     // Why, the log has already.
                     Err(_) => Ok(0),
@@ -99,14 +115,27 @@ impl Db {
     }
 
     async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
-        let mut attempt = 1;
+        let (mut attempt, mut alone, mut lane) = (1, false, Lane::Fast);
         loop {
-            let connection = self.least_busy()?;
-            let Ok(rows) = timeout(self.patience, connection.query(sql, values)).await else {
+            let connection = self.connection(lane)?;
+            let running = self.run(&connection, sql, values, alone || lane == Lane::Slow);
+            let Ok(written) = timeout(self.patience, running).await else {
                 connection.give_up_after(self.patience);
                 return Err(DbError::Lost("no answer in time".into()));
             };
-            let Err(error) = rows else { return rows.map_err(classify) };
+            let error = match written {
+                Ok(Written::Rows(rows)) => return Ok(rows),
+                Ok(Written::Unknown) => return Err(DbError::Lost("no answer to the commit".into())),
+                Ok(Written::RolledBack) => {
+                    alone = true;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            if lane == Lane::Fast && self.lanes.len() > 1 && error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+                lane = Lane::Slow;
+                continue;
+            }
             match meaning_of(&error) {
                 // Neither has done anything, so it may be done again.
                 Meaning::Stale if attempt < ATTEMPTS => connection.forget(sql),
@@ -122,17 +151,32 @@ impl Db {
         }
     }
 
-    fn least_busy(&self) -> Result<Arc<Connection>, DbError> {
-        let mut trouble = None;
-        let mut free = Vec::with_capacity(self.lines.len());
-        for line in &self.lines {
-            match line.connection() {
-                Ok(connection) => free.push(connection),
-                Err(why) => trouble = Some(why),
-            }
+    async fn run(
+        &self,
+        connection: &Connection,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+        alone: bool,
+    ) -> Result<Written, Error> {
+        if self.writes {
+            connection.write(sql, values, alone).await
+        } else {
+            connection.query(sql, values).await.map(Written::Rows)
         }
-        let least_busy = free.into_iter().min_by_key(|connection| connection.load());
-        least_busy.ok_or_else(|| DbError::Unusable(trouble.as_deref().unwrap_or("no connection").into()))
+    }
+
+    /// The first connection, unless it is held up or gone; in the slow lane the least busy of the others, if there are any.
+    fn connection(&self, lane: Lane) -> Result<Arc<Connection>, DbError> {
+        let (first, others) = self.lanes.split_first().ok_or_else(|| DbError::Unusable("no connection".into()))?;
+        let first = first.connection();
+        if let (Lane::Fast, Ok(connection)) = (lane, &first)
+            && !connection.is_held_up()
+        {
+            return Ok(Arc::clone(connection));
+        }
+        let others = others.iter().filter_map(|other| other.connection().ok());
+        let least_busy = others.min_by_key(|connection| connection.load());
+        least_busy.map_or(first, Ok).map_err(|why| DbError::Unusable(why.as_ref().into()))
     }
 
     fn connect(setup: &mut Context<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
@@ -146,11 +190,16 @@ impl Db {
             if writes {
                 target.for_writing();
             }
-            let (lines, first_attempts): (_, Vec<_>) =
-                (0..connections).map(|_| PooledConnection::keep(target.clone(), health.clone())).unzip();
+            let slow = target.clone();
+            if connections > 1 {
+                target.set("lock_timeout", BRIEF.as_millis());
+            }
+            let targets = std::iter::once(target).chain(std::iter::repeat(slow)).take(connections.into());
+            let (lanes, first_attempts): (_, Vec<_>) =
+                targets.map(|target| PooledConnection::keep(target, health.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them for no reason.
             join_all(first_attempts).await;
-            Ok(Self { lines, patience: Duration::from_millis(limit.into()) + SILENCE })
+            Ok(Self { lanes, writes, patience: Duration::from_millis(limit.into()) + SILENCE })
         }
         .boxed_local()
     }

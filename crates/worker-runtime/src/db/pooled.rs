@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use crate::db::group_commit::{GroupCommit, Outcome, outcome};
 use crate::db::limits::{CONNECT, SILENCE};
 use crate::db::target::ConnectTarget;
 use crate::error_chain::chain;
@@ -89,9 +90,20 @@ impl PooledConnection {
     }
 }
 
+/// How a statement that writes ended, when it was not refused itself.
+pub(crate) enum Written {
+    /// It is committed.
+    Rows(Vec<Row>),
+    /// Another statement of its group failed, and nothing was done: it is to be run again, alone.
+    RolledBack,
+    /// The connection broke under the commit.
+    Unknown,
+}
+
 /// A live connection, and how busy it is.
 pub(crate) struct Connection {
-    client: Client,
+    client: Arc<Client>,
+    group_commit: Arc<GroupCommit>,
     statements: Mutex<HashMap<&'static str, Statement>>,
     in_flight: AtomicUsize,
     /// When the last answer came, or the first question after a time of rest went out.
@@ -105,7 +117,8 @@ pub(crate) struct Connection {
 impl Connection {
     fn new(client: Client) -> Self {
         Self {
-            client,
+            client: Arc::new(client),
+            group_commit: Arc::default(),
             statements: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             heard: Mutex::new(Instant::now()),
@@ -114,13 +127,14 @@ impl Connection {
         }
     }
 
-    /// The less, the better to use: an idle line first, then the first of those with fewer than 16 statements in its
-    /// pipeline (the deeper, the cheaper), and last one that seems to be held up.
-    pub(crate) fn load(&self) -> (bool, usize) {
-        match self.in_flight.load(Ordering::Relaxed) {
-            0 => (false, 0),
-            in_flight => (self.unheard() > OVERDUE, 1 + in_flight / 16),
-        }
+    /// Whether what is out on it waits for something: nothing was heard for a while.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.load() > 0 && self.unheard() > OVERDUE
+    }
+
+    /// How many statements are out on it.
+    pub(crate) fn load(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Runs one statement, prepared at its first use.
@@ -132,10 +146,34 @@ impl Connection {
         rows
     }
 
-    /// Runs one statement that is needed rarely; the number of rows that it changed.
+    /// Runs one statement that writes, in a transaction that it shares with others unless it goes `alone`.
+    pub(crate) async fn write(
+        &self,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+        alone: bool,
+    ) -> Result<Written, Error> {
+        let _counted = Counted::new(self);
+        let statement = self.prepared(sql).await?;
+        let mut turn = self.group_commit.next(&self.client, alone);
+        let rows = self.client.query(&statement, values).await;
+        self.note_heard();
+        let Some(group) = turn.group.take() else { return rows.map(Written::Rows) };
+        let outcome = outcome(group).await;
+        self.note_heard();
+        match outcome {
+            Outcome::RolledBack => Ok(Written::RolledBack),
+            Outcome::Unknown if rows.is_ok() => Ok(Written::Unknown),
+            _ => rows.map(Written::Rows),
+        }
+    }
+
+    /// Runs one statement beside what others do; the number of rows that it changed.
     pub(crate) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let _counted = Counted::new(self);
-        let changed = self.client.execute(sql, values).await;
+        let statement = self.prepared(sql).await?;
+        let _turn = self.group_commit.next(&self.client, true);
+        let changed = self.client.execute(&statement, values).await;
         self.note_heard();
         changed
     }
@@ -162,7 +200,10 @@ impl Connection {
         if let Some(statement) = known {
             return Ok(statement);
         }
+        // In a group that has failed it would fail as well.
+        let turn = self.group_commit.next(&self.client, true);
         let statement = self.client.prepare(sql).await?;
+        drop(turn);
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
         Ok(statement)
     }

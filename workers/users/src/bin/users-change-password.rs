@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use contracts::Invalid;
 use contracts::users::{ChangePassword, SessionsEnded};
-use users::{Accounts, caller_id, unknown_user};
+use users::{Credentials, caller_id, unknown_user};
 use worker_runtime::{Call, Failure};
 
 const FIND: &str = "SELECT password_hash, password_set_by = $2 IS TRUE AS done FROM users WHERE id = $1 AND is_active";
@@ -23,9 +23,11 @@ async fn main() -> ExitCode {
     worker_runtime::serve(change).await
 }
 
-async fn change(call: Call<ChangePassword>, accounts: &Accounts) -> Result<SessionsEnded, Failure> {
+async fn change(
+    call: Call<ChangePassword>,
+    Credentials { passwords, db }: &Credentials,
+) -> Result<SessionsEnded, Failure> {
     let (id, deadline) = (caller_id(&call)?, call.deadline());
-    let (passwords, db) = (&accounts.passwords, &accounts.sessions.db);
     let ChangePassword { current_password, new_password } = &call.data;
     passwords.accept(new_password).map_err(|problem| Invalid::field("newPassword", problem))?;
     let row = db.row(FIND, &[&id, &call.id]).await?.ok_or_else(unknown_user)?;
