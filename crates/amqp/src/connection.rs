@@ -72,6 +72,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the broker was silent for too long.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent(_))
+    }
+
     /// Whether the broker said no with this reply code (AMQP 0-9-1, section 1.2).
     pub(crate) fn is_refusal(&self, code: u16) -> bool {
         let Self::Amqp(error) = self else { return false };

@@ -9,7 +9,6 @@
 //! processes fare: [`Control`]. What must exist for all of them: [`topology`].
 
 pub mod admin;
-mod backoff;
 mod connection;
 pub mod control;
 pub mod events;
@@ -29,7 +28,6 @@ pub mod names {
 }
 
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
-pub use crate::backoff::Backoff;
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{QueueStateCache, Told};
 pub use crate::control::responder::Control;

@@ -3,12 +3,12 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use amqp::{Backoff, Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
+use amqp::{Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
 use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use runtime::{Program, Section, SettingError, Settings, Shutdown, StartError};
+use runtime::{Backoff, Program, Section, SettingError, Settings, Shutdown, StartError, Supervised, supervise};
 use serde_json::value::RawValue;
 
 use crate::failure::{Circumstances, Failure};
@@ -97,83 +97,96 @@ pub(crate) struct Server<'h> {
 /// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<(), Error>>>;
 
-impl Server<'_> {
-    /// One session after another; what a broken session leaves running is finished beside the next one.
-    pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
-        // Boxed by a plain function, so that its code is made here and not again in every worker.
-        self.sessions().boxed_local()
+/// The sessions of a server, one after another. What a broken session leaves running is finished beside the next one.
+struct Sessions<'a> {
+    server: &'a Server<'a>,
+    running: Running<'a>,
+}
+
+impl Supervised for Sessions<'_> {
+    type Connection = RpcConsumer;
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<RpcConsumer, Error> {
+        let Server { broker, pattern, prefetch, .. } = self.server;
+        self.meanwhile(RpcConsumer::open(broker, pattern.name, *prefetch)).await
     }
 
-    async fn sessions(&self) -> Result<(), StartError> {
-        let mut running = Running::new();
-        let mut backoff = Backoff::default();
-        loop {
-            let opening = RpcConsumer::open(&self.broker, self.pattern.name, self.prefetch);
-            let ended = match self.meanwhile(&mut running, opening).await {
-                None => Ok(()),
-                Some(Ok(deliveries)) => {
-                    backoff.reset();
-                    self.session(deliveries, &mut running).await
-                }
-                Some(Err(error)) => Err(error),
-            };
-            let Err(error) = ended else { break };
-            tracing::warn!(error = %error, "no connection to the broker");
-            let giving_up = |error| StartError::failed("giving up for a fresh start", error);
-            let pause = backoff.after(error).map_err(giving_up)?;
-            if self.meanwhile(&mut running, tokio::time::sleep(pause)).await.is_none() {
-                break;
-            }
-        }
-        self.finish(&mut running).await;
-        Ok(())
-    }
-
-    /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
-    async fn session<'a>(&'a self, mut deliveries: RpcConsumer, running: &mut Running<'a>) -> Result<(), Error> {
-        self.post.begin(&mut deliveries).await?;
-        tracing::info!(pattern = self.pattern.name, prefetch = self.prefetch, "serving");
+    async fn serve(&mut self, mut deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+        backoff.reset();
+        let (server, running) = (self.server, &mut self.running);
+        server.post.begin(&mut deliveries).await?;
+        tracing::info!(pattern = server.pattern.name, prefetch = server.prefetch, "serving");
         loop {
             tokio::select! {
-                () = self.stop.requested() => break,
+                () = server.stop.requested() => break,
                 Some(settled) = running.next() => settled?,
-                () = self.post.due() => self.post.review(&mut deliveries).await?,
+                () = server.post.due() => server.post.review(&mut deliveries).await?,
                 // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
-                delivery = deliveries.next(), if running.len() <= usize::from(self.prefetch) => {
-                    running.push(self.serve(delivery?).boxed_local());
+                delivery = deliveries.next(), if running.len() <= usize::from(server.prefetch) => {
+                    running.push(server.serve(delivery?).boxed_local());
                 }
             }
         }
         deliveries.cancel().await?;
-        self.finish(running).await;
+        self.finish().await;
         deliveries.close().await;
         Ok(())
     }
 
-    /// Waits for something else while requests go on; `None` when a stop is asked before it comes.
-    async fn meanwhile<T>(&self, running: &mut Running<'_>, other: impl Future<Output = T>) -> Option<T> {
+    fn failed(&mut self, error: &Error) {
+        tracing::warn!(error = %error, "no connection to the broker");
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        self.meanwhile(tokio::time::sleep(pause)).await;
+    }
+}
+
+impl Sessions<'_> {
+    /// Waits for something else while requests go on.
+    async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
         loop {
             tokio::select! {
-                () = self.stop.requested() => return None,
-                outcome = &mut other => return Some(outcome),
+                outcome = &mut other => return outcome,
                 // Its session is gone, so the broker delivers it again; that it cannot be settled is no news.
-                Some(_) = running.next() => {}
+                Some(_) = self.running.next() => {}
             }
         }
     }
 
     /// Waits for what still runs, until it is done or the process may wait no longer.
-    async fn finish(&self, running: &mut Running<'_>) {
+    async fn finish(&mut self) {
         loop {
             tokio::select! {
-                () = self.stop.forced() => {
-                    tracing::warn!(left = running.len(), "left unfinished; the broker delivers them again");
+                () = self.server.stop.forced() => {
+                    tracing::warn!(left = self.running.len(), "left unfinished; the broker delivers them again");
                     return;
                 }
-                settled = running.next() => if settled.is_none() { return },
+                settled = self.running.next() => if settled.is_none() { return },
             }
         }
+    }
+}
+
+impl Server<'_> {
+    /// Serves until a stop was requested and everything is answered.
+    pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
+        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        self.supervised().boxed_local()
+    }
+
+    async fn supervised(&self) -> Result<(), StartError> {
+        let mut sessions = Sessions { server: self, running: Running::new() };
+        let ended = supervise(&mut sessions, self.stop.requested()).await;
+        ended.map_err(|error| StartError::failed("giving up for a fresh start", error))?;
+        sessions.finish().await;
+        Ok(())
     }
 
     /// Takes one request from delivery to acknowledgement.
