@@ -3,8 +3,8 @@
 use runtime::{SettingError, StartError};
 use worker_runtime::{Context, Dependencies};
 
-use crate::password::PasswordSettings;
-use crate::{Passwords, Sessions};
+use crate::password::{PasswordSettings, Passwords};
+use crate::sessions::Sessions;
 
 /// Password hashes, and sessions with their database.
 pub struct Accounts {

@@ -11,12 +11,12 @@ use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, DbError, Transaction, bounded, classify};
 use crate::error_chain::chain;
 use crate::failure::Failure;
-use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;
 
 /// Notes that the event is applied; no row when it was before.
@@ -50,11 +50,11 @@ pub(crate) fn listen(
     async move {
         let SubscriptionInfo { name, event, .. } = subscription;
         let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
-        let mut start = Start::read(Pattern { name, safe: false }, &about, &["EVENTS_"])?;
-        let mut target = bounded(&mut start.setup())?;
+        let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, &about, &["EVENTS_"])?;
+        let mut target = bounded(&mut start.context())?;
         target.for_writing();
         let settings: EventSettings = start.section()?;
-        let (broker, stop) = start.run()?;
+        let (broker, stop) = start.finish()?;
         let delays_ms = settings.delays_ms().unwrap_or_default();
         let (prune, inbox_hours) = (Prune::inbox(), settings.inbox_hours());
         let requested = stop.clone();

@@ -15,13 +15,13 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
 use crate::error_chain::chain;
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::Teller;
-use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;
 
 /// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
@@ -47,13 +47,13 @@ pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
 
 async fn run(name: &'static str) -> Result<(), StartError> {
     let about = "Publishes what a service has recorded for others to hear. One copy leads, the others stand by.";
-    let mut start = Start::read(Pattern { name, safe: false }, about, &["EVENTS_"])?;
-    let service = start.setup().service;
-    let mut target = bounded(&mut start.setup())?;
+    let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, about, &["EVENTS_"])?;
+    let service = start.context().service;
+    let mut target = bounded(&mut start.context())?;
     let plain = target.clone();
     target.for_writing();
     let settings: EventSettings = start.section()?;
-    let (broker, stop) = start.run()?;
+    let (broker, stop) = start.finish()?;
     let (prune, outbox_hours) = (Prune::outbox(), settings.outbox_hours());
     let teller = Teller::new(name, broker.clone(), plain);
     let mut relay = Relay { service, target, broker, stop, prune, outbox_hours, teller: &teller };

@@ -8,85 +8,21 @@ use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use runtime::{Backoff, Program, Section, SettingError, Settings, Shutdown, StartError, Supervised, supervise};
+use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
 use serde_json::value::RawValue;
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::failure::{Circumstances, Failure};
-use crate::health::Health;
 use crate::rpc::availability::Availability;
-use crate::settings::{Context, WorkerSettings};
-
-/// What a worker serves.
-#[derive(Clone, Copy)]
-pub(crate) struct Pattern {
-    pub(crate) name: &'static str,
-    /// Handling it changes nothing.
-    pub(crate) safe: bool,
-}
-
-impl Pattern {
-    /// What stands before the dot.
-    fn service(&self) -> &'static str {
-        self.name.split_once('.').map_or(self.name, |(service, _)| service)
-    }
-}
 
 /// A handler without its types: a message's text in, the body of the reply out.
 pub(crate) trait Handle {
     fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
 }
 
-/// A worker process that has read its settings and opened its log.
-pub(crate) struct Start {
-    pattern: Pattern,
-    process: String,
-    settings: Settings,
-    worker: WorkerSettings,
-    broker: Broker,
-    health: Health,
-}
-
-impl Start {
-    /// `about` is what the process says of itself in its help, `sections` which further settings it has.
-    pub(crate) fn read(pattern: Pattern, about: &str, sections: &[&str]) -> Result<Self, StartError> {
-        let process = pattern.name.replace(['.', '_'], "-");
-        let service = format!("{}_", pattern.service().to_uppercase());
-        let sections = [&[service.as_str(), "AMQP_", "WORKER_"], sections, &["LOG_"]].concat();
-        let mut settings = Program { name: &process, about, settings: &sections }.start()?;
-        let worker = settings.section()?;
-        let broker = Broker::new(&settings.section_named("amqp")?, &process)
-            .map_err(|problem| SettingError::of("amqp", "url", problem))?;
-        Ok(Self { pattern, process, settings, worker, broker, health: Health::default() })
-    }
-
-    /// What the handler's resources are opened with.
-    pub(crate) fn setup(&mut self) -> Context<'_> {
-        let (service, safe, health) = (self.pattern.service(), self.pattern.safe, self.health.clone());
-        Context { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker, health }
-    }
-
-    /// One more section of settings.
-    pub(crate) fn section<S: Section>(&mut self) -> Result<S, SettingError> {
-        self.settings.section()
-    }
-
-    /// Everything is read: from now on signals are heard. Where the settings are only to be checked it ends here.
-    pub(crate) fn run(self) -> Result<(Broker, Shutdown), StartError> {
-        self.settings.done()?;
-        Ok((self.broker, Shutdown::on_signals(Duration::from_millis(self.worker.drain_ms))?))
-    }
-
-    pub(crate) fn server(self, handler: &dyn Handle, lookahead: u16) -> Result<Server<'_>, StartError> {
-        let (pattern, prefetch) = (self.pattern, self.worker.prefetch.saturating_mul(lookahead));
-        let post = Availability::new(pattern.name, self.health.clone());
-        let (broker, stop) = self.run()?;
-        Ok(Server { pattern, handler, broker, prefetch, stop, post })
-    }
-}
-
 /// Serves a pattern by a handler.
 pub(crate) struct Server<'h> {
-    pattern: Pattern,
+    spec: ProcessSpec,
     handler: &'h dyn Handle,
     broker: Broker,
     prefetch: u16,
@@ -108,15 +44,15 @@ impl Supervised for Sessions<'_> {
     type Error = Error;
 
     async fn connect(&mut self) -> Result<RpcConsumer, Error> {
-        let Server { broker, pattern, prefetch, .. } = self.server;
-        self.meanwhile(RpcConsumer::open(broker, pattern.name, *prefetch)).await
+        let Server { broker, spec, prefetch, .. } = self.server;
+        self.meanwhile(RpcConsumer::open(broker, spec.name, *prefetch)).await
     }
 
     async fn serve(&mut self, mut deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         let (server, running) = (self.server, &mut self.running);
         server.post.begin(&mut deliveries).await?;
-        tracing::info!(pattern = server.pattern.name, prefetch = server.prefetch, "serving");
+        tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
         loop {
             tokio::select! {
                 () = server.stop.requested() => break,
@@ -174,6 +110,21 @@ impl Sessions<'_> {
     }
 }
 
+impl<'h> Server<'h> {
+    /// Takes `lookahead` times as many requests as the process works on at a time.
+    pub(crate) fn new(
+        start: Bootstrap,
+        spec: ProcessSpec,
+        handler: &'h dyn Handle,
+        lookahead: u16,
+    ) -> Result<Self, StartError> {
+        let prefetch = start.prefetch().saturating_mul(lookahead);
+        let post = Availability::new(spec.name, start.health());
+        let (broker, stop) = start.finish()?;
+        Ok(Self { spec, handler, broker, prefetch, stop, post })
+    }
+}
+
 impl Server<'_> {
     /// Serves until a stop was requested and everything is answered.
     pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
@@ -193,11 +144,11 @@ impl Server<'_> {
     async fn serve(&self, delivery: Delivery) -> Result<(), Error> {
         let begun = Instant::now();
         let packet = RequestPacket::decode(delivery.body());
-        let meta = delivery.meta(self.pattern.name, packet.as_ref().ok());
+        let meta = delivery.meta(self.spec.name, packet.as_ref().ok());
         let (request_id, traceparent) = (meta.request_id.clone(), meta.traceparent.clone());
         let log = |status: &str| {
             tracing::info!(
-                pattern = self.pattern.name,
+                pattern = self.spec.name,
                 status,
                 duration_ms = duration_ms(begun),
                 request_id,
@@ -248,7 +199,7 @@ impl Server<'_> {
         delivery: &Delivery,
         request_id: &str,
     ) -> Result<RequestPacket<'p>, Fault> {
-        let pattern = self.pattern.name;
+        let pattern = self.spec.name;
         if let Some(why) = delivery.unreadable() {
             return Err(Fault::new(Code::MalformedJson, format!("The message is not taken: {why}.")));
         }
@@ -274,13 +225,13 @@ impl Server<'_> {
 
     /// Whether another copy can do what this one cannot. Only once: a request that goes round is answered in the end.
     async fn is_for_another(&self, failure: &Failure, delivery: &Delivery) -> bool {
-        !delivery.is_redelivered() && failure.is_for_another(self.pattern.safe) && self.post.leaves_to_others().await
+        !delivery.is_redelivered() && failure.is_for_another(self.spec.safe) && self.post.leaves_to_others().await
     }
 
     /// Turns a failure into what the caller is told, and logs what he is not told.
     fn fault(&self, failure: Failure, request_id: &str, delivery: &Delivery) -> Fault {
         let causes = failure.causes();
-        let circumstances = Circumstances { safe: self.pattern.safe, redelivered: delivery.is_redelivered() };
+        let circumstances = Circumstances { safe: self.spec.safe, redelivered: delivery.is_redelivered() };
         let fault = failure.into_fault(circumstances);
         if let Some(causes) = causes {
             self.log_failure(&fault, request_id, &causes);
@@ -290,7 +241,7 @@ impl Server<'_> {
 
     /// A defect of ours is an error; that something else is away, or in the way, is a warning.
     fn log_failure(&self, fault: &Fault, request_id: &str, causes: &str) {
-        let (pattern, code) = (self.pattern.name, fault.code.as_str());
+        let (pattern, code) = (self.spec.name, fault.code.as_str());
         if fault.code == Code::Internal {
             tracing::error!(pattern, code, request_id, error = causes, "a request failed on our side");
         } else {
