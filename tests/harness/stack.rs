@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::{fs, thread};
 
+use contracts::naming::process_name;
 use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,11 +24,6 @@ use crate::sql::Sql;
 use crate::wait::{seconds, wait_until};
 use crate::wire::Wire;
 use crate::{ports, token};
-
-/// The name of the process that serves a pattern.
-pub fn process_name(pattern: &str) -> String {
-    pattern.replace(['.', '_'], "-")
-}
 
 /// The limits of the gateway, which are lifted.
 const LIMITS: [&str; 6] = [

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
+use lapin::options::ConfirmSelectOptions;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
@@ -72,6 +73,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the broker was silent for too long.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent(_))
+    }
+
     /// Whether the broker said no with this reply code (AMQP 0-9-1, section 1.2).
     pub(crate) fn is_refusal(&self, code: u16) -> bool {
         let Self::Amqp(error) = self else { return false };
@@ -152,6 +158,14 @@ impl Broker {
         let connecting = transport::connect(self.uri.clone(), properties, tls, self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(BrokerConnection { connection })
+    }
+
+    /// The same, with a channel on which the broker confirms what is published.
+    pub(crate) async fn connect_confirming(&self, role: &str) -> Result<(BrokerConnection, Channel), Error> {
+        let connection = self.connect(role).await?;
+        let channel = connection.channel().await?;
+        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        Ok((connection, channel))
     }
 }
 

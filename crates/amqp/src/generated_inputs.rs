@@ -10,10 +10,11 @@ use lapin::types::{AMQPValue, FieldTable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::events::failure_headers::{FailureInfo, attempts, moved, revived};
 use crate::events::metadata::EventMetadata;
+use crate::failure_headers::{FailureInfo, attempts, moved, revived};
+use crate::headers::unreadable;
 use crate::packet::{EventPacket, RequestPacket, decode_reply};
-use crate::rpc::metadata::{Arrived, RequestMetadata, age, unreadable};
+use crate::rpc::metadata::{Arrived, RequestMetadata, age};
 use crate::transport::frame_filter::{FrameFilter, Limits, UNREADABLE};
 use crate::transport::header_table::Table;
 
@@ -102,7 +103,7 @@ proptest! {
         let meta = RequestMetadata::read(&properties, &request);
         prop_assert!(meta.request_id.len() <= 256);
         let _ = (age(&properties), unreadable(&properties), EventMetadata::read(&properties), FailureInfo::read(&properties));
-        let failed = moved(&properties, crate::events::failure_headers::Failed { reason: Some("r"), error: "e" });
+        let failed = moved(&properties, crate::failure_headers::Failed { reason: Some("r"), error: "e" });
         prop_assert_eq!(attempts(&failed), attempts(&properties) + 1);
         prop_assert_eq!(attempts(&revived(&failed)), 0);
     }

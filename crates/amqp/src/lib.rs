@@ -9,13 +9,14 @@
 //! processes fare: [`Control`]. What must exist for all of them: [`topology`].
 
 pub mod admin;
-mod backoff;
 mod connection;
 pub mod control;
 pub mod events;
+mod failure_headers;
 mod foreign;
 #[cfg(test)]
 mod generated_inputs;
+mod headers;
 mod packet;
 pub mod rpc;
 pub mod topology;
@@ -23,21 +24,19 @@ mod transport;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
-    pub use crate::events::metadata::OWNER;
-    pub use crate::rpc::metadata::{CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT};
+    pub use crate::headers::{CALLER, DEADLINE, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SESSION, TRACEPARENT};
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
-pub use crate::backoff::Backoff;
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{QueueStateCache, Told};
 pub use crate::control::responder::Control;
 pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
-pub use crate::events::failure_headers::FailureInfo;
 pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};
 pub use crate::events::metadata::EventMetadata;
 pub use crate::events::publisher::{OutgoingEvent, Publisher};
+pub use crate::failure_headers::FailureInfo;
 pub use crate::packet::{EventPacket, RequestPacket, encode_fault, encode_response};
 pub use crate::rpc::client::{RpcClient, RpcError};
 pub use crate::rpc::consumer::{Delivery, Rank, RpcConsumer};

@@ -2,6 +2,7 @@
 //!
 //! No process of the system holds any of this; the gateway serves the files. `scripts/api` writes them.
 
+mod about;
 mod asyncapi;
 mod compat;
 mod components;
@@ -16,13 +17,6 @@ use contracts::{CONTRACTS, EVENTS};
 use serde_json::Value;
 
 use crate::openapi::reading_order::Ordered;
-
-/// The version of the documents: that of the workspace.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-const LICENSE: &str = "MIT OR Apache-2.0";
-/// The first of the two: there is no address of a choice.
-const LICENSE_URL: &str = "https://spdx.org/licenses/MIT.html";
 
 /// File name → text, for every document: both descriptions, and a JSON Schema for every message.
 pub fn documents() -> Vec<(String, String)> {

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::Request;
 use crate::fault::Code;
 use crate::message::input::Fields;
 use crate::message::page::{Cursor, PageSize};
+use crate::message::request::Request;
 use crate::types::price::Price;
 use crate::types::search::{Amount, Count, Flag, Moment, SearchText, Sort, fingerprint};
 use crate::types::text::{Lines, Text};

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Request;
 use crate::fault::Code;
 use crate::message::input::Fields;
+use crate::message::request::Request;
 use crate::types::email::Email;
 use crate::types::person_name::PersonName;
 use crate::types::price::Total;

@@ -1,5 +1,6 @@
 //! How any process of the system lives: it reads its settings, opens its log, works, and stops when asked.
 
+mod backoff;
 mod exit;
 mod lines;
 pub mod log;
@@ -7,8 +8,11 @@ mod program;
 mod section;
 mod settings;
 mod shutdown;
+mod supervise;
 
+pub use crate::backoff::Backoff;
 pub use crate::exit::{StartError, exit_code};
 pub use crate::program::{Program, VERSION};
 pub use crate::settings::{Section, SettingError, Settings, nearest};
 pub use crate::shutdown::Shutdown;
+pub use crate::supervise::{Supervised, supervise};

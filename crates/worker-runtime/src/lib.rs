@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> ExitCode { worker::serve(create).await }
+//! async fn main() -> ExitCode { worker_runtime::serve(create).await }
 //!
 //! async fn create(call: Call<CreateOrder>, db: &Db) -> Result<Order, Failure> { … }
 //! ```
@@ -10,14 +10,15 @@
 //! A listener's handler gets an event and the transaction in which it takes effect, once; a relay has no handler at all:
 //!
 //! ```text
-//! worker::subscribe::<CountOrders, _>(count).await     // async fn count(event: OrderCreated, effect: &Transaction<'_>) …
-//! worker::relay("orders.relay").await
+//! worker_runtime::subscribe::<CountOrders, _>(count).await     // async fn count(event: OrderCreated, effect: &Transaction<'_>) …
+//! worker_runtime::relay("orders.relay").await
 //! ```
 //!
 //! Handlers run in one task of one thread: no `Send`, no `Arc`, no locks. Concurrency is the prefetch; more cores are
 //! more processes. The frame decodes, checks the deadline, catches panics, replies, acknowledges, logs one line, and
 //! drains on SIGTERM.
 
+mod bootstrap;
 pub mod db;
 mod error_chain;
 mod events;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use amqp::topology::{dead_queue, retry_queue};
 use amqp::{Depth, QueueStateCache, RpcClient, Told};
 use contracts::control::{OutboxStats, RELAYS};
-use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp};
+use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp, naming};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use schemars::JsonSchema;
@@ -201,7 +201,7 @@ fn relay(relay: &'static str, told: Option<&QueueStateCache>) -> RelayState {
 }
 
 fn database(relay: &'static str, told: Option<&QueueStateCache>) -> DatabaseState {
-    let database = relay.split('.').next().unwrap_or(relay);
+    let database = naming::service(relay);
     let answers = match told.and_then(|told| told.get(relay)) {
         Some(Told::By(stats)) => stats.iter().filter_map(|stats| stats.database).collect(),
         _ => Vec::new(),

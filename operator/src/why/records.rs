@@ -1,6 +1,6 @@
 //! What the services' databases know of an id. Reads no address, no title, no content.
 
-use contracts::{SubscriptionInfo, Timestamp};
+use contracts::{SubscriptionInfo, Timestamp, naming};
 use uuid::Uuid;
 use worker_runtime::Reader;
 use worker_runtime::db::Row;
@@ -58,8 +58,8 @@ impl Records {
         listener: &SubscriptionInfo,
         event: Uuid,
     ) -> Result<Option<Timestamp>, CliError> {
-        let service = listener.name.split('.').next();
-        let reader = if service == Some("users") { &self.users } else { &self.orders };
+        let service = naming::service(listener.name);
+        let reader = if service == "users" { &self.users } else { &self.orders };
         let row = reader.row(APPLIED, &[&listener.name, &event]).await?;
         Ok(row.map(|row| Timestamp(row.get(0))))
     }

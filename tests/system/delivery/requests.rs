@@ -38,7 +38,7 @@ fn in_millis(millis: i64) -> i64 {
 /// Stops the worker, so that what it had not acknowledged is back in the queue, and looks what is there.
 #[track_caller]
 fn assert_all_settled(stack: &Stack<'_>, pattern: &str) {
-    stack.process(&system_tests::stack::process_name(pattern)).stop(seconds(10));
+    stack.process(&contracts::naming::process_name(pattern)).stop(seconds(10));
     assert_eq!(stack.wire().queue(pattern).unwrap().ready, 0, "messages are left in {pattern}");
 }
 

@@ -45,7 +45,7 @@ fn a_second_copy_shares_the_work() {
 fn every_worker_can_have_copies() {
     let mut plan = Stack::plan();
     for pattern in contracts::PATTERNS {
-        plan = plan.copies(&system_tests::stack::process_name(pattern), 2);
+        plan = plan.copies(&contracts::naming::process_name(pattern), 2);
     }
     let stack = plan.start();
     for pattern in contracts::PATTERNS {

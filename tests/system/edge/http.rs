@@ -1,8 +1,8 @@
 //! What the gateway does around every request: its id, its log line, browsers' cross-origin questions, health.
 
+use contracts::naming::process_name;
 use serde_json::{Value, json};
 use system_tests::problem::problem;
-use system_tests::stack::process_name;
 use system_tests::wait::seconds;
 use system_tests::{Stack, wait_until};
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
+use contracts::naming::process_name;
 use contracts::{LISTENERS, PATTERNS};
 use system_tests::environment::{command, program, repository};
-use system_tests::stack::process_name;
 use system_tests::token::keys;
 
 /// Every program that runs by itself.

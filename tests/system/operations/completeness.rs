@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use contracts::naming::{process_name, service};
 use contracts::{LISTENERS, PATTERNS};
 use system_tests::environment::repository;
-use system_tests::stack::process_name;
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = repository().join(path);
@@ -53,7 +53,7 @@ fn every_pattern_has_its_program_and_every_program_its_pattern() {
     programs.extend(stems("workers/orders/src/bin"));
     assert_eq!(programs, all());
     for pattern in PATTERNS.into_iter().chain(LISTENERS.map(|listener| listener.name)) {
-        let service = pattern.split('.').next().unwrap();
+        let service = service(pattern);
         let source = read(format!("workers/{service}/src/bin/{}.rs", process_name(pattern)));
         assert!(source.starts_with(&format!("//! `{pattern}` — ")), "the first line says what {pattern} does");
     }
@@ -157,7 +157,7 @@ fn dependencies(crate_directory: &str) -> BTreeSet<String> {
 fn crates_depend_only_on_whom_they_may() {
     let rooms: [(&str, &[&str]); 9] = [
         ("crates/contracts", &[]),
-        ("crates/amqp", &["contracts"]),
+        ("crates/amqp", &["contracts", "runtime"]),
         ("crates/runtime", &[]),
         ("crates/worker-runtime", &["amqp", "contracts", "runtime"]),
         ("gateway", &["amqp", "contracts", "runtime"]),
@@ -187,33 +187,52 @@ fn crates_depend_only_on_whom_they_may() {
     }
 }
 
-/// Crates whose files import each other without a cycle, and so do their top folders.
-const WITHOUT_CYCLES: [&str; 1] = ["gateway"];
+/// Every crate whose files import each other. The tests are not among them.
+const CRATES: [&str; 9] = [
+    "crates/contracts",
+    "crates/amqp",
+    "crates/runtime",
+    "crates/worker-runtime",
+    "crates/contract-docs",
+    "gateway",
+    "operator",
+    "workers/users",
+    "workers/orders",
+];
+/// The longest chain of imports between the top folders and files of a crate.
+const DEEPEST: usize = 8;
 
 /// Who imports whom.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn files_import_downwards() {
-    for name in WITHOUT_CYCLES {
+    let mut members = stems("crates").into_iter().map(|name| format!("crates/{name}")).collect::<BTreeSet<_>>();
+    members.extend(stems("workers").into_iter().map(|name| format!("workers/{name}")));
+    members.extend(["gateway", "operator"].map(str::to_owned));
+    assert_eq!(members, CRATES.map(str::to_owned).into(), "a crate whose imports are not checked");
+    for name in CRATES {
         let source = repository().join(name).join("src");
-        let files = imports(&source);
+        let (files, unknown) = imports(&source);
         assert!(files.len() > 1 && files.values().any(|names| !names.is_empty()), "nothing was read of {name}");
-        for (what, graph) in [("files", &files), ("rooms", &rooms(&files))] {
+        assert_eq!(unknown, [""; 0], "{name}/src imports these by way of lib.rs: name their own modules");
+        let rooms = rooms(&files);
+        for (what, graph) in [("files", &files), ("rooms", &rooms)] {
             let cycle = cycle(graph);
             assert!(cycle.is_empty(), "{what} of {name}/src that import each other: {}", cycle.join(", "));
         }
+        assert!(levels(&rooms) <= DEEPEST, "{name}/src has {} levels of folders", levels(&rooms));
     }
 }
 
 #[test]
 fn the_http_transport_of_the_gateway_knows_no_other_room() {
-    let rooms = rooms(&imports(&repository().join("gateway/src")));
-    assert_eq!(rooms["http"], BTreeSet::new(), "gateway/src/http imports other rooms");
+    let rooms = rooms(&imports(&repository().join("gateway/src")).0);
+    assert_eq!(rooms["http"], BTreeSet::new(), "gateway/src/http imports other rooms, such as crate::routing");
 }
 
 #[test]
-fn a_cycle_is_found_by_its_files() {
+fn cycles_levels_and_imports_are_found() {
     let graph = |imports: &[(&str, &str)]| {
         let mut graph = Imports::new();
         for (from, to) in imports {
@@ -224,23 +243,36 @@ fn a_cycle_is_found_by_its_files() {
     };
     assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), [""; 0]);
     assert_eq!(cycle(&graph(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "b")])), ["b", "c", "d"]);
+    assert_eq!(levels(&graph(&[("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")])), 3);
     let text =
         "use crate::b::{C, d::E};\nuse crate::{f, b::g};\n//! crate::h\n#[cfg(test)]\nmod tests {\n use crate::i;";
     assert_eq!(imported(text), ["b::C", "b::d::E", "b::g", "f"].map(str::to_owned).into());
 }
 
-/// The files of a source directory, by their modules, with the other files that each imports by `crate::…`. Programs and
-/// the crate's root are on top of everything and import whom they like.
-fn imports(source: &Path) -> Imports {
+/// The files of a source directory, by their modules, with the other files that each imports by `crate::…`, and those
+/// imports that are no file but something of the crate's root. Programs and the root itself are on top of everything and
+/// import whom they like.
+fn imports(source: &Path) -> (Imports, Vec<String>) {
     let mut files = Vec::new();
     rust_files(source, &mut files);
     let modules: BTreeMap<String, PathBuf> =
         files.into_iter().filter_map(|file| Some((module(file.strip_prefix(source).unwrap())?, file))).collect();
-    let imports = modules.iter().map(|(module, file)| {
-        let owners = imported(&read(file)).into_iter().filter_map(|path| owner(&modules, path));
-        (module.clone(), owners.filter(|owner| owner != module).collect())
-    });
-    imports.collect()
+    let texts: BTreeMap<&String, String> = modules.iter().map(|(module, file)| (module, read(file))).collect();
+    // An exported macro has no other path than this.
+    let is_macro = |name: &str| texts.values().any(|text| text.contains(&format!("macro_rules! {name} ")));
+    let (mut imports, mut unknown) = (Imports::new(), Vec::new());
+    for (module, text) in &texts {
+        let names = imports.entry((*module).clone()).or_default();
+        for path in imported(text) {
+            match owner(&modules, path.clone()) {
+                Some(owner) if owner != **module => drop(names.insert(owner)),
+                Some(_) => {}
+                None if is_macro(&path) => {}
+                None => unknown.push(format!("{module}: crate::{path}")),
+            }
+        }
+    }
+    (imports, unknown)
 }
 
 fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
@@ -316,6 +348,21 @@ fn rooms(files: &Imports) -> Imports {
         rooms.entry(room(module)).or_default().extend(others);
     }
     rooms
+}
+
+/// The length of the longest chain of imports in a graph without cycles.
+fn levels(graph: &Imports) -> usize {
+    let mut left = graph.clone();
+    let mut levels = 0;
+    while !left.is_empty() {
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        left.retain(|_, imports| !imports.is_disjoint(&names));
+        if left.len() == names.len() {
+            return usize::MAX;
+        }
+        levels += 1;
+    }
+    levels
 }
 
 /// What is left when everybody is taken away who imports nobody that is left, or whom nobody imports: the cycles.

@@ -7,12 +7,13 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use contracts::naming::process_name;
 use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use system_tests::accounts::{password, with_account};
 use system_tests::environment::{command, need, programs, repository, scratch};
 use system_tests::slots::Slot;
-use system_tests::stack::{order, process_name};
+use system_tests::stack::order;
 use system_tests::wait::seconds;
 use system_tests::{Http, Process, Signal, Sql, ports, wait_for, wait_until};
 

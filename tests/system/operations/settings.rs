@@ -5,8 +5,8 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use contracts::PATTERNS;
+use contracts::naming::process_name;
 use system_tests::environment::{command, program, scratch};
-use system_tests::stack::process_name;
 use system_tests::token::keys;
 use system_tests::wait::seconds;
 use system_tests::wait_for;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use contracts::naming::process_name;
 use contracts::{EVENTS, LISTENERS, PATTERNS};
 use serde_json::json;
 use system_tests::attacker_client::{Intruder, REFUSED};
 use system_tests::environment::{scratch, script};
 use system_tests::servers::Database;
-use system_tests::stack::process_name;
 use system_tests::{Servers, Sql, Stack};
 
 /// SQLSTATE of a role or password that does not exist, and of what a role may not do.

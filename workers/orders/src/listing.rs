@@ -12,7 +12,7 @@ use uuid::Uuid;
 use worker_runtime::db::{Row, ToSql};
 use worker_runtime::{Db, Failure};
 
-use crate::order;
+use crate::row::order;
 use crate::search::{COUNT_BY_PRICE, COUNT_BY_TIME, COUNT_NEAR, Statements, statements};
 
 /// How many rows are looked at first, by another index, and in the end.

@@ -3,7 +3,8 @@
 use runtime::StartError;
 use worker_runtime::{Context, Db, Dependencies};
 
-use crate::{Passwords, Sessions};
+use crate::password::Passwords;
+use crate::sessions::Sessions;
 
 /// More requests than cores wait for a hash: only a process that sees who waits can refuse whom it cannot serve in time.
 const LOOKAHEAD: u16 = 4;

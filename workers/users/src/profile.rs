@@ -6,7 +6,7 @@ use uuid::Uuid;
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Failure};
 
-use crate::user;
+use crate::sessions::user;
 
 /// An account with what is counted of it, by the id of its user.
 pub const FIND_PROFILE: &str = "SELECT id, email, first_name, last_name, is_active, created_at,

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use worker_runtime::db::Row;
 use worker_runtime::{Context, Db, Dependencies, Failure};
 
-use crate::{Secret, Tokens};
+use crate::secret::Secret;
+use crate::tokens::Tokens;
 
 /// The users database, and what makes tokens.
 pub struct Sessions {

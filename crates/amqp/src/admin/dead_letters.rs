@@ -1,8 +1,8 @@
 //! The dead messages of one listener, which can be given a fresh start or be removed.
 
 use crate::connection::Error;
-use crate::events::failure_headers::revived;
 use crate::events::publisher::{Outgoing, Publisher};
+use crate::failure_headers::revived;
 
 use crate::admin::queue_browser::{BrowsedMessage, Held, QueueBrowser};
 

@@ -8,8 +8,8 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 
 use crate::connection::{Error, in_time};
-use crate::events::failure_headers::FailureInfo;
 use crate::events::metadata::EventMetadata;
+use crate::failure_headers::FailureInfo;
 use crate::packet::EventPacket;
 use crate::topology;
 

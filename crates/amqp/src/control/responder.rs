@@ -3,6 +3,7 @@
 //! A question goes to the key `stats` (everybody) or `stats.NAME` (the processes of a name). Its `reply_to` is a key of the
 //! same exchange, under `replies.`, and not a queue: whoever may reply to any queue could also send to any.
 
+use contracts::naming::process_name;
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
@@ -39,7 +40,7 @@ impl Control {
         let connection = broker.connect("tells").await?;
         let channel = connection.channel().await?;
         topology::declare(&connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
-        let queue = own_queue(&channel, &name.replace(['.', '_'], "-")).await?;
+        let queue = own_queue(&channel, &process_name(name)).await?;
         for key in [STATS.to_owned(), stats_of(name)] {
             bind(&channel, &queue, &key).await?;
         }

@@ -15,10 +15,10 @@ use lapin::options::{
 use lapin::types::FieldTable;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
-use crate::events::failure_headers::{Failed, attempts, moved};
 use crate::events::metadata::EventMetadata;
 use crate::events::publisher::{Outgoing, Publisher};
-use crate::rpc::metadata;
+use crate::failure_headers::{Failed, attempts, moved};
+use crate::headers::unreadable;
 use crate::topology::{self, dead_queue, retry_queue};
 
 const CONSUMER_TAG: &str = "listener";
@@ -62,7 +62,7 @@ impl EventDelivery {
 
     /// Why it cannot be heard: it did not come whole.
     pub fn unreadable(&self) -> Option<String> {
-        metadata::unreadable(&self.delivery.properties)
+        unreadable(&self.delivery.properties)
     }
 
     /// Whether the broker has delivered it before, to a listener that did not settle it.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::events::metadata::EventMetadata;
+use crate::headers::unreadable;
 use crate::packet::EventPacket;
-use crate::rpc::metadata::unreadable;
 use crate::topology::names::FEED_QUEUES;
 use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
 

@@ -6,10 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
-use crate::rpc::metadata::{REQUEST_ID, TRACEPARENT, text_header};
-
-/// Whose business it is. Frozen: other systems read and write it.
-pub const OWNER: &str = "owner";
+use crate::headers::{OWNER, REQUEST_ID, TRACEPARENT, text_header};
 
 /// Everything about an event but its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

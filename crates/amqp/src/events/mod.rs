@@ -1,7 +1,6 @@
 //! Events: the publisher, a listener's consumer, live subscriptions, and what travels beside an event.
 
 pub mod consumer;
-pub(crate) mod failure_headers;
 pub mod live_subscription;
 pub(crate) mod metadata;
 pub mod publisher;

@@ -1,7 +1,7 @@
 //! Publishes what must not be lost: a message counts as sent when the broker has confirmed that a queue has it.
 
 use futures_util::future::try_join_all;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
@@ -36,7 +36,7 @@ pub struct OutgoingEvent<'a> {
 impl Publisher {
     /// Connects and makes sure that there is what the messages will go to.
     pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
-        let (connection, channel) = confirming(broker, "publishes").await?;
+        let (connection, channel) = broker.connect_confirming("publishes").await?;
         topology::declare_for_others(&connection, items).await?;
         Ok(Self { channel, connection })
     }
@@ -74,12 +74,4 @@ impl Publisher {
     pub async fn close(self) {
         self.connection.close().await;
     }
-}
-
-/// A connection whose channel confirms what is published; `role` tells it from the process's others.
-pub(crate) async fn confirming(broker: &Broker, role: &str) -> Result<(BrokerConnection, Channel), Error> {
-    let connection = broker.connect(role).await?;
-    let channel = connection.channel().await?;
-    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-    Ok((connection, channel))
 }

@@ -4,6 +4,7 @@
 //! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and dies with the connection.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -13,11 +14,11 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
+use runtime::{Backoff, Supervised, supervise};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::backoff::Backoff;
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::control::client::{Inquiry, QueueStateCache as Told};
 use crate::packet::{RequestPacket, decode_reply};
@@ -66,8 +67,9 @@ impl RpcClient {
 
     /// Keeps the connection: makes it, waits until it breaks, makes it again, until `stop` resolves.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let mut connecting = KeepConnected(self);
         tokio::select! {
-            error = self.supervise() => Err(error),
+            ended = supervise(&mut connecting, pending()) => ended,
             () = stop => {
                 let session = self.session().ok();
                 self.set(None);
@@ -75,33 +77,6 @@ impl RpcClient {
                     session.connection.close().await;
                 }
                 Ok(())
-            }
-        }
-    }
-
-    async fn supervise(&self) -> Error {
-        let mut backoff = Backoff::default();
-        loop {
-            let error = match Session::open(&self.broker).await {
-                Ok((session, replies)) => {
-                    tracing::info!("connected to the broker");
-                    backoff.reset();
-                    let session = Arc::new(session);
-                    self.set(Some(Arc::clone(&session)));
-                    let error = session.receive(replies).await;
-                    self.set(None);
-                    let lost = session.abandon();
-                    tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
-                    error
-                }
-                Err(error) => {
-                    tracing::warn!(error = %error, "cannot reach the broker");
-                    error
-                }
-            };
-            match backoff.after(error) {
-                Ok(pause) => tokio::time::sleep(pause).await,
-                Err(error) => return error,
             }
         }
     }
@@ -144,6 +119,39 @@ impl RpcClient {
 
     fn set(&self, session: Option<Arc<Session>>) {
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+}
+
+/// Makes a session whenever there is none.
+struct KeepConnected<'c>(&'c RpcClient);
+
+impl Supervised for KeepConnected<'_> {
+    type Connection = (Session, Consumer);
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<(Session, Consumer), Error> {
+        let opened = Session::open(&self.0.broker).await;
+        opened.inspect_err(|error| tracing::warn!(error = %error, "cannot reach the broker"))
+    }
+
+    async fn serve(&mut self, (session, replies): (Session, Consumer), backoff: &mut Backoff) -> Result<(), Error> {
+        tracing::info!("connected to the broker");
+        backoff.reset();
+        let session = Arc::new(session);
+        self.0.set(Some(Arc::clone(&session)));
+        let error = session.receive(replies).await;
+        self.0.set(None);
+        let lost = session.abandon();
+        tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
+        Err(error)
+    }
+
+    fn failed(&mut self, _: &Error) {
+        // Logged above, where it is known whether there was a connection.
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
     }
 }
 

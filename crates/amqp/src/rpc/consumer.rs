@@ -20,6 +20,7 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
+use crate::headers::unreadable;
 use crate::packet::RequestPacket;
 use crate::rpc::clocks::{Skew, Stalls};
 use crate::rpc::isolated_reply::IsolatedReplies;
@@ -239,7 +240,7 @@ impl Delivery {
 
     /// Why it must be refused unread: it did not come whole, or a header of ours is no text.
     pub fn unreadable(&self) -> Option<String> {
-        metadata::unreadable(&self.message.properties)
+        unreadable(&self.message.properties)
     }
 
     /// Whether the broker has delivered it before, to a worker that did not settle it.

@@ -10,7 +10,6 @@ use lapin::{BasicProperties, Channel};
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
-use crate::events::publisher::confirming;
 
 /// The connection, once it was needed.
 pub(crate) struct IsolatedReplies {
@@ -29,7 +28,7 @@ impl IsolatedReplies {
         let mut open = self.open.lock().await;
         let (connection, channel) = match open.take() {
             Some(open) => open,
-            None => confirming(&self.broker, "answers again").await?,
+            None => self.broker.connect_confirming("answers again").await?,
         };
         match in_time(confirmed(&channel, to, body, properties)).await {
             Ok(()) => *open = Some((connection, channel)),

@@ -6,26 +6,10 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
+use crate::headers::{
+    BAGGAGE, CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE, text_header, whole_number,
+};
 use crate::rpc::deadline::{Deadline, unix_millis};
-use crate::transport::frame_filter::UNREADABLE;
-
-// Header names. Frozen: other systems read and write them.
-/// Names the verified user.
-pub const CALLER: &str = "caller";
-/// Names the session in which the verified user asks.
-pub const SESSION: &str = "session";
-/// Says when the caller stops waiting, in Unix milliseconds by its own clock. Information: the expiration counts.
-pub const DEADLINE: &str = "deadline";
-/// Names the request in logs.
-pub const REQUEST_ID: &str = "request-id";
-/// Makes several requests of one caller one.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// W3C trace context.
-pub const TRACEPARENT: &str = "traceparent";
-/// What tracing systems add to it.
-const TRACESTATE: &str = "tracestate";
-/// W3C baggage.
-const BAGGAGE: &str = "baggage";
 
 /// What logs call a request is no longer than this, in bytes.
 const LONGEST_REQUEST_ID: usize = 256;
@@ -151,55 +135,6 @@ pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> 
     let is_timestamp = matches!(value, AMQPValue::Timestamp(_)); // which counts seconds, by the specification
     let millis = millis.map(|number| if is_timestamp && number < SECONDS_BELOW { number * 1_000 } else { number });
     Some(millis.ok_or(()))
-}
-
-/// A number in whichever of AMQP's forms a client library writes it.
-pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "it is checked to be in range")]
-    let rounded = |number: f64| (number.abs() < 9e15).then_some(number.round() as i64);
-    match value {
-        AMQPValue::ShortShortInt(number) => Some((*number).into()),
-        AMQPValue::ShortShortUInt(number) => Some((*number).into()),
-        AMQPValue::ShortInt(number) => Some((*number).into()),
-        AMQPValue::ShortUInt(number) => Some((*number).into()),
-        AMQPValue::LongInt(number) => Some((*number).into()),
-        AMQPValue::LongUInt(number) => Some((*number).into()),
-        AMQPValue::LongLongInt(number) => Some(*number),
-        AMQPValue::Timestamp(number) => i64::try_from(*number).ok(),
-        AMQPValue::Float(number) => rounded((*number).into()),
-        AMQPValue::Double(number) => rounded(*number),
-        AMQPValue::DecimalValue(number) => rounded(f64::from(number.value) / 10_f64.powi(number.scale.into())),
-        AMQPValue::LongString(_) | AMQPValue::ShortString(_) => {
-            let text = as_text(value)?;
-            let text = text.trim();
-            text.parse().ok().or_else(|| rounded(text.parse().ok()?))
-        }
-        _ => None,
-    }
-}
-
-/// Why a message must not be taken as it is: it did not come whole, or what decides on its effect cannot be read.
-pub(crate) fn unreadable(properties: &BasicProperties) -> Option<String> {
-    let wrong = |name: &&&str| {
-        let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(**name));
-        value.is_some_and(|value| *value != AMQPValue::Void && as_text(value).is_none_or(|text| text.contains('\0')))
-    };
-    let not_whole = || text_header(properties, UNREADABLE);
-    not_whole()
-        .or_else(|| [CALLER, IDEMPOTENCY_KEY].iter().find(wrong).map(|name| format!("its header {name} is no text")))
-}
-
-/// A header that holds text.
-pub(crate) fn text_header(properties: &BasicProperties, name: &str) -> Option<String> {
-    as_text(properties.headers().as_ref()?.inner().get(name)?)
-}
-
-fn as_text(value: &AMQPValue) -> Option<String> {
-    match value {
-        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    }
 }
 
 /// The same request always gets the same id. A UUID as its message id is one, and the caller's to choose. Other marks are

@@ -15,7 +15,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 
 use crate::connection::{BrokerConnection, Error, in_time};
-use crate::events::failure_headers::{ATTEMPTS, attempts};
+use crate::failure_headers::{ATTEMPTS, attempts};
 use crate::topology;
 
 /// A request that brought down so many workers, each time alone, is not begun again.

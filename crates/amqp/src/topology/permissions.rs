@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::control::RELAYS;
 use contracts::events::FOLLOWED;
+use contracts::naming::{process_name, service};
 use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 
 use crate::topology::events::{published_by, retries, subscription};
@@ -129,7 +130,7 @@ impl Rights {
 
     /// Hears what is asked on the exchange `control`, and answers there: to nobody's queue.
     fn tell(&mut self, name: &str) {
-        self.keep_queues(&queues_of(&process(name)));
+        self.keep_queues(&queues_of(&process_name(name)));
         self.read.add(CONTROL_EXCHANGE);
         self.write.add(CONTROL_EXCHANGE);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
@@ -183,19 +184,11 @@ impl Rights {
 
 /// Every process that comes to the broker, by its name, with its rights.
 pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Rights)> {
-    let workers = PATTERNS.iter().map(|pattern| (process(pattern), Rights::of_worker(pattern)));
-    let listeners = LISTENERS.iter().map(|it| (process(it.name), Rights::of_listener(it, delays_ms)));
-    let relays = RELAYS.into_iter().map(|name| {
-        let service = name.split_once('.').map_or(name, |(service, _)| service);
-        (process(name), Rights::of_relay(name, service))
-    });
+    let workers = PATTERNS.iter().map(|pattern| (process_name(pattern), Rights::of_worker(pattern)));
+    let listeners = LISTENERS.iter().map(|it| (process_name(it.name), Rights::of_listener(it, delays_ms)));
+    let relays = RELAYS.into_iter().map(|name| (process_name(name), Rights::of_relay(name, service(name))));
     let gateway = std::iter::once(("gateway".to_owned(), Rights::of_gateway()));
     workers.chain(listeners).chain(relays).chain(gateway).collect()
-}
-
-/// The process that serves a pattern or hears an event is named like it, with dashes.
-fn process(name: &str) -> String {
-    name.replace(['.', '_'], "-")
 }
 
 /// A name as a regular expression that fits it alone.

@@ -8,8 +8,8 @@ use amqp::names;
 use contracts::{CONTRACTS, Contract};
 use serde_json::{Map, Value, json};
 
+use crate::about::{LICENSE, LICENSE_URL, VERSION};
 use crate::components::Components;
-use crate::{LICENSE, LICENSE_URL, VERSION};
 
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\

@@ -9,9 +9,9 @@ use gateway::routing::table::TABLE;
 use gateway::{Builtin, Work};
 use serde_json::{Map, Value, json};
 
+use crate::about::{LICENSE, VERSION};
 use crate::components::Components;
 use crate::openapi::operation::{ALIASES, operation};
-use crate::{LICENSE, VERSION};
 
 const DESCRIPTION: &str = "\
 Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means nobody \

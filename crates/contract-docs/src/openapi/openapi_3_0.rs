@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{LICENSE, LICENSE_URL, openapi};
+use crate::about::{LICENSE, LICENSE_URL};
+use crate::openapi::openapi;
 
 /// The document in OpenAPI 3.0.
 pub fn openapi_3_0() -> Value {

@@ -1,5 +1,6 @@
 //! One row of the gateway's table as an operation of OpenAPI.
 
+use contracts::naming;
 use gateway::routing::table::TABLE;
 use gateway::{Builtin, Route, Source, Success, Work};
 use serde_json::{Value, json};
@@ -90,7 +91,7 @@ fn tag(route: &Route) -> &'static str {
         return ALIASES;
     }
     match route.work {
-        Work::Ask(ask) => ask.pattern.split('.').next().unwrap_or_default(),
+        Work::Ask(ask) => naming::service(ask.pattern),
         Work::Builtin(Builtin::File(_) | Builtin::Part(_)) => "contract",
         Work::Builtin(_) => "system",
     }

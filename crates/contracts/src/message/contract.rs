@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{Schema, SchemaGenerator};
 
-use crate::Request;
 use crate::fault::Code;
 use crate::message::input::{Field, Fields, Input};
+use crate::message::request::Request;
 
 /// What any worker may answer with instead of a reply, whatever is asked: its frame does.
 const ANY_WORKER: [Code; 9] = [

@@ -1,6 +1,6 @@
-//! What makes a type a message: reading its fields, describing its contract, its JSON Schema, paging.
+//! What makes a type a message: reading its fields, describing its contract, paging.
 
 pub mod contract;
 pub(crate) mod input;
 pub(crate) mod page;
-pub(crate) mod schema;
+pub(crate) mod request;

@@ -18,10 +18,9 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::Backoff;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
-use runtime::{SettingError, StartError};
+use runtime::{Backoff, SettingError, StartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, sleep_until, timeout};
 

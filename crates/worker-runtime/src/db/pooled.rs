@@ -1,11 +1,12 @@
 //! One connection to the database, remade whenever it breaks.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use amqp::Backoff;
+use runtime::{Backoff, Supervised, supervise};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
@@ -13,7 +14,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::db::group_commit::{GroupCommit, Outcome, outcome};
 use crate::db::limits::{CONNECT, SILENCE};
-use crate::db::target::ConnectTarget;
+use crate::db::target::{ConnectTarget, Driver};
 use crate::error_chain::chain;
 use crate::health::Health;
 
@@ -35,7 +36,7 @@ impl PooledConnection {
         let line = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
         line.health.add();
         #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
-        tokio::spawn(line.clone().supervise(target, tried));
+        tokio::spawn(KeepConnected { line: line.clone(), target, tried: Some(tried) }.run());
         (line, first_attempt)
     }
 
@@ -47,46 +48,68 @@ impl PooledConnection {
         })
     }
 
-    async fn supervise(self, target: ConnectTarget, tried: oneshot::Sender<()>) {
-        let mut tried = Some(tried);
-        let mut backoff = Backoff::default();
-        loop {
-            match target.connect().await {
-                Ok((client, mut driver)) => {
-                    tracing::info!("connected to the database");
-                    backoff.reset();
-                    let connection = Arc::new(Connection::new(client));
-                    self.set(Ok(Arc::clone(&connection)));
-                    // Nobody may be waiting for the first attempt any more.
-                    tried.take().map(|tried| tried.send(()));
-                    let ended = tokio::select! {
-                        ended = &mut driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
-                        () = connection.given_up.notified() => "silent".into(),
-                        () = connection.retired.notified() => {
-                            // What is still out on it may come to its end; it closes when nobody holds it any more.
-                            #[expect(clippy::disallowed_methods, reason = "ends with the connection, and in bounded time")]
-                            tokio::spawn(timeout(CONNECT + SILENCE, driver));
-                            "of no use any more".into()
-                        }
-                    };
-                    tracing::warn!(reason = ended, "the connection to the database ended");
-                    self.set(Err(format!("the connection has ended: {ended}").into()));
-                }
-                Err(cause) => {
-                    let why = chain(cause.as_ref());
-                    tracing::warn!(error = why, "cannot reach the database");
-                    self.set(Err(why.into()));
-                }
-            }
-            tried.take().map(|tried| tried.send(()));
-            tokio::time::sleep(backoff.pause()).await;
-        }
-    }
-
     fn set(&self, connection: Result<Arc<Connection>, Arc<str>>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         self.health.changed(current.is_ok(), connection.is_ok());
         *current = connection;
+    }
+}
+
+/// Connects whenever there is no connection, for as long as the process lives.
+struct KeepConnected {
+    line: PooledConnection,
+    target: ConnectTarget,
+    /// Until the first attempt has ended.
+    tried: Option<oneshot::Sender<()>>,
+}
+
+impl KeepConnected {
+    async fn run(mut self) {
+        // It never gives up, for no silence of the database's costs a thread.
+        let _ = supervise(&mut self, pending()).await;
+    }
+
+    fn first_attempt_ended(&mut self) {
+        // Nobody may be waiting for it any more.
+        self.tried.take().map(|tried| tried.send(()));
+    }
+}
+
+impl Supervised for KeepConnected {
+    type Connection = (Client, Driver);
+    type Error = Arc<str>;
+
+    async fn connect(&mut self) -> Result<(Client, Driver), Arc<str>> {
+        self.target.connect().await.map_err(|cause| {
+            let error = chain(cause.as_ref());
+            tracing::warn!(error, "cannot reach the database");
+            error.into()
+        })
+    }
+
+    async fn serve(&mut self, (client, mut driver): (Client, Driver), backoff: &mut Backoff) -> Result<(), Arc<str>> {
+        tracing::info!("connected to the database");
+        backoff.reset();
+        let connection = Arc::new(Connection::new(client));
+        self.line.set(Ok(Arc::clone(&connection)));
+        self.first_attempt_ended();
+        let ended = tokio::select! {
+            ended = &mut driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
+            () = connection.given_up.notified() => "silent".into(),
+            () = connection.retired.notified() => {
+                // What is still out on it may come to its end; it closes when nobody holds it any more.
+                #[expect(clippy::disallowed_methods, reason = "ends with the connection, and in bounded time")]
+                tokio::spawn(timeout(CONNECT + SILENCE, driver));
+                "of no use any more".into()
+            }
+        };
+        tracing::warn!(reason = ended, "the connection to the database ended");
+        Err(format!("the connection has ended: {ended}").into())
+    }
+
+    fn failed(&mut self, error: &Arc<str>) {
+        self.line.set(Err(Arc::clone(error)));
+        self.first_attempt_ended();
     }
 }
 

@@ -3,20 +3,20 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use amqp::{Backoff, Broker, Error, EventConsumer, EventDelivery, EventPacket, FailureOutcome};
+use amqp::{Broker, Error, EventConsumer, EventDelivery, EventPacket, FailureOutcome};
 use contracts::SubscriptionInfo;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use runtime::{Shutdown, StartError};
+use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, DbError, Transaction, bounded, classify};
 use crate::error_chain::chain;
 use crate::failure::Failure;
-use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;
 
 /// Notes that the event is applied; no row when it was before.
@@ -50,16 +50,18 @@ pub(crate) fn listen(
     async move {
         let SubscriptionInfo { name, event, .. } = subscription;
         let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
-        let mut start = Start::read(Pattern { name, safe: false }, &about, &["EVENTS_"])?;
-        let mut target = bounded(&mut start.setup())?;
+        let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, &about, &["EVENTS_"])?;
+        let mut target = bounded(&mut start.context())?;
         target.for_writing();
         let settings: EventSettings = start.section()?;
-        let (broker, stop) = start.run()?;
+        let (broker, stop) = start.finish()?;
         let delays_ms = settings.delays_ms().unwrap_or_default();
         let (prune, inbox_hours) = (Prune::inbox(), settings.inbox_hours());
-        Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune, inbox_hours }
-            .sessions()
-            .await
+        let requested = stop.clone();
+        let mut ear =
+            Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune, inbox_hours };
+        let ended = supervise(&mut ear, requested.requested()).await;
+        ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
     }
     .boxed_local()
 }
@@ -77,35 +79,16 @@ struct Ear<'h> {
     inbox_hours: f64,
 }
 
-impl Ear<'_> {
-    async fn sessions(&mut self) -> Result<(), StartError> {
-        let (stop, broker, delays_ms) = (self.stop.clone(), self.broker.clone(), self.delays_ms.clone());
-        let mut backoff = Backoff::default();
-        loop {
-            let opening = EventConsumer::open(&broker, self.subscription, &delays_ms);
-            let ended = tokio::select! {
-                () = stop.requested() => return Ok(()),
-                opened = opening => match opened {
-                    Ok(hearing) => {
-                        backoff.reset();
-                        self.session(hearing).await
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            let Err(error) = ended else { return Ok(()) };
-            tracing::warn!(error = %error, "no connection to the broker");
-            let pause =
-                backoff.after(error).map_err(|error| StartError::failed("giving up for a fresh start", error))?;
-            tokio::select! {
-                () = stop.requested() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
+impl Supervised for Ear<'_> {
+    type Connection = EventConsumer;
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<EventConsumer, Error> {
+        EventConsumer::open(&self.broker, self.subscription, &self.delays_ms).await
     }
 
-    /// Listens until the connection breaks (an error), or a stop was asked.
-    async fn session(&mut self, mut hearing: EventConsumer) -> Result<(), Error> {
+    async fn serve(&mut self, mut hearing: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+        backoff.reset();
         let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
         while !stop.is_requested() {
             if !hearing.is_listening() {
@@ -114,7 +97,7 @@ impl Ear<'_> {
                     backoff.reset();
                     tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
                 } else {
-                    self.pause(backoff.pause()).await;
+                    self.rest(backoff.pause()).await;
                 }
                 continue;
             }
@@ -135,15 +118,26 @@ impl Ear<'_> {
         Ok(())
     }
 
+    fn failed(&mut self, error: &Error) {
+        tracing::warn!(error = %error, "no connection to the broker");
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
+    }
+}
+
+impl Ear<'_> {
     /// Whether there is a database to work with.
     async fn can_work(&mut self) -> bool {
         if self.database.as_ref().is_none_or(|database| database.client.is_closed()) {
-            self.database = self.connect().await;
+            self.database = self.connect_to_database().await;
         }
         self.database.is_some()
     }
 
-    async fn pause(&self, pause: Duration) {
+    /// Waits between attempts on the database, unless a stop is requested.
+    async fn rest(&self, pause: Duration) {
         tokio::select! {
             () = self.stop.requested() => {}
             () = tokio::time::sleep(pause) => {}
@@ -238,7 +232,7 @@ impl Ear<'_> {
                 Err(Again::Suspect(error)) => return Ok(Some(Outcome::Failed(error.into()))),
             }
             self.database = None;
-            self.pause(backoff.pause()).await;
+            self.rest(backoff.pause()).await;
             if self.stop.is_requested() {
                 return Ok(None);
             }
@@ -249,7 +243,7 @@ impl Ear<'_> {
     async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Again> {
         let database = match self.database.take() {
             Some(database) if !database.client.is_closed() => database,
-            _ => self.connect().await.ok_or(Again::Elsewhere)?,
+            _ => self.connect_to_database().await.ok_or(Again::Elsewhere)?,
         };
         let database = self.database.insert(database);
         let transaction = database.client.transaction().await.map_err(|_| Again::Waits)?;
@@ -279,7 +273,7 @@ impl Ear<'_> {
         }
     }
 
-    async fn connect(&self) -> Option<DedicatedConnection> {
+    async fn connect_to_database(&self) -> Option<DedicatedConnection> {
         match DedicatedConnection::connect(&self.target).await {
             Ok(database) => {
                 tracing::info!("connected to the database");

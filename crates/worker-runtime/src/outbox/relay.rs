@@ -6,22 +6,22 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use amqp::{Backoff, Broker, EventMetadata, OutgoingEvent, Publisher, topology};
+use amqp::{Broker, EventMetadata, OutgoingEvent, Publisher, topology};
 use contracts::EVENTS;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use runtime::{Shutdown, StartError, exit_code};
+use runtime::{Backoff, Shutdown, StartError, Supervised, exit_code, supervise};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
 use crate::error_chain::chain;
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::Teller;
-use crate::rpc::request_loop::{Pattern, Start};
 use crate::settings::EventSettings;
 
 /// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
@@ -47,18 +47,21 @@ pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
 
 async fn run(name: &'static str) -> Result<(), StartError> {
     let about = "Publishes what a service has recorded for others to hear. One copy leads, the others stand by.";
-    let mut start = Start::read(Pattern { name, safe: false }, about, &["EVENTS_"])?;
-    let service = start.setup().service;
-    let mut target = bounded(&mut start.setup())?;
+    let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, about, &["EVENTS_"])?;
+    let service = start.context().service;
+    let mut target = bounded(&mut start.context())?;
     let plain = target.clone();
     target.for_writing();
     let settings: EventSettings = start.section()?;
-    let (broker, stop) = start.run()?;
+    let (broker, stop) = start.finish()?;
     let (prune, outbox_hours) = (Prune::outbox(), settings.outbox_hours());
     let teller = Teller::new(name, broker.clone(), plain);
     let mut relay = Relay { service, target, broker, stop, prune, outbox_hours, teller: &teller };
+    let requested = relay.stop.clone();
     tokio::select! {
-        ended = relay.shifts() => ended,
+        ended = supervise(&mut relay, requested.requested()) => {
+            ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
+        }
         () = teller.tell() => Ok(()),
     }
 }
@@ -74,46 +77,41 @@ struct Relay<'t> {
     teller: &'t Teller,
 }
 
-impl Relay<'_> {
-    /// One after another: whatever breaks ends a shift, and nothing is counted against the events.
-    async fn shifts(&mut self) -> Result<(), StartError> {
-        let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
-        loop {
-            let ended = self.shift(&mut backoff).await;
-            self.teller.leads(false);
-            if stop.is_requested() {
-                return Ok(());
-            }
-            let pause = match ended {
-                Ok(()) => return Ok(()),
-                Err(Broke::Database(error)) => {
-                    tracing::warn!(error, "cannot use the database");
-                    backoff.pause()
-                }
-                Err(Broke::Broker(error)) => {
-                    tracing::warn!(error = %error, "cannot publish; events stay in the outbox");
-                    backoff.after(error).map_err(|error| StartError::failed("giving up for a fresh start", error))?
-                }
-            };
-            tokio::select! {
-                () = stop.requested() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
-            }
+impl Supervised for Relay<'_> {
+    type Connection = Shift;
+    type Error = Broke;
+
+    async fn connect(&mut self) -> Result<Shift, Broke> {
+        let database = DedicatedConnection::connect(&self.target).await.map_err(Broke::Database)?;
+        let leadership = Leadership::seek(&self.target, &database.client).await.map_err(Broke::Database)?;
+        database.client.batch_execute("LISTEN outbox").await?;
+        let publisher = Publisher::open(&self.broker, &topology::published_by(self.service)).await?;
+        Ok(Shift { database, leadership, publisher })
+    }
+
+    async fn serve(&mut self, mut shift: Shift, backoff: &mut Backoff) -> Result<(), Broke> {
+        tracing::info!(service = self.service, "serving");
+        let led = self.lead(&shift.database, &mut shift.leadership, &shift.publisher, backoff).await;
+        shift.publisher.close().await;
+        // While it stops, whatever breaks is no reason to begin again.
+        if self.stop.is_requested() { Ok(()) } else { led }
+    }
+
+    /// Whatever breaks ends a shift, and nothing is counted against the events.
+    fn failed(&mut self, error: &Broke) {
+        self.teller.leads(false);
+        match error {
+            Broke::Database(error) => tracing::warn!(error, "cannot use the database"),
+            Broke::Broker(error) => tracing::warn!(error = %error, "cannot publish; events stay in the outbox"),
         }
     }
 
-    /// From connecting until something breaks, or a stop is asked.
-    async fn shift(&mut self, backoff: &mut Backoff) -> Result<(), Broke> {
-        let database = DedicatedConnection::connect(&self.target).await.map_err(Broke::Database)?;
-        let mut leadership = Leadership::seek(&self.target, &database.client).await.map_err(Broke::Database)?;
-        database.client.batch_execute("LISTEN outbox").await?;
-        let publisher = Publisher::open(&self.broker, &topology::published_by(self.service)).await?;
-        tracing::info!(service = self.service, "serving");
-        let led = self.lead(&database, &mut leadership, &publisher, backoff).await;
-        publisher.close().await;
-        led
+    fn is_silence(error: &Broke) -> bool {
+        matches!(error, Broke::Broker(error) if error.is_silence())
     }
+}
 
+impl Relay<'_> {
     async fn lead(
         &mut self,
         database: &DedicatedConnection,
@@ -227,9 +225,19 @@ fn event(row: &Row) -> OutgoingEvent<'_> {
     OutgoingEvent { name: row.get("name"), data: row.get("data"), meta }
 }
 
+/// What a relay needs to publish, or to stand by.
+struct Shift {
+    database: DedicatedConnection,
+    leadership: Leadership,
+    publisher: Publisher,
+}
+
 /// What ended a shift.
+#[derive(Debug, thiserror::Error)]
 enum Broke {
+    #[error("{0}")]
     Database(String),
+    #[error(transparent)]
     Broker(amqp::Error),
 }
 

@@ -4,10 +4,12 @@
 //! By connections of its own, so that it can be asked while the relay itself is held up.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::time::{Duration, Instant};
 
-use amqp::{Backoff, Broker, Control, Error};
+use amqp::{Broker, Control, Error};
 use contracts::control::{OutboxStats, Stats};
+use runtime::{Backoff, Supervised, supervise};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -40,6 +42,31 @@ pub(crate) struct Teller {
     database: RefCell<Option<DedicatedConnection>>,
     wanted: Notify,
     measured: watch::Sender<Option<(Instant, Measured)>>,
+}
+
+/// Answers questions over one connection after another.
+struct Answers<'t>(&'t Teller);
+
+impl Supervised for Answers<'_> {
+    type Connection = Control;
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<Control, Error> {
+        Control::open(&self.0.broker, self.0.name).await
+    }
+
+    async fn serve(&mut self, mut control: Control, backoff: &mut Backoff) -> Result<(), Error> {
+        backoff.reset();
+        loop {
+            let question = control.next().await?;
+            let stats = self.0.stats().await;
+            control.answer(question, &stats).await?;
+        }
+    }
+
+    fn failed(&mut self, error: &Error) {
+        tracing::debug!(error = %error, "nobody can ask how this process fares");
+    }
 }
 
 /// What the database said.
@@ -75,22 +102,8 @@ impl Teller {
     }
 
     async fn answer(&self) {
-        let mut backoff = Backoff::default();
-        loop {
-            let Err(error) = self.session(&mut backoff).await;
-            tracing::debug!(error = %error, "nobody can ask how this process fares");
-            tokio::time::sleep(backoff.pause()).await;
-        }
-    }
-
-    async fn session(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
-        let mut control = Control::open(&self.broker, self.name).await?;
-        backoff.reset();
-        loop {
-            let question = control.next().await?;
-            let stats = self.stats().await;
-            control.answer(question, &stats).await?;
-        }
+        // It never gives up: the relay's own supervision does, if the broker stays silent.
+        let _ = supervise(&mut Answers(self), pending()).await;
     }
 
     async fn stats(&self) -> Stats {

@@ -3,90 +3,26 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use amqp::{Backoff, Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
+use amqp::{Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
 use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use runtime::{Program, Section, SettingError, Settings, Shutdown, StartError};
+use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
 use serde_json::value::RawValue;
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::failure::{Circumstances, Failure};
-use crate::health::Health;
 use crate::rpc::availability::Availability;
-use crate::settings::{Context, WorkerSettings};
-
-/// What a worker serves.
-#[derive(Clone, Copy)]
-pub(crate) struct Pattern {
-    pub(crate) name: &'static str,
-    /// Handling it changes nothing.
-    pub(crate) safe: bool,
-}
-
-impl Pattern {
-    /// What stands before the dot.
-    fn service(&self) -> &'static str {
-        self.name.split_once('.').map_or(self.name, |(service, _)| service)
-    }
-}
 
 /// A handler without its types: a message's text in, the body of the reply out.
 pub(crate) trait Handle {
     fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
 }
 
-/// A worker process that has read its settings and opened its log.
-pub(crate) struct Start {
-    pattern: Pattern,
-    process: String,
-    settings: Settings,
-    worker: WorkerSettings,
-    broker: Broker,
-    health: Health,
-}
-
-impl Start {
-    /// `about` is what the process says of itself in its help, `sections` which further settings it has.
-    pub(crate) fn read(pattern: Pattern, about: &str, sections: &[&str]) -> Result<Self, StartError> {
-        let process = pattern.name.replace(['.', '_'], "-");
-        let service = format!("{}_", pattern.service().to_uppercase());
-        let sections = [&[service.as_str(), "AMQP_", "WORKER_"], sections, &["LOG_"]].concat();
-        let mut settings = Program { name: &process, about, settings: &sections }.start()?;
-        let worker = settings.section()?;
-        let broker = Broker::new(&settings.section_named("amqp")?, &process)
-            .map_err(|problem| SettingError::of("amqp", "url", problem))?;
-        Ok(Self { pattern, process, settings, worker, broker, health: Health::default() })
-    }
-
-    /// What the handler's resources are opened with.
-    pub(crate) fn setup(&mut self) -> Context<'_> {
-        let (service, safe, health) = (self.pattern.service(), self.pattern.safe, self.health.clone());
-        Context { settings: &mut self.settings, service, safe, process: &self.process, worker: &self.worker, health }
-    }
-
-    /// One more section of settings.
-    pub(crate) fn section<S: Section>(&mut self) -> Result<S, SettingError> {
-        self.settings.section()
-    }
-
-    /// Everything is read: from now on signals are heard. Where the settings are only to be checked it ends here.
-    pub(crate) fn run(self) -> Result<(Broker, Shutdown), StartError> {
-        self.settings.done()?;
-        Ok((self.broker, Shutdown::on_signals(Duration::from_millis(self.worker.drain_ms))?))
-    }
-
-    pub(crate) fn server(self, handler: &dyn Handle, lookahead: u16) -> Result<Server<'_>, StartError> {
-        let (pattern, prefetch) = (self.pattern, self.worker.prefetch.saturating_mul(lookahead));
-        let post = Availability::new(pattern.name, self.health.clone());
-        let (broker, stop) = self.run()?;
-        Ok(Server { pattern, handler, broker, prefetch, stop, post })
-    }
-}
-
 /// Serves a pattern by a handler.
 pub(crate) struct Server<'h> {
-    pattern: Pattern,
+    spec: ProcessSpec,
     handler: &'h dyn Handle,
     broker: Broker,
     prefetch: u16,
@@ -97,94 +33,122 @@ pub(crate) struct Server<'h> {
 /// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<(), Error>>>;
 
-impl Server<'_> {
-    /// One session after another; what a broken session leaves running is finished beside the next one.
-    pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
-        // Boxed by a plain function, so that its code is made here and not again in every worker.
-        self.sessions().boxed_local()
+/// The sessions of a server, one after another. What a broken session leaves running is finished beside the next one.
+struct Sessions<'a> {
+    server: &'a Server<'a>,
+    running: Running<'a>,
+}
+
+impl Supervised for Sessions<'_> {
+    type Connection = RpcConsumer;
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<RpcConsumer, Error> {
+        let Server { broker, spec, prefetch, .. } = self.server;
+        self.meanwhile(RpcConsumer::open(broker, spec.name, *prefetch)).await
     }
 
-    async fn sessions(&self) -> Result<(), StartError> {
-        let mut running = Running::new();
-        let mut backoff = Backoff::default();
-        loop {
-            let opening = RpcConsumer::open(&self.broker, self.pattern.name, self.prefetch);
-            let ended = match self.meanwhile(&mut running, opening).await {
-                None => Ok(()),
-                Some(Ok(deliveries)) => {
-                    backoff.reset();
-                    self.session(deliveries, &mut running).await
-                }
-                Some(Err(error)) => Err(error),
-            };
-            let Err(error) = ended else { break };
-            tracing::warn!(error = %error, "no connection to the broker");
-            let giving_up = |error| StartError::failed("giving up for a fresh start", error);
-            let pause = backoff.after(error).map_err(giving_up)?;
-            if self.meanwhile(&mut running, tokio::time::sleep(pause)).await.is_none() {
-                break;
-            }
-        }
-        self.finish(&mut running).await;
-        Ok(())
-    }
-
-    /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
-    async fn session<'a>(&'a self, mut deliveries: RpcConsumer, running: &mut Running<'a>) -> Result<(), Error> {
-        self.post.begin(&mut deliveries).await?;
-        tracing::info!(pattern = self.pattern.name, prefetch = self.prefetch, "serving");
+    async fn serve(&mut self, mut deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+        backoff.reset();
+        let (server, running) = (self.server, &mut self.running);
+        server.post.begin(&mut deliveries).await?;
+        tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
         loop {
             tokio::select! {
-                () = self.stop.requested() => break,
+                () = server.stop.requested() => break,
                 Some(settled) = running.next() => settled?,
-                () = self.post.due() => self.post.review(&mut deliveries).await?,
+                () = server.post.due() => server.post.review(&mut deliveries).await?,
                 // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
-                delivery = deliveries.next(), if running.len() <= usize::from(self.prefetch) => {
-                    running.push(self.serve(delivery?).boxed_local());
+                delivery = deliveries.next(), if running.len() <= usize::from(server.prefetch) => {
+                    running.push(server.serve(delivery?).boxed_local());
                 }
             }
         }
         deliveries.cancel().await?;
-        self.finish(running).await;
+        self.finish().await;
         deliveries.close().await;
         Ok(())
     }
 
-    /// Waits for something else while requests go on; `None` when a stop is asked before it comes.
-    async fn meanwhile<T>(&self, running: &mut Running<'_>, other: impl Future<Output = T>) -> Option<T> {
+    fn failed(&mut self, error: &Error) {
+        tracing::warn!(error = %error, "no connection to the broker");
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        self.meanwhile(tokio::time::sleep(pause)).await;
+    }
+}
+
+impl Sessions<'_> {
+    /// Waits for something else while requests go on.
+    async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
         loop {
             tokio::select! {
-                () = self.stop.requested() => return None,
-                outcome = &mut other => return Some(outcome),
+                outcome = &mut other => return outcome,
                 // Its session is gone, so the broker delivers it again; that it cannot be settled is no news.
-                Some(_) = running.next() => {}
+                Some(_) = self.running.next() => {}
             }
         }
     }
 
     /// Waits for what still runs, until it is done or the process may wait no longer.
-    async fn finish(&self, running: &mut Running<'_>) {
+    async fn finish(&mut self) {
         loop {
             tokio::select! {
-                () = self.stop.forced() => {
-                    tracing::warn!(left = running.len(), "left unfinished; the broker delivers them again");
+                () = self.server.stop.forced() => {
+                    tracing::warn!(left = self.running.len(), "left unfinished; the broker delivers them again");
                     return;
                 }
-                settled = running.next() => if settled.is_none() { return },
+                settled = self.running.next() => if settled.is_none() { return },
             }
         }
+    }
+}
+
+impl<'h> Server<'h> {
+    /// Takes `lookahead` times as many requests as the process works on at a time.
+    pub(crate) fn new(
+        start: Bootstrap,
+        spec: ProcessSpec,
+        handler: &'h dyn Handle,
+        lookahead: u16,
+    ) -> Result<Self, StartError> {
+        let prefetch = start.prefetch().saturating_mul(lookahead);
+        let post = Availability::new(spec.name, start.health());
+        let (broker, stop) = start.finish()?;
+        Ok(Self { spec, handler, broker, prefetch, stop, post })
+    }
+}
+
+impl Server<'_> {
+    /// Serves until a stop was requested and everything is answered.
+    pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
+        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        self.supervised().boxed_local()
+    }
+
+    async fn supervised(&self) -> Result<(), StartError> {
+        let mut sessions = Sessions { server: self, running: Running::new() };
+        let ended = supervise(&mut sessions, self.stop.requested()).await;
+        ended.map_err(|error| StartError::failed("giving up for a fresh start", error))?;
+        sessions.finish().await;
+        Ok(())
     }
 
     /// Takes one request from delivery to acknowledgement.
     async fn serve(&self, delivery: Delivery) -> Result<(), Error> {
         let begun = Instant::now();
         let packet = RequestPacket::decode(delivery.body());
-        let meta = delivery.meta(self.pattern.name, packet.as_ref().ok());
+        let meta = delivery.meta(self.spec.name, packet.as_ref().ok());
         let (request_id, traceparent) = (meta.request_id.clone(), meta.traceparent.clone());
         let log = |status: &str| {
             tracing::info!(
-                pattern = self.pattern.name,
+                pattern = self.spec.name,
                 status,
                 duration_ms = duration_ms(begun),
                 request_id,
@@ -235,7 +199,7 @@ impl Server<'_> {
         delivery: &Delivery,
         request_id: &str,
     ) -> Result<RequestPacket<'p>, Fault> {
-        let pattern = self.pattern.name;
+        let pattern = self.spec.name;
         if let Some(why) = delivery.unreadable() {
             return Err(Fault::new(Code::MalformedJson, format!("The message is not taken: {why}.")));
         }
@@ -261,13 +225,13 @@ impl Server<'_> {
 
     /// Whether another copy can do what this one cannot. Only once: a request that goes round is answered in the end.
     async fn is_for_another(&self, failure: &Failure, delivery: &Delivery) -> bool {
-        !delivery.is_redelivered() && failure.is_for_another(self.pattern.safe) && self.post.leaves_to_others().await
+        !delivery.is_redelivered() && failure.is_for_another(self.spec.safe) && self.post.leaves_to_others().await
     }
 
     /// Turns a failure into what the caller is told, and logs what he is not told.
     fn fault(&self, failure: Failure, request_id: &str, delivery: &Delivery) -> Fault {
         let causes = failure.causes();
-        let circumstances = Circumstances { safe: self.pattern.safe, redelivered: delivery.is_redelivered() };
+        let circumstances = Circumstances { safe: self.spec.safe, redelivered: delivery.is_redelivered() };
         let fault = failure.into_fault(circumstances);
         if let Some(causes) = causes {
             self.log_failure(&fault, request_id, &causes);
@@ -277,7 +241,7 @@ impl Server<'_> {
 
     /// A defect of ours is an error; that something else is away, or in the way, is a warning.
     fn log_failure(&self, fault: &Fault, request_id: &str, causes: &str) {
-        let (pattern, code) = (self.pattern.name, fault.code.as_str());
+        let (pattern, code) = (self.spec.name, fault.code.as_str());
         if fault.code == Code::Internal {
             tracing::error!(pattern, code, request_id, error = causes, "a request failed on our side");
         } else {

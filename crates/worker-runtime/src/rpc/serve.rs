@@ -1,6 +1,6 @@
 //! Runs a worker process for one request pattern: what depends on the handler's types, and nothing else.
 //!
-//! The loop around it, in `server.rs`, knows no types: it is compiled once, not once for each worker.
+//! The loop around it, in `request_loop.rs`, knows no types: it is compiled once, not once for each worker.
 
 use std::process::ExitCode;
 
@@ -11,9 +11,10 @@ use futures_util::future::LocalBoxFuture;
 use runtime::{StartError, exit_code};
 use serde_json::value::RawValue;
 
+use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::failure::Failure;
 use crate::rpc::call::Call;
-use crate::rpc::request_loop::{Handle, Pattern, Start};
+use crate::rpc::request_loop::{Handle, Server};
 use crate::settings::Dependencies;
 
 /// Runs a worker process for the handler's pattern until it is told to stop.
@@ -33,16 +34,17 @@ where
     H: AsyncFn(Call<R>, &D) -> Result<R::Reply, Failure>,
 {
     let about = format!("Serves the requests of the pattern {}. Any number of copies share them.", R::PATTERN);
-    let mut start = Start::read(Pattern { name: R::PATTERN, safe: R::SAFE }, &about, &[])?;
-    let resources = D::open(&mut start.setup()).await?;
-    let handler = Typed { handler, resources, message: std::marker::PhantomData };
-    start.server(&handler, D::LOOKAHEAD)?.run().await
+    let spec = ProcessSpec { name: R::PATTERN, safe: R::SAFE };
+    let mut start = Bootstrap::read(spec, &about, &[])?;
+    let dependencies = D::open(&mut start.context()).await?;
+    let handler = Typed { handler, dependencies, message: std::marker::PhantomData };
+    Server::new(start, spec, &handler, D::LOOKAHEAD)?.run().await
 }
 
-/// A handler with its resources, seen as one that takes text and gives text.
+/// A handler with its dependencies, seen as one that takes text and gives text.
 struct Typed<R, D, H> {
     handler: H,
-    resources: D,
+    dependencies: D,
     message: std::marker::PhantomData<fn() -> R>,
 }
 
@@ -54,7 +56,7 @@ where
     fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>> {
         async move {
             let call = Call::new(R::decode(data)?, meta);
-            let reply = (self.handler)(call, &self.resources).await?;
+            let reply = (self.handler)(call, &self.dependencies).await?;
             amqp::encode_response(&reply).map_err(Failure::broken)
         }
         .boxed_local()

@@ -1,10 +1,11 @@
 //! Brings every event that can be followed from the broker to the hub, and connects again when the line breaks.
 
 use std::collections::{HashSet, VecDeque};
+use std::future::pending;
 
-use amqp::{Backoff, Broker, Error, LiveSubscription};
+use amqp::{Broker, Error, LiveSubscription};
 use contracts::events::FOLLOWED;
-use runtime::Shutdown;
+use runtime::{Backoff, Shutdown, Supervised, supervise};
 use uuid::Uuid;
 
 use crate::endpoints::event_stream::subscribers::Subscribers;
@@ -12,38 +13,45 @@ use crate::endpoints::event_stream::subscribers::Subscribers;
 /// Of so many events it is known that they were shown: a relay may publish one twice.
 const REMEMBERED: usize = 1_024;
 
-/// Brings events in until a stop is asked for.
+/// Brings events in until a stop is requested.
 pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Shutdown) {
-    let mut backoff = Backoff::default();
-    loop {
-        let pumped = tokio::select! {
-            () = stop.requested() => break,
-            pumped = pump(broker, hub, &mut backoff) => pumped,
-        };
-        hub.end();
-        tracing::warn!(error = %pumped, "no line for live events");
-        tokio::select! {
-            () = stop.requested() => break,
-            () = tokio::time::sleep(backoff.pause()) => {}
-        }
+    let mut incoming = Incoming { broker, hub };
+    tokio::select! {
+        // It never gives up: streams are not all that a gateway does.
+        _ = supervise(&mut incoming, pending()) => {}
+        () = stop.requested() => {}
     }
     hub.end();
 }
 
-async fn pump(broker: &Broker, hub: &Subscribers, backoff: &mut Backoff) -> Error {
-    let mut feed = match LiveSubscription::open(broker, &FOLLOWED).await {
-        Ok(feed) => feed,
-        Err(error) => return error,
-    };
-    backoff.reset();
-    hub.begin();
-    let mut recent = Recent::default();
-    loop {
-        match feed.next().await {
-            Ok(event) if recent.is_new(event.meta.id) => hub.tell(event),
-            Ok(_) => {}
-            Err(error) => return error,
+struct Incoming<'a> {
+    broker: &'a Broker,
+    hub: &'a Subscribers,
+}
+
+impl Supervised for Incoming<'_> {
+    type Connection = LiveSubscription;
+    type Error = Error;
+
+    async fn connect(&mut self) -> Result<LiveSubscription, Error> {
+        LiveSubscription::open(self.broker, &FOLLOWED).await
+    }
+
+    async fn serve(&mut self, mut feed: LiveSubscription, backoff: &mut Backoff) -> Result<(), Error> {
+        backoff.reset();
+        self.hub.begin();
+        let mut recent = Recent::default();
+        loop {
+            let event = feed.next().await?;
+            if recent.is_new(event.meta.id) {
+                self.hub.tell(event);
+            }
         }
+    }
+
+    fn failed(&mut self, error: &Error) {
+        self.hub.end();
+        tracing::warn!(error = %error, "no line for live events");
     }
 }
 

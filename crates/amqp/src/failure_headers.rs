@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::rpc::metadata::{text_header, whole_number};
+use crate::headers::{text_header, whole_number};
 use crate::transport::frame_filter::UNREADABLE;
 
 /// Header names. Frozen: they are on messages that may wait for a long time.

@@ -1,21 +1,19 @@
-//! How long to wait before trying again: doubling, bounded, and never the same for two processes.
+//! How long to wait before the next attempt: doubling, bounded, and with jitter.
+//!
+//! The crate `backon` computes such delays too, but adds its jitter on top of the longest one; here the longest is a promise.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
-
-use crate::connection::Error;
 
 const FIRST: Duration = Duration::from_millis(100);
 /// A service must be back within 3 s of the broker's return, so no pause is longer than this.
 const LONGEST: Duration = Duration::from_millis(1600);
 
-/// A broker that accepts and stays silent leaks a thread per attempt in lapin: then a fresh process is better.
-const SILENT_ATTEMPTS: u32 = 20;
-
-/// The pauses between attempts.
+/// Exponential backoff with jitter.
 pub struct Backoff {
     next: Duration,
-    silent: u32,
+    /// Attempts in a row that ended in silence.
+    pub(crate) silent: u32,
 }
 
 impl Default for Backoff {
@@ -34,13 +32,7 @@ impl Backoff {
         step / 2 + step / 2 * u32::try_from(jitter).unwrap_or(0) / 512
     }
 
-    /// The next pause after the broker failed us; the error back when too many attempts met with silence.
-    pub fn after(&mut self, error: Error) -> Result<Duration, Error> {
-        self.silent = if matches!(error, Error::Silent(_)) { self.silent + 1 } else { 0 };
-        if self.silent >= SILENT_ATTEMPTS { Err(error) } else { Ok(self.pause()) }
-    }
-
-    /// Begins again with short pauses, after a success.
+    /// Starts again with short pauses, after a success.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
@@ -57,17 +49,7 @@ mod tests {
         assert!(pauses[0] <= FIRST && pauses[0] >= FIRST / 2);
         assert!(pauses[11] >= LONGEST / 2);
         assert!(pauses.iter().all(|pause| *pause <= LONGEST));
-    }
-
-    #[test]
-    fn only_silence_without_a_break_makes_it_give_up() {
-        let mut backoff = Backoff::default();
-        let mut attempts = |times: u32| (0..times).all(|_| backoff.after(Error::Silent(FIRST)).is_ok());
-        assert!(attempts(SILENT_ATTEMPTS - 1));
-        assert!(!attempts(1));
-        assert!(backoff.after(Error::ConsumerEnded).is_ok());
-        assert!(backoff.after(Error::Silent(FIRST)).is_ok());
         backoff.reset();
-        assert!((1..SILENT_ATTEMPTS).all(|_| backoff.after(Error::Silent(FIRST)).is_ok()));
+        assert!(backoff.pause() <= FIRST);
     }
 }
