@@ -13,7 +13,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) prefetch: u16,
     /// How long a drain may take after the first SIGTERM, in milliseconds.
     pub(crate) drain_ms: u64,
-    /// How many connections a process whose pattern writes keeps to its database; one that only reads keeps one.
+    /// How many connections a process whose pattern writes keeps to its database: the first for every statement, the
+    /// others for those that wait for a lock. One that only reads keeps one.
     pub(crate) db_connections: u16,
     /// How long one SQL statement may take, in milliseconds; below the gateway's request timeout, so that the worker's
     /// answer still finds somebody waiting.
