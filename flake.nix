@@ -184,11 +184,11 @@
             ++ p.rust
             ++ [
               p.pkgs.cargo-deny
-              p.pkgs.libfaketime # wrong clocks, for the system tests
+              (p.pkgs.libfaketime or null) # wrong clocks, for the system tests; not every nixpkgs has it
               p.pkgs.python3 # runs what checks the contract
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck
-              p.pkgs.pgbouncer # for a test of poolers
+              (p.pkgs.pgbouncer or null) # for a test of poolers; likewise
             ]
             ++ p.pkgs.lib.optional p.pkgs.stdenv.hostPlatform.isLinux p.pkgs.chromium; # for the tests in a browser
           env.RUST_SRC_PATH = "${p.pkgs.rustPlatform.rustLibSrc}"; # for rust-analyzer
