@@ -190,7 +190,10 @@
               p.pkgs.shellcheck
               (p.pkgs.pgbouncer or null) # for a test of poolers; likewise
             ]
-            ++ p.pkgs.lib.optional p.pkgs.stdenv.hostPlatform.isLinux p.pkgs.chromium; # for the tests in a browser
+            ++ p.pkgs.lib.optionals p.pkgs.stdenv.hostPlatform.isLinux [
+              p.pkgs.chromium # for the tests in a browser
+              (p.pkgs.systemd or null) # checks units
+            ];
           env.RUST_SRC_PATH = "${p.pkgs.rustPlatform.rustLibSrc}"; # for rust-analyzer
           shellHook = ''
             here=$PWD

@@ -8,4 +8,5 @@ mod migrate;
 mod pooler;
 mod readme;
 mod settings;
+mod systemd;
 mod topology;
