@@ -149,6 +149,82 @@ impl Request for GetOrder {
     }
 }
 
+/// `orders.history` — what followed from an order of the caller's: its events, and when each was recorded and published.
+#[derive(Debug, JsonSchema)]
+pub struct ShowHistory {
+    /// Which order.
+    pub id: Uuid,
+}
+
+impl Request for ShowHistory {
+    const PATTERN: &'static str = "orders.history";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000001"}"#;
+    const FAULTS: &'static [Code] = &[Code::PermissionDenied, Code::OrderNotFound];
+    type Reply = OrderHistory;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { id: input.required("id")? })
+    }
+}
+
+/// What followed from an order.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderHistory {
+    /// The order's id.
+    pub order_id: Uuid,
+    /// When the order was recorded.
+    pub recorded_at: Timestamp,
+    /// Its events, in the order in which they were recorded. Published events are removed after a while: when there are
+    /// none, they are no longer recorded.
+    #[schemars(length(max = 100))]
+    pub events: Vec<EventHistory>,
+}
+
+/// What became of an event.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventHistory {
+    /// The event's id.
+    pub id: Uuid,
+    /// Its name, such as `order.created`.
+    pub name: String,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When the broker had confirmed it; `null` until then. A listener may apply the event a moment before that is noted.
+    pub published_at: Option<Timestamp>,
+    /// When it was set aside because it cannot be published; an operator has to look at it.
+    pub failed_at: Option<Timestamp>,
+    /// Every listener that hears it.
+    #[schemars(length(max = 256))]
+    pub listeners: Vec<ListenerHistory>,
+}
+
+/// How far a listener is with an event.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerHistory {
+    /// The listener's name.
+    pub name: String,
+    /// How far it is.
+    pub status: ListenerStatus,
+    /// When it applied the event; `null` unless it has.
+    pub applied_at: Option<Timestamp>,
+}
+
+/// How far a listener is with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerStatus {
+    /// The event has taken effect.
+    Applied,
+    /// It has not taken effect: it waits, is retried, or is dead-lettered.
+    Waiting,
+    /// Its service could not be asked, or no longer remembers events of that age.
+    Unknown,
+}
+
 /// `orders.events` — the caller's events of the last ten minutes, those after a known one: what a live feed that was
 /// interrupted has missed.
 #[derive(Debug, JsonSchema)]

@@ -217,6 +217,43 @@ impl Request for EndSessions {
     }
 }
 
+/// `users.inbox` — which listeners of the user service have applied an event, and when.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadInbox {
+    /// The event.
+    pub event_id: Uuid,
+}
+
+impl Request for ReadInbox {
+    const PATTERN: &'static str = "users.inbox";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"eventId": "0199f0a0-7c3e-7000-8000-000000000003"}"#;
+    type Reply = InboxEntries;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { event_id: input.required("eventId")? })
+    }
+}
+
+/// Who has applied an event.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct InboxEntries {
+    /// One entry for each listener that has applied it; entries are removed after a while.
+    #[schemars(length(max = 256))]
+    pub entries: Vec<InboxEntry>,
+}
+
+/// A listener that has applied an event.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InboxEntry {
+    /// The listener's name.
+    pub listener: String,
+    /// When it applied the event.
+    pub applied_at: Timestamp,
+}
+
 /// A sign-in that is still good.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
