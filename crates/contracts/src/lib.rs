@@ -9,6 +9,7 @@ mod fault;
 pub mod message;
 pub mod naming;
 pub mod orders;
+#[cfg(feature = "schema")]
 mod schema;
 mod types;
 pub mod users;
