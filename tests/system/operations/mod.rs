@@ -9,3 +9,4 @@ mod pooler;
 mod readme;
 mod settings;
 mod topology;
+mod versions;
