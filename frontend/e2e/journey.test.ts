@@ -57,6 +57,12 @@ test('from an account to an order, seen everywhere, and out again', { timeout: 6
   // The order service has heard whose order it is.
   await page.getByRole('link', { name: /Analytical engine/ }).click();
   await page.getByText(person.email).waitFor();
+
+  // What happened to it is told, with times.
+  const steps = page.getByRole('region', { name: 'What happened' }).getByRole('listitem');
+  for (const step of ['Order recorded', 'order.created published', 'Applied by users.on_order_created'])
+    await steps.filter({ hasText: step }).getByRole('time').waitFor();
+  expect(await steps.first().getByRole('time').getAttribute('title')).toMatch(/20\d\d.*\d:\d\d:\d\d.*UTC/);
   await page.getByRole('link', { name: 'Orders', exact: true }).click();
 
   // What another program orders appears by itself, in this tab and in the other.

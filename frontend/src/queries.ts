@@ -17,6 +17,7 @@ export const keys = {
   ordersWith: (filters: Filters) => ['orders', filters],
   anyOrder: ['order'],
   order: (id: string) => ['order', id],
+  history: (id: string) => ['history', id],
   profile: ['profile'],
   sessions: ['sessions'],
   system: ['system'],

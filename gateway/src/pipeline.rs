@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 use matchit::Params;
 use runtime::{SettingError, Shutdown};
+use serde_json::value::RawValue;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -20,7 +21,8 @@ use crate::auth::Auth;
 use crate::auth::caller::Caller;
 use crate::endpoints::builtin::Known;
 use crate::endpoints::event_stream::{EventStreams, Missed};
-use crate::endpoints::rpc::{request, response};
+use crate::endpoints::rpc::history::Inbox;
+use crate::endpoints::rpc::{history, request, response};
 use crate::endpoints::{builtin, event_stream};
 use crate::http::access_log::AccessLogEntry;
 use crate::http::client_ip::{Peer, Proxies};
@@ -50,6 +52,8 @@ pub struct Pipeline {
     public_system: bool,
     /// After how long events are tried again: these are parts of queues' names.
     retry_delays_ms: Vec<u32>,
+    /// How long listeners remember what they have applied.
+    inbox_kept: Duration,
     /// What is being read of bodies that nobody wanted.
     leftovers: TaskTracker,
     /// From a request's last byte to its answer.
@@ -98,6 +102,7 @@ impl Pipeline {
             bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
             public_system: settings.public_system,
             retry_delays_ms: settings.retry_delays_ms.clone(),
+            inbox_kept: Duration::from_hours(settings.inbox_h.into()),
             patience: settings.request_timeout(),
         })
     }
@@ -215,10 +220,27 @@ impl Pipeline {
             attempt.settle(&answer);
         }
         match answer {
-            Ok(Ok(reply)) => response::success(route, &call.head.uri, &call.prefix, reply),
+            Ok(Ok(reply)) => {
+                let reply = self.completed(row, reply, &meta).await?;
+                response::success(route, &call.head.uri, &call.prefix, reply)
+            }
             Ok(Err(fault)) => Err(fault.into()),
             Err(error) => Err(response::failure(error, ask.safe)),
         }
+    }
+}
+
+impl Pipeline {
+    /// The reply, with what another pattern adds to it where the row says so.
+    async fn completed(
+        &self,
+        row: &Row,
+        reply: Box<RawValue>,
+        meta: &RequestMetadata,
+    ) -> Result<Box<RawValue>, HttpError> {
+        let (Some(pattern), Some(meter)) = (row.route.inbox, &row.inbox) else { return Ok(reply) };
+        let inbox = Inbox { asker: &self.asker, pattern, meter, kept: self.inbox_kept };
+        history::complete(&reply, &inbox, meta).await
     }
 }
 

@@ -68,6 +68,9 @@ pub struct GatewaySettings {
     /// The delays between two attempts of a listener, in milliseconds; from the section `EVENTS_…`.
     #[serde(skip)]
     pub retry_delays_ms: Vec<u32>,
+    /// How long listeners remember what they have applied, in hours; from the section `EVENTS_…`.
+    #[serde(skip)]
+    pub inbox_h: u32,
     /// How often somebody may knock; a section of its own.
     #[serde(skip)]
     pub limits: LimitSettings,
@@ -116,6 +119,7 @@ impl Default for GatewaySettings {
             trusted_proxies: String::new(),
             public_system: true,
             retry_delays_ms: Vec::new(),
+            inbox_h: Events::default().inbox_h,
             limits: LimitSettings::default(),
             trusted: IssuerSettings::default(),
         }
@@ -155,7 +159,14 @@ impl GatewaySettings {
             let problem = "must be at most eight numbers of milliseconds, such as 1000,5000,30000";
             SettingError::of("events", "retry_ms", problem)
         })?;
-        Ok(Self { retry_delays_ms, trusted: settings.section()?, limits: settings.section()?, ..settings.section()? })
+        let inbox_h = events.inbox_h;
+        Ok(Self {
+            retry_delays_ms,
+            inbox_h,
+            trusted: settings.section()?,
+            limits: settings.section()?,
+            ..settings.section()?
+        })
     }
 
     fn numbers(&self) -> [(&'static str, u64); 10] {

@@ -16,6 +16,10 @@ GRANT SELECT ON orders TO "orders-list";
 -- orders.get
 GRANT SELECT ON orders, customers TO "orders-get";
 
+-- orders.history shows what followed from an order, to its owner.
+GRANT SELECT (id, user_id, created_at) ON orders TO "orders-history";
+GRANT SELECT (seq, id, name, aggregate, created_at, published_at, failed_at) ON outbox TO "orders-history";
+
 -- orders.events shows what was recorded, to its owner.
 GRANT SELECT (seq, id, name, owner, data, created_at, published_at) ON outbox TO "orders-events";
 

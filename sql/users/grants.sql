@@ -52,6 +52,9 @@ GRANT SELECT (id, user_id, started_at, last_used_at, expires_at) ON sessions TO 
 -- users.end_sessions
 GRANT SELECT (id, user_id), DELETE ON sessions TO "users-end-sessions";
 
+-- users.inbox
+GRANT SELECT ON inbox TO "users-inbox";
+
 -- users.on_order_created counts, and remembers what it has counted for as long as it may come again. It locks what it
 -- forgets, which takes UPDATE.
 GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "users-on-order-created";

@@ -30,7 +30,7 @@ pub fn program(name: &str) -> PathBuf {
     let path = programs().join(name);
     assert!(
         path.is_file(),
-        "there is no program {}: build first (cargo build --release --workspace --bins), or set BIN_DIR",
+        "there is no program {}: build first (cargo build --release --bins), or set BIN_DIR",
         path.display()
     );
     path

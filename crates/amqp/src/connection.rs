@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::ConfirmSelectOptions;
-use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use serde::{Deserialize, Serialize};
@@ -154,8 +153,7 @@ impl Broker {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let tls = OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() };
-        let connecting = transport::connect(self.uri.clone(), properties, tls, self.limits);
+        let connecting = transport::connect(self.uri.clone(), properties, self.authorities.clone(), self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(BrokerConnection { connection })
     }

@@ -37,7 +37,7 @@ impl Components {
 
     /// A reference to the schema of a contract's reply.
     pub(crate) fn reply(&mut self, contract: &Contract) -> Value {
-        let mut reply = (contract.reply)(&mut self.generator).to_value();
+        let mut reply = (contract.schema.reply)(&mut self.generator).to_value();
         // No worker answers with more than this in one list: a page holds no more.
         if reply["type"] == "array" {
             reply["maxItems"] = 100.into();
@@ -54,8 +54,8 @@ impl Components {
 
     /// The fields of a message: name, whether it must be there, and its schema with its words.
     pub(crate) fn fields(&mut self, contract: &Contract) -> Vec<(&'static str, bool, Value)> {
-        let words = (contract.message)(&mut self.generator).to_value();
-        let fields = (contract.fields)(&mut self.generator);
+        let words = (contract.schema.message)(&mut self.generator).to_value();
+        let fields = (contract.schema.fields)(&mut self.generator);
         let explain = |name: &str, mut schema: Value| {
             let texts = [&words["properties"][name]["description"], &schema["description"]];
             let texts: Vec<&str> = texts.into_iter().filter_map(Value::as_str).collect();
@@ -70,13 +70,13 @@ impl Components {
 
     /// What a message is for, in one sentence.
     pub(crate) fn purpose(&mut self, contract: &Contract) -> String {
-        let words = (contract.message)(&mut self.generator).to_value();
+        let words = (contract.schema.message)(&mut self.generator).to_value();
         purpose(words["description"].as_str().unwrap_or_default())
     }
 
     /// A reference to the schema of a message as it is sent.
     pub(crate) fn message(&mut self, contract: &Contract) -> Value {
-        let name = (contract.name)().into_owned();
+        let name = (contract.schema.name)().into_owned();
         if !self.generator.definitions().contains_key(&name) {
             let message = self.message_schema(contract);
             self.generator.definitions_mut().insert(name.clone(), message);

@@ -1,6 +1,5 @@
 //! What processes tell of themselves when they are asked on the exchange `control`: the first of it is how relays fare.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -8,7 +7,8 @@ use uuid::Uuid;
 pub const RELAYS: [&str; 2] = ["users.relay", "orders.relay"];
 
 /// The answer to `stats`. What a process does not know, it leaves `null`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// The process's name, such as `orders.relay`.
@@ -22,7 +22,8 @@ pub struct Stats {
 }
 
 /// How a relay fares.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxStats {
     /// Whether this process publishes; the others of its name stand by.

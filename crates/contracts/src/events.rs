@@ -3,15 +3,15 @@
 //! An event tells of something that is done. It is recorded together with the row that it tells of, published to the
 //! exchange `events` under its name, and applied once by each of its listeners.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::message::HasSchema;
 use crate::orders::Order;
 use crate::users::User;
 
 /// A fact that others may hear.
-pub trait Event: Serialize + DeserializeOwned + JsonSchema {
+pub trait Event: Serialize + DeserializeOwned + HasSchema {
     /// The name: also the routing key. Frozen: other systems listen to it.
     const NAME: &'static str;
     /// The service that tells it.
@@ -37,7 +37,8 @@ pub trait Subscriber {
 }
 
 /// `order.created` — an order was placed.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct OrderCreated(pub Order);
 
@@ -56,7 +57,8 @@ impl Event for OrderCreated {
 }
 
 /// `user.registered` — somebody opened an account.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct UserRegistered(pub User);
 
@@ -75,12 +77,14 @@ impl Event for UserRegistered {
 }
 
 /// `user.updated` — somebody changed his name.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct UserUpdated(pub ChangedUser);
 
 /// An account after a change.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedUser {
     /// The account as it is now.
@@ -158,14 +162,21 @@ pub struct EventContract {
     /// An event of this type, as JSON.
     pub example: &'static str,
     /// Its schema, with its words.
-    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    #[cfg(feature = "schema")]
+    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
 impl EventContract {
     /// The contract of an event type.
     pub const fn of<E: Event>() -> Self {
-        let schema = |generator: &mut SchemaGenerator| generator.subschema_for::<E>();
-        Self { name: E::NAME, service: E::SERVICE, version: E::VERSION, example: E::EXAMPLE, schema }
+        Self {
+            name: E::NAME,
+            service: E::SERVICE,
+            version: E::VERSION,
+            example: E::EXAMPLE,
+            #[cfg(feature = "schema")]
+            schema: |generator| generator.subschema_for::<E>(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod fault;
 pub mod message;
 pub mod naming;
 pub mod orders;
+#[cfg(feature = "schema")]
 mod schema;
 mod types;
 pub mod users;
@@ -27,7 +28,7 @@ pub use crate::types::text::{Keep, Lines, Password, RefreshToken, Text, UserId};
 pub use crate::types::timestamp::Timestamp;
 
 /// Every request of the system.
-pub const CONTRACTS: [Contract; 13] = [
+pub const CONTRACTS: [Contract; 15] = [
     Contract::of::<users::Register>(),
     Contract::of::<users::Login>(),
     Contract::of::<users::Refresh>(),
@@ -37,9 +38,11 @@ pub const CONTRACTS: [Contract; 13] = [
     Contract::of::<users::ChangePassword>(),
     Contract::of::<users::ListSessions>(),
     Contract::of::<users::EndSessions>(),
+    Contract::of::<users::ReadInbox>(),
     Contract::of::<orders::CreateOrder>(),
     Contract::of::<orders::ListOrders>(),
     Contract::of::<orders::GetOrder>(),
+    Contract::of::<orders::ShowHistory>(),
     Contract::of::<orders::ListEvents>(),
 ];
 

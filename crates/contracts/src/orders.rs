@@ -1,6 +1,5 @@
 //! What can be asked of the order service, and what it answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -15,7 +14,8 @@ use crate::types::text::{Lines, Text};
 use crate::types::timestamp::Timestamp;
 
 /// `orders.create` — places an order for the caller.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CreateOrder {
     /// What is ordered, in a few words.
@@ -46,7 +46,8 @@ impl Request for CreateOrder {
 
 /// `orders.list` — the caller's orders, all or those that are looked for, a page at a time. Where what is looked for is
 /// far down a long list, a page may hold fewer than asked for, or none, and still have a next one.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListOrders {
     /// How many.
     pub limit: PageSize,
@@ -130,7 +131,8 @@ impl ListOrders {
 }
 
 /// `orders.get` — one order of the caller's.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetOrder {
     /// Which.
     pub id: Uuid,
@@ -149,9 +151,91 @@ impl Request for GetOrder {
     }
 }
 
+/// `orders.history` — what followed from an order of the caller's: its events, and when each was recorded and published.
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShowHistory {
+    /// Which order.
+    pub id: Uuid,
+}
+
+impl Request for ShowHistory {
+    const PATTERN: &'static str = "orders.history";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"id": "0199f0a0-7c3e-7000-8000-000000000001"}"#;
+    const FAULTS: &'static [Code] = &[Code::PermissionDenied, Code::OrderNotFound];
+    type Reply = OrderHistory;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { id: input.required("id")? })
+    }
+}
+
+/// What followed from an order.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OrderHistory {
+    /// The order's id.
+    pub order_id: Uuid,
+    /// When the order was recorded.
+    pub recorded_at: Timestamp,
+    /// Its events, in the order in which they were recorded. Published events are removed after a while: when there are
+    /// none, they are no longer recorded.
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
+    pub events: Vec<EventHistory>,
+}
+
+/// What became of an event.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EventHistory {
+    /// The event's id.
+    pub id: Uuid,
+    /// Its name, such as `order.created`.
+    pub name: String,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When the broker had confirmed it; `null` until then. A listener may apply the event a moment before that is noted.
+    pub published_at: Option<Timestamp>,
+    /// When it was set aside because it cannot be published; an operator has to look at it.
+    pub failed_at: Option<Timestamp>,
+    /// Every listener that hears it.
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
+    pub listeners: Vec<ListenerHistory>,
+}
+
+/// How far a listener is with an event.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerHistory {
+    /// The listener's name.
+    pub name: String,
+    /// How far it is.
+    pub status: ListenerStatus,
+    /// When it applied the event; `null` unless it has.
+    pub applied_at: Option<Timestamp>,
+}
+
+/// How far a listener is with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerStatus {
+    /// The event has taken effect.
+    Applied,
+    /// It has not taken effect: it waits, is retried, or is dead-lettered.
+    Waiting,
+    /// Its service could not be asked, or no longer remembers events of that age.
+    Unknown,
+}
+
 /// `orders.events` — the caller's events of the last ten minutes, those after a known one: what a live feed that was
 /// interrupted has missed.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListEvents {
     /// The last event that was seen; one that is unknown, or too old, counts as none.
     pub after: Option<Uuid>,
@@ -170,29 +254,32 @@ impl Request for ListEvents {
 }
 
 /// Events in the order in which they were published.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPage {
     /// At most a few hundred.
-    #[schemars(length(max = 200))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 200)))]
     pub items: Vec<RecordedEvent>,
     /// Whether there are more after these.
     pub more: bool,
 }
 
 /// An event as it was recorded.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecordedEvent {
     /// Its id.
     pub id: Uuid,
     /// Its name, such as `order.created`.
     pub name: String,
     /// What it tells.
-    #[schemars(with = "Order")]
+    #[cfg_attr(feature = "schema", schemars(with = "Order"))]
     pub data: Box<RawValue>,
 }
 
 /// An order, and who ordered.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderDetail {
     /// The order.
     #[serde(flatten)]
@@ -203,7 +290,8 @@ pub struct OrderDetail {
 }
 
 /// What the order service knows of a user.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
     /// The address as it was registered.
@@ -221,7 +309,8 @@ impl std::fmt::Debug for Customer {
 }
 
 /// An order.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The order's id.
@@ -243,10 +332,11 @@ pub struct Order {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPage {
     /// The orders.
-    #[schemars(length(max = 100))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
     pub items: Vec<Order>,
     /// Where the next page begins; `null` on the last.
     pub next: Option<Cursor>,

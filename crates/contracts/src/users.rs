@@ -1,6 +1,5 @@
 //! What can be asked of the user service, and what it answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,8 +13,9 @@ use crate::types::text::{Keep, Password, RefreshToken, UserId};
 use crate::types::timestamp::Timestamp;
 
 /// `users.register` — opens an account and signs its owner in.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Register {
     /// Where the person is reached; unique, however its letters are composed, and without regard to case.
     pub email: Email,
@@ -44,7 +44,8 @@ impl Request for Register {
 }
 
 /// `users.login` — checks a password and signs the person in.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Login {
     /// The account's address.
     pub email: Email,
@@ -67,8 +68,9 @@ impl Request for Login {
 }
 
 /// `users.refresh` — exchanges a refresh token for new tokens; each serves once.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Refresh {
     /// Whose session it should be, if the client says so.
     pub user_id: Option<Uuid>,
@@ -91,8 +93,9 @@ impl Request for Refresh {
 }
 
 /// `users.logout` — ends the session that a refresh token belongs to.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Logout {
     /// Any token of the session, new or old.
     pub refresh_token: RefreshToken,
@@ -111,7 +114,8 @@ impl Request for Logout {
 }
 
 /// `users.profile` — shows the caller's own account.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowProfile {
     /// The account asked for; the caller's when left out, and no other is shown.
     pub id: Option<UserId>,
@@ -130,8 +134,9 @@ impl Request for ShowProfile {
 }
 
 /// `users.update_profile` — changes the caller's names.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct UpdateProfile {
     /// The new given name; without it the old one stays.
     pub first_name: Option<PersonName>,
@@ -154,8 +159,9 @@ impl Request for UpdateProfile {
 }
 
 /// `users.change_password` — replaces the caller's password; every session but the one that asks ends.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct ChangePassword {
     /// The password until now.
     pub current_password: Password<1>,
@@ -179,7 +185,8 @@ impl Request for ChangePassword {
 }
 
 /// `users.sessions` — shows where the caller is signed in, the newest sign-in first: at most 100, those used last.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListSessions {}
 
 impl Request for ListSessions {
@@ -195,7 +202,8 @@ impl Request for ListSessions {
 }
 
 /// `users.end_sessions` — signs the caller out: of one session, of all, or of all but the one that asks.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndSessions {
     /// The session to end; all when left out.
     pub id: Option<Uuid>,
@@ -217,8 +225,49 @@ impl Request for EndSessions {
     }
 }
 
+/// `users.inbox` — which listeners of the user service have applied an event, and when.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ReadInbox {
+    /// The event.
+    pub event_id: Uuid,
+}
+
+impl Request for ReadInbox {
+    const PATTERN: &'static str = "users.inbox";
+    const SAFE: bool = true;
+    const EXAMPLE: &'static str = r#"{"eventId": "0199f0a0-7c3e-7000-8000-000000000003"}"#;
+    type Reply = InboxEntries;
+
+    fn read(input: &mut impl Fields) -> Option<Self> {
+        Some(Self { event_id: input.required("eventId")? })
+    }
+}
+
+/// Who has applied an event.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct InboxEntries {
+    /// One entry for each listener that has applied it; entries are removed after a while.
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
+    pub entries: Vec<InboxEntry>,
+}
+
+/// A listener that has applied an event.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct InboxEntry {
+    /// The listener's name.
+    pub listener: String,
+    /// When it applied the event.
+    pub applied_at: Timestamp,
+}
+
 /// A sign-in that is still good.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The session's id.
@@ -234,14 +283,16 @@ pub struct Session {
 }
 
 /// The answer where sessions end.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionsEnded {
     /// How many.
     pub ended: i64,
 }
 
 /// The answer to register and login.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedIn {
     /// What opens the guarded routes.
     pub tokens: Tokens,
@@ -250,7 +301,8 @@ pub struct SignedIn {
 }
 
 /// The answer to refresh. The tokens are there twice, for clients differ in where they look for them.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refreshed {
     /// As in `tokens`.
     pub access_token: String,
@@ -269,14 +321,16 @@ impl From<SignedIn> for Refreshed {
 }
 
 /// The answer to logout.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedOut {
     /// Always true: a session that was gone before is gone all the same.
     pub success: bool,
 }
 
 /// An access token and the refresh token it came with.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tokens {
     /// A JWT for the `Authorization: Bearer` header, good for minutes.
     pub access_token: String,
@@ -285,7 +339,8 @@ pub struct Tokens {
 }
 
 /// An account as its owner may always see it.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The account's id.
@@ -299,7 +354,8 @@ pub struct User {
 }
 
 /// The whole account, without its secrets.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// Id, address and names.

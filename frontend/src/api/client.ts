@@ -2,7 +2,7 @@
 import createClient from 'openapi-fetch';
 import { type Filters, queryOf } from '../lib/filters';
 import { authorised } from './authorised';
-import type { NewOrder, Order, OrderDetail, Profile, paths, SystemState } from './contract';
+import type { NewOrder, Order, OrderDetail, OrderHistory, Profile, paths, SystemState } from './contract';
 import { nextCursor } from './link';
 import { taken } from './open';
 import { gateway } from './send';
@@ -43,6 +43,10 @@ function totalOf(headers: Headers): Total | null {
 
 export const order = async (id: string, signal: AbortSignal): Promise<OrderDetail> =>
   taken(await client.GET('/orders/{id}', { params: { path: { id } }, signal }));
+
+/** What followed from an order, as far as it is known. */
+export const history = async (id: string, signal: AbortSignal): Promise<OrderHistory> =>
+  taken(await client.GET('/orders/{id}/history', { params: { path: { id } }, signal }));
 
 /** Places an order; with the same key it is the same order, however often it is sent. */
 export const createOrder = async (body: NewOrder, key: string): Promise<Order> =>

@@ -25,3 +25,6 @@ export type SessionInfo = Schemas['Session'];
 export type Order = Schemas['Order'];
 /** The customer is there once the order service has heard of the account. */
 export type OrderDetail = Schemas['OrderDetail'];
+export type OrderHistory = Schemas['OrderHistory'];
+export type EventHistory = Schemas['EventHistory'];
+export type ListenerHistory = Schemas['ListenerHistory'];

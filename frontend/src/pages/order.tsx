@@ -10,6 +10,7 @@ import { Notice } from '../ui/alert';
 import { Amount } from '../ui/amount';
 import { Copy, curlOf } from '../ui/copy';
 import { Entry, Rule } from '../ui/entry';
+import { History } from '../ui/history';
 import { KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
@@ -117,6 +118,7 @@ function Receipt({ order }: { order: Detail }) {
         <Copy text={`${window.location.origin}/orders/${order.id}`}>Copy link</Copy>
         <Copy text={curlOf(`/orders/${order.id}`)}>Copy as curl</Copy>
       </p>
+      <History id={order.id} />
       <p className="screen-only mt-10">
         <Link to="/orders" className="underline underline-offset-4">
           All your orders

@@ -3,23 +3,12 @@
 use amqp::RpcClient;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
 
 use crate::auth::Auth;
 use crate::endpoints::system;
-use crate::endpoints::system::System;
 use crate::http::response_body::{Body, json};
 use crate::routing::route::Builtin;
 use crate::routing::router::Router;
-
-/// A set of public keys (RFC 7517).
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Keys {
-    /// Each with its `kid`, which tokens name in their header.
-    #[schemars(length(max = 64), with = "Vec<serde_json::Map<String, serde_json::Value>>")]
-    keys: Vec<serde_json::Value>,
-}
 
 impl Builtin {
     /// What it is for, in one sentence.
@@ -38,18 +27,6 @@ impl Builtin {
         match self {
             Self::System | Self::Keys => "application/json",
             Self::File(file) | Self::Part(file) => file.media_type,
-        }
-    }
-
-    /// The schema of its answer.
-    pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
-        match self {
-            Self::System => generator.subschema_for::<System>(),
-            Self::Keys => generator.subschema_for::<Keys>(),
-            Self::File(file) | Self::Part(file) if file.media_type == "application/json" => {
-                json_schema!({ "type": "object" })
-            }
-            Self::File(_) | Self::Part(_) => json_schema!({ "type": "string" }),
         }
     }
 }

@@ -10,7 +10,6 @@ use contracts::control::{OutboxStats, RELAYS};
 use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp, naming};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
-use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -23,9 +22,10 @@ use crate::routing::router::Router;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The live topology, as this gateway knows it. What cannot be known at this moment is `null`.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "SystemState")] // a generated `System` would hide Java's own
+#[cfg_attr(feature = "schema", schemars(rename = "SystemState"))] // a generated `System` would hide Java's own
 pub struct System {
     /// When this was so.
     as_of: Timestamp,
@@ -34,21 +34,22 @@ pub struct System {
     /// Over how many seconds rates and latencies are taken.
     window_s: u64,
     /// Every request pattern.
-    #[schemars(length(max = 256))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     patterns: Vec<PatternState>,
     /// Everybody who hears an event.
-    #[schemars(length(max = 256))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     listeners: Vec<ListenerState>,
     /// Every service's relay, which publishes what the service has recorded.
-    #[schemars(length(max = 256))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     relays: Vec<RelayState>,
     /// Every service's database.
-    #[schemars(length(max = 256))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     databases: Vec<DatabaseState>,
 }
 
 /// A request pattern at this moment.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct PatternState {
     /// Its name, which is also its queue's.
@@ -63,12 +64,13 @@ struct PatternState {
     latency_ms: Option<Latency>,
     /// What passed in the last five minutes, in slots of ten seconds, the oldest first; only what this gateway has seen
     /// the whole of.
-    #[schemars(length(max = 30))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 30)))]
     history: Vec<Moment>,
 }
 
 /// How long requests took from their last byte to their answer, in milliseconds.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Latency {
     /// Half of them took no longer.
     p50: f64,
@@ -77,7 +79,8 @@ struct Latency {
 }
 
 /// What passed in ten seconds.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Moment {
     /// When they began.
@@ -91,7 +94,8 @@ struct Moment {
 }
 
 /// A listener at this moment; a number is `null` while nobody can tell.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ListenerState {
     /// Its name, which is also its queue's.
     listener: &'static str,
@@ -108,7 +112,8 @@ struct ListenerState {
 }
 
 /// A service's relay at this moment; a number is `null` while nobody can tell.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct RelayState {
     /// Its name.
@@ -124,7 +129,8 @@ struct RelayState {
 }
 
 /// A service's database at this moment.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct DatabaseState {
     /// The service's name.
     database: &'static str,

@@ -7,7 +7,6 @@ use contracts::{Code, Fault, Invalid};
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode, Uri};
-use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::Level;
 
@@ -96,7 +95,8 @@ impl From<Invalid> for HttpError {
 }
 
 /// An error (RFC 9457). Clients compare `code`, and show `message`.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem<'a> {
     /// `urn:problem:` and the code with dashes; it identifies and does not resolve.

@@ -27,6 +27,8 @@ pub struct Route {
     pub secret: bool,
     /// How a success looks.
     pub success: Success,
+    /// The pattern by which a service tells what its listeners have applied, where the reply is the history of events.
+    pub inbox: Option<&'static str>,
 }
 
 /// Who has the answer to a request.
@@ -130,6 +132,11 @@ impl Route {
         }
     }
 
+    /// Every pattern it asks: its own, and the one that completes the reply.
+    pub fn patterns(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.pattern().into_iter().chain(self.inbox)
+    }
+
     /// Whether `GATEWAY_PUBLIC_SYSTEM` decides if it needs an access token.
     pub const fn is_public_by_setting(&self) -> bool {
         matches!(self.work, Work::Builtin(Builtin::System))
@@ -157,6 +164,12 @@ impl Route {
     #[must_use]
     pub const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    /// Completes the reply, the history of events, by what the listeners of a service have applied.
+    #[must_use]
+    pub const fn completed_by<R: Request>(self) -> Self {
+        Self { inbox: Some(R::PATTERN), ..self }
     }
 
     /// Answers a success in this way.
@@ -188,6 +201,7 @@ impl Address {
             keyed: false,
             secret: false,
             success: Success::Ok,
+            inbox: None,
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Row {
     /// What the table says.
     pub route: &'static Route,
     lane: Lane,
+    /// Counts what is asked to complete replies.
+    pub inbox: Option<Arc<LatencyHistogram>>,
 }
 
 /// What the rows of one pattern share.
@@ -47,13 +49,17 @@ impl Router {
         let mut lanes: HashMap<&'static str, Lane> = HashMap::new();
         let mut places: Vec<(&str, Vec<Row>)> = Vec::new();
         for route in table {
+            let mut lane_of = |pattern| {
+                let new = || Lane {
+                    room: Arc::new(Semaphore::new(in_flight_per_pattern)),
+                    meter: Arc::new(LatencyHistogram::new()),
+                };
+                lanes.entry(pattern).or_insert_with(new).clone()
+            };
             // What the gateway answers itself shares one lane.
-            let pattern = route.pattern().unwrap_or_default();
-            let lane = lanes.entry(pattern).or_insert_with(|| Lane {
-                room: Arc::new(Semaphore::new(in_flight_per_pattern)),
-                meter: Arc::new(LatencyHistogram::new()),
-            });
-            let row = Row { route, lane: lane.clone() };
+            let lane = lane_of(route.pattern().unwrap_or_default());
+            let inbox = route.inbox.map(|pattern| lane_of(pattern).meter);
+            let row = Row { route, lane, inbox };
             match places.iter_mut().find(|(path, _)| *path == route.path) {
                 Some((_, rows)) => rows.push(row),
                 None => places.push((route.path, vec![row])),

@@ -2,9 +2,9 @@
 //!
 //! A new route is a new row; nothing else in the gateway names a path or a pattern.
 
-use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders};
+use contracts::orders::{CreateOrder, GetOrder, ListEvents, ListOrders, ShowHistory};
 use contracts::users::{
-    ChangePassword, EndSessions, ListSessions, Login, Logout, Refresh, Register, ShowProfile, UpdateProfile,
+    ChangePassword, EndSessions, ListSessions, Login, Logout, ReadInbox, Refresh, Register, ShowProfile, UpdateProfile,
 };
 
 use crate::http::static_files;
@@ -13,7 +13,7 @@ use crate::routing::route::{Builtin, Route, Success};
 
 /// Every route. Paths are unique per method; a test says so.
 #[rustfmt::skip]
-pub static TABLE: [Route; 28] = [
+pub static TABLE: [Route; 29] = [
     Route::post("/users/register").asks::<Register>().open().limited(Limit::Registrations).secret().answers(Success::Created),
     Route::post("/users/login").asks::<Login>().open().limited(Limit::Logins).secret(),
     Route::post("/users/refresh").asks::<Refresh>().open().secret(),
@@ -31,6 +31,7 @@ pub static TABLE: [Route; 28] = [
     Route::post("/orders").asks::<CreateOrder>().keyed().answers(Success::CreatedAt("/orders/")),
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
+    Route::get("/orders/{id}/history").asks::<ShowHistory>().completed_by::<ReadInbox>(),
     Route::get("/orders/events").asks::<ListEvents>().answers(Success::LiveSubscription),
     Route::get("/system").shows(Builtin::System).open(),
     Route::get("/.well-known/jwks.json").shows(Builtin::Keys).open(),

@@ -1,6 +1,7 @@
 //! A fact that is committed reaches everybody who listens, and takes effect once.
 
 use serde_json::{Value, json};
+use system_tests::problem::problem;
 use system_tests::stack::Person;
 use system_tests::wait::seconds;
 use system_tests::{Message, Stack, wait_until};
@@ -75,4 +76,68 @@ fn an_event_that_is_delivered_three_times_counts_once() {
     let statuses: Vec<Value> = listener.events("heard").iter().map(|event| event["status"].clone()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == "repeated").count(), 2, "{statuses:?}");
     assert_eq!(stack.wire().queue("users.on_order_created.dead").unwrap().ready, 0);
+}
+
+#[test]
+fn the_history_of_an_order_says_what_is_known() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let listener_of = |history: &Value| history["events"][0]["listeners"][0].clone();
+    let history_of = |order: &Value| {
+        let path = format!("/orders/{}/history", order["id"].as_str().unwrap());
+        person.get(&path).send().expect(200).json()
+    };
+
+    // Recorded, published, applied.
+    let order = person.place("first");
+    wait_until("the order was counted", seconds(10), || listener_of(&history_of(&order))["status"] == "applied");
+    wait_until("the event was marked", seconds(10), || history_of(&order)["events"][0]["publishedAt"].is_string());
+    let history = history_of(&order);
+    assert_eq!((&history["orderId"], &history["recordedAt"]), (&order["id"], &order["createdAt"]));
+    let event = &history["events"][0];
+    let id: Uuid = stack.orders_db().value("SELECT id FROM outbox", &[]);
+    assert_eq!((&event["id"], &event["name"]), (&json!(id), &json!("order.created")));
+    assert!(event["recordedAt"].is_string());
+    assert_eq!(event["failedAt"], Value::Null);
+    assert_eq!(listener_of(&history)["name"], "users.on_order_created");
+    assert!(listener_of(&history)["appliedAt"].is_string());
+
+    // Only its owner sees it.
+    let path = format!("/orders/{}/history", order["id"].as_str().unwrap());
+    problem(&stack.somebody().get(&path).send(), 403, "permission_denied");
+    problem(&person.get(&format!("/orders/{}/history", Uuid::now_v7())).send(), 404, "order_not_found");
+
+    // Published, and not applied.
+    stack.process("users-on-order-created").stop(seconds(10));
+    let waiting = person.place("second");
+    wait_until("it was published", seconds(10), || history_of(&waiting)["events"][0]["publishedAt"].is_string());
+    assert_eq!(listener_of(&history_of(&waiting)), waits("waiting"));
+
+    // Recorded, and not published.
+    stack.process("orders-relay").stop(seconds(10));
+    let recorded = person.place("third");
+    let event = history_of(&recorded)["events"][0].clone();
+    assert_eq!((&event["publishedAt"], &event["listeners"][0]), (&Value::Null, &waits("waiting")));
+    stack.orders_db().execute("UPDATE outbox SET failed_at = now(), error = 'test' WHERE published_at IS NULL");
+    assert!(history_of(&recorded)["events"][0]["failedAt"].is_string(), "it is said that it cannot be published");
+
+    // Nobody tells what was applied: what is known is shown all the same.
+    stack.process("users-inbox").stop(seconds(10));
+    stack.wait_until_unserved("users.inbox");
+    let history = history_of(&order);
+    assert!(history["events"][0]["publishedAt"].is_string());
+    assert_eq!(listener_of(&history), waits("unknown"));
+
+    // Events are kept for a while; the order stays.
+    stack.orders_db().execute("DELETE FROM outbox");
+    assert_eq!(history_of(&order)["events"], json!([]));
+    // Of the pattern "orders.history" nobody is left.
+    stack.process("orders-history").stop(seconds(10));
+    stack.wait_until_unserved("orders.history");
+    problem(&person.get(&path).send(), 503, "service_unavailable");
+}
+
+/// A listener that has not applied an event, as far as anybody knows.
+fn waits(status: &str) -> Value {
+    json!({ "name": "users.on_order_created", "status": status, "appliedAt": null })
 }

@@ -61,7 +61,7 @@ fn every_pattern_has_its_program_and_every_program_its_pattern() {
 
 #[test]
 fn every_pattern_has_a_route_and_every_route_a_pattern() {
-    let routed: BTreeSet<&str> = gateway::routing::table::TABLE.iter().filter_map(gateway::Route::pattern).collect();
+    let routed: BTreeSet<&str> = gateway::routing::table::TABLE.iter().flat_map(gateway::Route::patterns).collect();
     assert_eq!(routed, BTreeSet::from(PATTERNS));
 }
 

@@ -10,3 +10,4 @@ mod readme;
 mod settings;
 mod systemd;
 mod topology;
+mod versions;

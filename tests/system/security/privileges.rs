@@ -18,7 +18,7 @@ const FORBIDDEN: &str = "42501";
 const RELAYS: [&str; 2] = ["users-relay", "orders-relay"];
 
 /// What each role may read something of, and what it may delete from. Nobody reads anything else.
-const TABLES: [(&str, &[&str], &[&str]); 18] = [
+const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("users-register", &["users", "sessions", "refresh_tokens"], &["sessions"]),
     ("users-login", &["users", "sessions", "refresh_tokens"], &["sessions"]),
     ("users-refresh", &["users", "sessions", "refresh_tokens"], &["sessions", "refresh_tokens"]),
@@ -28,11 +28,13 @@ const TABLES: [(&str, &[&str], &[&str]); 18] = [
     ("users-change-password", &["users", "sessions"], &["sessions"]),
     ("users-sessions", &["sessions"], &[]),
     ("users-end-sessions", &["sessions"], &["sessions"]),
+    ("users-inbox", &["inbox"], &[]),
     ("users-on-order-created", &["order_statistics", "inbox"], &["inbox"]),
     ("users-relay", &["outbox"], &["outbox"]),
     ("orders-create", &["orders", "idempotency_keys"], &["idempotency_keys"]),
     ("orders-list", &["orders"], &[]),
     ("orders-get", &["orders", "customers"], &[]),
+    ("orders-history", &["orders", "outbox"], &[]),
     ("orders-events", &["outbox"], &[]),
     ("orders-on-user-registered", &["customers", "inbox"], &["inbox"]),
     ("orders-on-user-updated", &["customers", "inbox"], &["inbox"]),

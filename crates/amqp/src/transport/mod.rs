@@ -2,6 +2,7 @@
 
 pub(crate) mod frame_filter;
 pub(crate) mod header_table;
+mod tls;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -12,38 +13,57 @@ use std::time::{Duration, Instant};
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
+use futures_util::Stream;
 use futures_util::io::{AsyncRead, AsyncWrite};
-use futures_util::{Stream, TryFutureExt};
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
-use lapin::uri::AMQPUri;
+use lapin::tcp::AsyncTcpStream;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
+use tokio::io::{AsyncRead as TokioRead, AsyncWrite as TokioWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::transport::frame_filter::{FrameFilter, Limits};
 
 /// What one read may bring.
 const CHUNK: usize = 16 * 1024;
 
-/// Connects, and reads from the broker only what stays within the limits.
+/// Connects, and reads from the broker only what stays within the limits. `authorities` are trusted beside the machine's.
+///
+/// The library is given a stream that is ready: it has no TLS of its own here, whose crates are many.
 pub(crate) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
-    tls: OwnedTLSConfig,
+    authorities: Option<String>,
     limits: Limits,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
-    let runtime = Runtime::new(RuntimeParts::new(tokio.clone(), Filtering { tokio: tokio.clone(), limits }));
-    // The library's stream may be TLS above plain bytes of ours; the filter belongs above both.
-    let below = Runtime::new(tokio);
+    let runtime = Runtime::new(RuntimeParts::new(tokio.clone(), Filtering { tokio }));
     let connect = async move |uri: AMQPUri, _| {
-        let stream = uri.connect_with_config_async(tls.as_ref(), &below).await?;
+        let stream = open(&uri, authorities.as_deref()).await?;
         Ok(AsyncTcpStream::Plain(Filtered::new(stream, limits)))
     };
     Connection::connector(uri, runtime, connect, properties).await
 }
 
+/// Connects as the address says: in the clear, or by TLS.
+async fn open(uri: &AMQPUri, authorities: Option<&str>) -> io::Result<Box<dyn Bytes>> {
+    // An IPv6 address stands in brackets, in a URL and nowhere else.
+    let host = uri.authority.host.trim_start_matches('[').trim_end_matches(']');
+    let tcp = TcpStream::connect((host, uri.authority.port)).await?;
+    tcp.set_nodelay(true)?;
+    Ok(match uri.scheme {
+        AMQPScheme::AMQP => Box::new(tcp),
+        AMQPScheme::AMQPS => Box::new(tls::handshake(tcp, host, authorities).await?),
+    })
+}
+
+/// Bytes both ways: plain TCP, or TLS above it.
+trait Bytes: TokioRead + TokioWrite + Send + Unpin {}
+
+impl<S: TokioRead + TokioWrite + Send + Unpin> Bytes for S {}
+
 /// A stream whose bytes are filtered as they are read.
 pub(crate) struct Filtered {
-    below: AsyncTcpStream<<Tokio as Reactor>::TcpStream>,
+    below: Box<dyn Bytes>,
     filter: FrameFilter,
     chunk: Box<[u8]>,
     /// What was let through and is not yet read: from `read` on.
@@ -52,7 +72,7 @@ pub(crate) struct Filtered {
 }
 
 impl Filtered {
-    fn new(below: AsyncTcpStream<<Tokio as Reactor>::TcpStream>, limits: Limits) -> Self {
+    fn new(below: Box<dyn Bytes>, limits: Limits) -> Self {
         let chunk = vec![0; CHUNK].into_boxed_slice();
         Self { below, filter: FrameFilter::new(limits), chunk, through: Vec::new(), read: 0 }
     }
@@ -64,11 +84,12 @@ impl AsyncRead for Filtered {
         while this.read == this.through.len() {
             this.through.clear();
             this.read = 0;
-            let came = ready!(Pin::new(&mut this.below).poll_read(context, &mut this.chunk))?;
-            if came == 0 {
+            let mut chunk = ReadBuf::new(&mut this.chunk);
+            ready!(Pin::new(&mut this.below).poll_read(context, &mut chunk))?;
+            if chunk.filled().is_empty() {
                 return Poll::Ready(Ok(0));
             }
-            this.filter.feed(&this.chunk[..came], &mut this.through)?;
+            this.filter.feed(chunk.filled(), &mut this.through)?;
         }
         let rest = &this.through[this.read..];
         let size = rest.len().min(buffer.len());
@@ -96,7 +117,7 @@ impl AsyncWrite for Filtered {
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().below).poll_close(context)
+        Pin::new(&mut self.get_mut().below).poll_shutdown(context)
     }
 }
 
@@ -104,7 +125,6 @@ impl AsyncWrite for Filtered {
 #[derive(Debug, Clone)]
 struct Filtering {
     tokio: Tokio,
-    limits: Limits,
 }
 
 impl Reactor for Filtering {
@@ -127,11 +147,11 @@ impl Reactor for Filtering {
         self.tokio.interval(duration)
     }
 
+    /// For the library's own connecting, instead of which it is given [`open`].
     fn tcp_connect_addr(
         &self,
-        address: SocketAddr,
+        _address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        let limits = self.limits;
-        self.tokio.tcp_connect_addr(address).map_ok(move |stream| Filtered::new(AsyncTcpStream::Plain(stream), limits))
+        std::future::ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }

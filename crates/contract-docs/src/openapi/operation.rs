@@ -62,6 +62,11 @@ fn description(route: &Route) -> String {
     match route.work {
         Work::Ask(ask) => {
             words.push(format!("Asked of the workers of `{}`.", ask.pattern));
+            if let Some(inbox) = route.inbox {
+                words.push(format!(
+                    "What listeners have applied is asked of `{inbox}`; when that does not answer they are `unknown`."
+                ));
+            }
             if ask.safe {
                 words.push("It changes nothing, and may be repeated at will.".into());
             }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::fault::Invalid;
+use crate::message::HasSchema;
 
 /// More unknown fields than this are not listed one by one: the answer stays small however long the question.
 const UNKNOWN_FIELDS_NAMED: usize = 8;
@@ -16,7 +16,7 @@ const UNKNOWN_FIELD_CHARS: usize = 40;
 
 /// A type that can be read from one JSON value; the error is a sentence part such as "must be a string". Its schema
 /// says the same rules in JSON Schema.
-pub trait Field: JsonSchema + Sized {
+pub trait Field: HasSchema + Sized {
     /// Reads and validates the value.
     fn read(value: &RawValue) -> Result<Self, String>;
 }

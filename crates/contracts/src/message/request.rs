@@ -1,14 +1,14 @@
 //! The trait of a message that asks for an answer.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::fault::{Code, Invalid};
+use crate::message::HasSchema;
 use crate::message::input::{Fields, Input};
 
 /// A message that asks for an answer. Its worker is the process named like the pattern, with dashes.
-pub trait Request: JsonSchema + Sized {
+pub trait Request: HasSchema + Sized {
     /// The pattern: also the queue's name. Frozen: other systems send to it.
     const PATTERN: &'static str;
     /// True when handling it changes nothing, so that repeating it is always safe.
@@ -20,7 +20,7 @@ pub trait Request: JsonSchema + Sized {
     /// What the worker may answer with instead of a reply, apart from what any worker may.
     const FAULTS: &'static [Code] = &[];
     /// What a success answers with.
-    type Reply: Serialize + JsonSchema;
+    type Reply: Serialize + HasSchema;
 
     /// Takes every field of the message, then makes the message; `None` when anything is wrong.
     fn read(input: &mut impl Fields) -> Option<Self>;

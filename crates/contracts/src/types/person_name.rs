@@ -11,6 +11,7 @@ use crate::types::invisible::is_filler;
 use crate::types::text::{length, redacted, string};
 
 /// The rule as a regular expression of ECMA-262 with the flag `u`, for pages; its length is counted apart.
+#[cfg(feature = "schema")]
 pub(crate) const RULE: &str = r"^(?=.*\p{L})(?:(?![\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0])[\p{L}\p{M}\p{Nd} '’‐‑.·・-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L}))*$";
 
 /// A first or last name: 1 to 50 letters, marks and digits of any script, with what stands between them in names: spaces,
