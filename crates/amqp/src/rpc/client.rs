@@ -26,12 +26,13 @@ use crate::rpc::metadata::RequestMetadata;
 use crate::topology;
 use crate::topology::Depth;
 
-const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// Where our own requests have their replies: no queue, but the connection itself.
+pub const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// How long a queue's state is believed. Asking the broker takes 0.3 ms.
 const STATE_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
     #[error("the broker cannot be reached")]
@@ -45,9 +46,9 @@ pub enum RpcError {
     /// The connection broke while the request was out.
     #[error("the connection broke while the request was out")]
     Lost,
-    /// The reply is not one.
-    #[error("the reply is malformed")]
-    Malformed,
+    /// The reply is not what the contract says; this is what is wrong with it.
+    #[error("the reply is not what the contract says: {0}")]
+    Malformed(String),
 }
 
 /// A success, still as the text the worker wrote, or the fault that it answered with.
@@ -241,7 +242,7 @@ impl Session {
             Ok(body) => body.map_err(|_| RpcError::Lost)?,
             Err(_) => return Err(RpcError::TimedOut),
         };
-        decode_reply(pattern, &body).ok_or(RpcError::Malformed)
+        decode_reply(pattern, &body).map_err(|flaw| RpcError::Malformed(flaw.to_owned()))
     }
 
     fn publish(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata, id: u128) -> lapin::Result<()> {
