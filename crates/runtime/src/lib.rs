@@ -6,6 +6,7 @@ mod exit;
 pub mod https;
 mod lines;
 pub mod log;
+mod notify;
 mod program;
 mod section;
 mod settings;
@@ -14,6 +15,7 @@ mod supervise;
 
 pub use crate::backoff::Backoff;
 pub use crate::exit::{StartError, exit_code};
+pub use crate::notify::notify_ready;
 pub use crate::program::{Program, VERSION};
 pub use crate::settings::{Section, SettingError, Settings, nearest};
 pub use crate::shutdown::Shutdown;

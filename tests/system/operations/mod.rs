@@ -6,6 +6,7 @@ mod completeness;
 mod compose;
 mod dotenv;
 mod migrate;
+mod notify;
 mod pooler;
 mod readme;
 mod settings;

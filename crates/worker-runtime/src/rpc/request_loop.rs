@@ -53,6 +53,7 @@ impl Supervised for Sessions<'_> {
         let (server, running) = (self.server, &mut self.running);
         server.post.begin(&mut deliveries).await?;
         tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
+        runtime::notify_ready();
         loop {
             tokio::select! {
                 () = server.stop.requested() => break,
@@ -167,7 +168,12 @@ impl Server<'_> {
             return delivery.acknowledge();
         }
         let outcome = match self.acceptable(packet, &delivery, &request_id) {
-            Ok(packet) => self.work(packet.message(), meta).await,
+            Ok(packet) => {
+                if !self.spec.safe {
+                    delivery.announce().await?;
+                }
+                self.work(packet.message(), meta).await
+            }
             Err(fault) => Err(fault.into()),
         };
         let outcome = match outcome {
