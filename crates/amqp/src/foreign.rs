@@ -1,10 +1,10 @@
-//! Understands the errors of services that are not ours: of what Nest's exceptions carry, an HTTP status, made a code of ours.
+//! Translates the errors of foreign services: the HTTP status in an exception of NestJS becomes one of our codes.
 
 use contracts::{CONTRACTS, Code, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A person's sentence is no longer than this; what is longer is a dump.
+/// The longest message that is passed on; a longer one is a dump, not a sentence.
 const SENTENCE: usize = 200;
 
 /// The fault in the `err` of a reply: ours as it stands; another's by its `status` or `statusCode`, where the contract of the
@@ -44,7 +44,7 @@ fn code(pattern: &str, status: u64) -> Option<Code> {
     candidates.iter().copied().find(|code| contract.faults.contains(code))
 }
 
-/// Its message, if that is made for a person.
+/// Its message, if it is meant for people.
 fn sentence(thrown: &Value) -> Option<&str> {
     let message = thrown["message"].as_str()?;
     let is_sentence = !message.is_empty() && message.chars().count() <= SENTENCE && !message.contains(char::is_control);

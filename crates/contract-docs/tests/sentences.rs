@@ -1,6 +1,6 @@
 //! What the AsyncAPI document says in words about identity, reply addresses and deadlines is what the code does.
 
-use amqp::bounds::{DIRECT_REPLY_TO, LARGEST_MESSAGE, MARKS, MOST_ATTEMPTS, STATS_PATIENCE, UNSAID_PATIENCE};
+use amqp::bounds::{DIRECT_REPLY_TO, LARGEST_MESSAGE, MARKS, MOST_ATTEMPTS, STATS_TIMEOUT, UNSAID_PATIENCE};
 use amqp::topology::{Bound, policies, redelivered_queue};
 use contract_docs::asyncapi;
 use contracts::Code;
@@ -57,6 +57,6 @@ fn deadlines_and_bounds() {
     says(&about, &format!("`{}`", redelivered_queue("<pattern>")));
     let attempts = usize::try_from(MOST_ATTEMPTS).unwrap();
     says(&about, &format!("brings down {} workers there is answered `{}`", word(attempts), Code::Internal.as_str()));
-    assert_eq!(STATS_PATIENCE.as_millis() * 4, 1_000);
+    assert_eq!(STATS_TIMEOUT.as_millis() * 4, 1_000);
     says(&text(&asyncapi(), "/channels/control.stats/description"), "within a quarter of a second");
 }

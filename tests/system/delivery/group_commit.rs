@@ -4,7 +4,7 @@ use system_tests::problem::problem;
 use system_tests::wait::seconds;
 use system_tests::{Sql, Stack, wait_until};
 
-const TOGETHER: usize = 20;
+const TOGETHER: i64 = 20;
 
 /// An order called `broken` is refused by the database.
 const BREAK: &str = "
@@ -42,8 +42,8 @@ fn writes_share_transactions_and_each_gets_its_own_answer() {
         order.wait().expect(201);
     }
     let shared = transactions(&db, "together");
-    assert!(shared < TOGETHER as i64 / 2, "{TOGETHER} orders took {shared} transactions");
-    assert_eq!(db.value::<i64>("SELECT count(*) FROM orders WHERE title = 'together'", &[]), TOGETHER as i64);
+    assert!(shared < TOGETHER / 2, "{TOGETHER} orders took {shared} transactions");
+    assert_eq!(db.value::<i64>("SELECT count(*) FROM orders WHERE title = 'together'", &[]), TOGETHER);
 
     db.execute(BREAK);
     let mixed: Vec<_> =
@@ -53,7 +53,7 @@ fn writes_share_transactions_and_each_gets_its_own_answer() {
         if broken { drop(problem(&answer, 500, "internal")) } else { drop(answer.expect(201)) }
     }
     let placed: i64 = db.value("SELECT count(*) FROM orders WHERE title = 'mixed'", &[]);
-    assert_eq!(placed, TOGETHER as i64 * 4 / 5);
+    assert_eq!(placed, TOGETHER * 4 / 5);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_write_that_waits_for_a_lock_holds_up_no_other() {
     let send = |title: &str| person.ordering(title).send_in_background();
     let mixed: Vec<_> = (0..TOGETHER).map(|n| send(if n == 3 { "locked" } else { "free" })).collect();
     let placed = || db.value::<i64>("SELECT count(*) FROM orders WHERE title = 'free'", &[]);
-    wait_until("the others were placed", seconds(3), || placed() == TOGETHER as i64 - 1);
+    wait_until("the others were placed", seconds(3), || placed() == TOGETHER - 1);
     holder.execute("SELECT pg_advisory_unlock(1)");
     for order in mixed {
         order.wait().expect(201);

@@ -63,7 +63,8 @@ impl Inbox<'_> {
         let question = to_raw_value(&ReadInbox { event_id }).map_err(|error| error.to_string())?;
         let meta = meta.renewed(PATIENCE.min(meta.deadline.remaining()));
         let asked = Instant::now();
-        let answer = self.asker.ask(self.pattern, &question, &meta).await;
+        // Nobody waits for a worker here: what is known is shown without it.
+        let answer = self.asker.ask(self.pattern, &question, &meta, None).await;
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes)) {
             self.meter.count(asked.elapsed());
         }
