@@ -92,7 +92,7 @@ impl Pipeline {
     ) -> Result<Self, SettingError> {
         Ok(Self {
             feeds: EventStreams::new(&settings.event_streams(), Arc::clone(&asker), stop),
-            router: Router::new(table, settings.in_flight_per_pattern).expect("a test lays the table out"),
+            router: Router::new(table, &settings.lanes()).expect("a test lays the table out"),
             auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
@@ -212,8 +212,8 @@ impl Pipeline {
             return self.feeds.open(caller, lapse, missed, meta).await;
         }
         let asked = Instant::now();
-        let answer = self.asker.ask(ask.pattern, data, &meta).await;
-        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes)) {
+        let answer = self.asker.ask(ask.pattern, data, &meta, row.waiting_room()).await;
+        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             row.count(asked.elapsed());
         }
         if let Some(attempt) = attempt {

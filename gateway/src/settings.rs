@@ -15,6 +15,7 @@ use crate::auth::verification_key::Issuer;
 use crate::endpoints::event_stream::EventStreamSettings;
 use crate::http::client_ip::Proxies;
 use crate::rate_limit::settings::LimitSettings;
+use crate::routing::router::LaneBounds;
 
 /// Settings of the gateway.
 #[derive(Clone, Serialize, Deserialize)]
@@ -52,6 +53,11 @@ pub struct GatewaySettings {
     pub connection_limit: usize,
     /// How many requests of one pattern may be in flight; more are answered 503 at once.
     pub in_flight_per_pattern: usize,
+    /// How long a request waits for a worker while nobody serves its pattern, in milliseconds; then it is answered 503, and
+    /// certainly not executed. 0 refuses it at once.
+    pub wait_for_worker_ms: u64,
+    /// How many requests of one pattern may wait so; more are answered 503 at once.
+    pub waiting_per_pattern: u32,
     /// Live feeds that one user may have open at a time.
     pub streams_per_user: usize,
     /// After this much silence a live feed sends a comment, in milliseconds, so that proxies and clients keep it; a
@@ -112,6 +118,8 @@ impl Default for GatewaySettings {
             body_limit_bytes: 65_536,
             connection_limit: 1_024,
             in_flight_per_pattern: 256,
+            wait_for_worker_ms: 2_000,
+            waiting_per_pattern: 256,
             streams_per_user: 16,
             stream_heartbeat_ms: 5_000,
             drain_ms: 10_000,
@@ -204,6 +212,15 @@ impl GatewaySettings {
             issuer: Issuer { name: self.token_issuer.clone(), audience: self.token_audience.clone() },
             times: Times { leeway: self.token_leeway_s, longest: self.token_max_ttl_s },
             trusted: self.trusted.clone(),
+        }
+    }
+
+    /// What bounds the requests of each pattern.
+    pub(crate) fn lanes(&self) -> LaneBounds {
+        LaneBounds {
+            in_flight: self.in_flight_per_pattern,
+            waiting: self.waiting_per_pattern,
+            wait: Duration::from_millis(self.wait_for_worker_ms),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use amqp::topology::{CONTROL_EXCHANGE, Item, Policy, State, policies, request, retries, subscription};
+use amqp::topology::{
+    CONTROL_EXCHANGE, EXPIRED_EXCHANGE, Item, Policy, State, policies, request, retries, subscription,
+};
 use amqp::{Operator, Upgrade};
 use contracts::{LISTENERS, PATTERNS};
 use serde::Serialize;
@@ -21,7 +23,8 @@ fn declared(delays_ms: &[u32]) -> Vec<Item> {
         items
     });
     let mut all: Vec<Item> = Vec::new();
-    for item in requests.chain(listening).chain([Item::Exchange(CONTROL_EXCHANGE)]) {
+    let exchanges = [Item::Exchange(CONTROL_EXCHANGE), Item::HeadersExchange(EXPIRED_EXCHANGE)];
+    for item in requests.chain(listening).chain(exchanges) {
         if !all.contains(&item) {
             all.push(item);
         }
@@ -138,7 +141,7 @@ pub(crate) async fn apply(tool: &Tool) -> Result<bool, CliError> {
 async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), CliError> {
     let broke = |error: amqp::Error| tool.broke("cannot make what is missing", &error);
     let mut compared = operator.compare(items).await.map_err(broke)?;
-    let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_))).cloned();
+    let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_) | Item::HeadersExchange(_))).cloned();
     operator.apply(&exchanges.collect::<Vec<_>>()).await.map_err(broke)?;
     for item in PATTERNS.into_iter().flat_map(request) {
         let Item::Queue(queue, _) = &item else { continue };
@@ -224,7 +227,7 @@ mod tests {
     fn everything_is_declared_once() {
         let items = declared(&[1_000, 5_000]);
         let count = |start: &str| items.iter().filter(|item| item.to_string().starts_with(start)).count();
-        assert_eq!(count("exchange "), 3);
+        assert_eq!(count("exchange "), 4);
         assert_eq!(count("queue "), PATTERNS.len() * 2 + LISTENERS.len() * 4);
         assert_eq!(count("binding "), PATTERNS.len() + LISTENERS.len());
     }

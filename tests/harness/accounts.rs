@@ -83,8 +83,9 @@ pub fn with_account(url: &str, name: &str, password: &str) -> String {
 
 /// What `bus accounts --json` says, with the exchanges, which processes find and do not make.
 pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
-    let exchanges = ["patterns", "events", "control"].map(|name| {
-        json!({ "name": name, "vhost": vhost, "type": "topic", "durable": true, "auto_delete": false, "internal": false,
+    let kinds = [("patterns", "topic"), ("events", "topic"), ("control", "topic"), ("expired", "headers")];
+    let exchanges = kinds.map(|(name, kind)| {
+        json!({ "name": name, "vhost": vhost, "type": kind, "durable": true, "auto_delete": false, "internal": false,
             "arguments": {} })
     });
     definitions["exchanges"] = json!(exchanges);

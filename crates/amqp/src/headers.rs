@@ -12,6 +12,10 @@ pub const CALLER: &str = "caller";
 pub const SESSION: &str = "session";
 /// Says when the caller stops waiting, in Unix milliseconds by its own clock. Information: the expiration counts.
 pub const DEADLINE: &str = "deadline";
+/// Says how many milliseconds the caller waits, where the expiration says how long the request may wait in its queue.
+pub const BUDGET: &str = "budget";
+/// Names who gets the request back if it expires in its queue.
+pub const EXPIRED_TO: &str = "expired-to";
 /// Names the request in logs.
 pub const REQUEST_ID: &str = "request-id";
 /// Makes several requests of one caller one.
@@ -59,6 +63,11 @@ pub(crate) fn unreadable(properties: &BasicProperties) -> Option<String> {
     let not_whole = || text_header(properties, UNREADABLE);
     not_whole()
         .or_else(|| [CALLER, IDEMPOTENCY_KEY].iter().find(wrong).map(|name| format!("its header {name} is no text")))
+}
+
+/// Whether the caller takes a request that comes back to it expired for one that nobody began with.
+pub(crate) fn counts_on_expiry(properties: &BasicProperties) -> bool {
+    properties.headers().as_ref().is_some_and(|headers| headers.inner().contains_key(EXPIRED_TO))
 }
 
 /// A header that holds text.

@@ -24,8 +24,11 @@ mod transport;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
-    pub use crate::headers::{CALLER, DEADLINE, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SESSION, TRACEPARENT};
-    pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
+    pub use crate::headers::{
+        BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SESSION, TRACEPARENT,
+    };
+    pub use crate::rpc::expired::BEGUN;
+    pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
@@ -38,7 +41,7 @@ pub use crate::events::metadata::EventMetadata;
 pub use crate::events::publisher::{OutgoingEvent, Publisher};
 pub use crate::failure_headers::FailureInfo;
 pub use crate::packet::{EventPacket, RequestPacket, encode_fault, encode_response};
-pub use crate::rpc::client::{RpcClient, RpcError};
+pub use crate::rpc::client::{RpcClient, RpcError, WaitingRoom};
 pub use crate::rpc::consumer::{Delivery, Rank, RpcConsumer};
 pub use crate::rpc::deadline::Deadline;
 pub use crate::rpc::metadata::RequestMetadata;

@@ -25,6 +25,8 @@ pub struct Route {
     pub keyed: bool,
     /// Whether the answer holds secrets, which no cache may keep.
     pub secret: bool,
+    /// What becomes of a request while nobody serves its pattern.
+    pub unserved: Unserved,
     /// How a success looks.
     pub success: Success,
     /// The pattern by which a service tells what its listeners have applied, where the reply is the history of events.
@@ -71,6 +73,15 @@ pub enum Source {
     Body,
     /// The path's parameters and the query, as one JSON object.
     Address,
+}
+
+/// What becomes of a request while nobody serves its pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unserved {
+    /// It waits for a worker, as long as `GATEWAY_WAIT_FOR_WORKER_MS` says.
+    Waits,
+    /// It is refused at once.
+    Refused,
 }
 
 /// How a success looks.
@@ -172,6 +183,12 @@ impl Route {
         Self { inbox: Some(R::PATTERN), ..self }
     }
 
+    /// Waits for no worker: who asks comes again by himself.
+    #[must_use]
+    pub const fn at_once(self) -> Self {
+        Self { unserved: Unserved::Refused, ..self }
+    }
+
     /// Answers a success in this way.
     #[must_use]
     pub const fn answers(self, success: Success) -> Self {
@@ -200,6 +217,7 @@ impl Address {
             limit: None,
             keyed: false,
             secret: false,
+            unserved: Unserved::Waits,
             success: Success::Ok,
             inbox: None,
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amqp::WaitingRoom;
 use contracts::Code;
 use hyper::header::HeaderValue;
 use matchit::{InsertError, Params};
@@ -11,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::http::problem::HttpError;
 use crate::metrics::LatencyHistogram;
-use crate::routing::route::Route;
+use crate::routing::route::{Route, Unserved};
 
 /// The table, ready for look-ups.
 pub(crate) struct Router {
@@ -40,18 +41,30 @@ pub(crate) struct Row {
 struct Lane {
     /// Bounds the requests in flight, so that a slow pattern does not use up what the others need.
     room: Arc<Semaphore>,
+    waiting: Arc<WaitingRoom>,
     meter: Arc<LatencyHistogram>,
+}
+
+/// What the lanes of all patterns are bounded by.
+pub(crate) struct LaneBounds {
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Requests that wait for a worker while there is none.
+    pub waiting: u32,
+    /// How long each of them waits.
+    pub wait: Duration,
 }
 
 impl Router {
     /// Lays the table out. Fails when two rows contradict each other, which a test finds long before.
-    pub(crate) fn new(table: &'static [Route], in_flight_per_pattern: usize) -> Result<Self, InsertError> {
+    pub(crate) fn new(table: &'static [Route], bounds: &LaneBounds) -> Result<Self, InsertError> {
         let mut lanes: HashMap<&'static str, Lane> = HashMap::new();
         let mut places: Vec<(&str, Vec<Row>)> = Vec::new();
         for route in table {
             let mut lane_of = |pattern| {
                 let new = || Lane {
-                    room: Arc::new(Semaphore::new(in_flight_per_pattern)),
+                    room: Arc::new(Semaphore::new(bounds.in_flight)),
+                    waiting: Arc::new(WaitingRoom::new(bounds.wait, bounds.waiting)),
                     meter: Arc::new(LatencyHistogram::new()),
                 };
                 lanes.entry(pattern).or_insert_with(new).clone()
@@ -102,6 +115,11 @@ impl Row {
         })
     }
 
+    /// Where a request of this row waits while nobody serves its pattern.
+    pub(crate) fn waiting_room(&self) -> Option<&WaitingRoom> {
+        (self.route.unserved == Unserved::Waits).then_some(&*self.lane.waiting)
+    }
+
     /// Counts a request of the pattern that took this long.
     pub(crate) fn count(&self, took: Duration) {
         self.lane.meter.count(took);
@@ -123,9 +141,11 @@ mod tests {
     use super::*;
     use crate::routing::table::TABLE;
 
+    const BOUNDS: LaneBounds = LaneBounds { in_flight: 1, waiting: 1, wait: Duration::ZERO };
+
     #[test]
     fn no_two_rows_serve_the_same_path_and_method() {
-        Router::new(&TABLE, 1).unwrap();
+        Router::new(&TABLE, &BOUNDS).unwrap();
         for (n, route) in TABLE.iter().enumerate() {
             let twin = TABLE[..n].iter().find(|other| (other.method, other.path) == (route.method, route.path));
             assert!(twin.is_none(), "{} {}", route.method, route.path);
@@ -145,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_row_is_found_by_path_and_method() {
-        let router = Router::new(&TABLE, 1).unwrap();
+        let router = Router::new(&TABLE, &BOUNDS).unwrap();
         let (place, params) = router.place("/orders/7").unwrap();
         assert_eq!(place.row("GET").unwrap().route.pattern(), Some("orders.get"));
         assert_eq!(place.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
@@ -157,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_methods_of_a_path_are_named_when_another_is_asked_for() {
-        let router = Router::new(&TABLE, 1).unwrap();
+        let router = Router::new(&TABLE, &BOUNDS).unwrap();
         let (place, _) = router.place("/orders").unwrap();
         let refusal = place.row("DELETE").err().unwrap();
         assert_eq!(
@@ -168,7 +188,7 @@ mod tests {
 
     #[test]
     fn patterns_do_not_take_each_others_places() {
-        let router = Router::new(&TABLE, 1).unwrap();
+        let router = Router::new(&TABLE, &BOUNDS).unwrap();
         let (orders, _) = router.place("/orders").unwrap();
         let (create, list) = (orders.row("POST").unwrap(), orders.row("GET").unwrap());
         let _held = create.enter().unwrap();

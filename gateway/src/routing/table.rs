@@ -32,7 +32,7 @@ pub static TABLE: [Route; 29] = [
     Route::get("/orders").asks::<ListOrders>().answers(Success::Page),
     Route::get("/orders/{id}").asks::<GetOrder>(),
     Route::get("/orders/{id}/history").asks::<ShowHistory>().completed_by::<ReadInbox>(),
-    Route::get("/orders/events").asks::<ListEvents>().answers(Success::LiveSubscription),
+    Route::get("/orders/events").asks::<ListEvents>().at_once().answers(Success::LiveSubscription),
     Route::get("/system").shows(Builtin::System).open(),
     Route::get("/.well-known/jwks.json").shows(Builtin::Keys).open(),
     Route::get("/openapi.json").shows(Builtin::File(&static_files::OPENAPI)).open(),

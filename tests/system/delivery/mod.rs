@@ -15,3 +15,4 @@ mod outcome_codes;
 mod requests;
 mod scaling;
 mod unavailable_copies;
+mod waiting;

@@ -465,6 +465,7 @@ fn bounds_of_queues_are_policies_that_are_compared_and_set() {
     of_queue(&vhost, "orders.get", "policy", &json!("requests"));
     let bounds = json!({
         "max-length": 10_000, "max-length-bytes": 67_108_864, "message-ttl": 30_000, "overflow": "reject-publish",
+        "dead-letter-exchange": "expired",
     });
     of_queue(&vhost, "orders.get", "effective_policy_definition", &bounds);
     of_queue(&vhost, DEAD, "policy", &json!("events"));

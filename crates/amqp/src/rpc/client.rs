@@ -7,30 +7,35 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contracts::Fault;
 use futures_util::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
-use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Consumer};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Consumer};
 use runtime::{Backoff, Supervised, supervise};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::control::client::{Inquiry, QueueStateCache as Told};
 use crate::packet::{RequestPacket, decode_reply};
+use crate::rpc::expired::{BEGUN, ExpiredRequests};
 use crate::rpc::metadata::RequestMetadata;
 use crate::topology;
 use crate::topology::Depth;
 
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// How long a queue's state is believed. Asking the broker takes 0.3 ms.
-const STATE_BELIEVED: std::time::Duration = std::time::Duration::from_millis(100);
+const STATE_BELIEVED: Duration = Duration::from_millis(100);
+/// A request leaves its queue by so much before its caller's time is over, so that the proof of it is here in time; of a
+/// short time only the tenth part.
+const RETURN: Duration = Duration::from_millis(250);
 
-/// Why there is no answer. The first two mean that nothing was or will be executed, the others that nobody knows.
+/// Why there is no answer. The first three mean that nothing was or will be executed, the others that nobody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
@@ -39,6 +44,9 @@ pub enum RpcError {
     /// No process consumes the pattern's queue. Nothing was sent.
     #[error("nobody serves this pattern")]
     NobodyServes,
+    /// The request waited in its queue until it expired, and no worker had begun with it.
+    #[error("no worker took it in time")]
+    Expired,
     /// No reply came before the deadline.
     #[error("no reply came in time")]
     TimedOut,
@@ -52,6 +60,27 @@ pub enum RpcError {
 
 /// A success, still as the text the worker wrote, or the fault that it answered with.
 pub type Answer = Result<Box<RawValue>, Fault>;
+
+/// Where requests of one pattern wait while nobody serves it.
+#[derive(Debug)]
+pub struct WaitingRoom {
+    time: Duration,
+    bound: u32,
+    places: Semaphore,
+}
+
+impl WaitingRoom {
+    /// One in which at most `bound` requests wait for `time` each. No time, no waiting.
+    pub fn new(time: Duration, bound: u32) -> Self {
+        let places = if time.is_zero() { 0 } else { usize::try_from(bound).unwrap_or(Semaphore::MAX_PERMITS) };
+        Self { time, bound, places: Semaphore::new(places) }
+    }
+
+    /// Takes a place, if there is one, and a queue to wait in that is not too long, whoever fills it.
+    fn enter(&self, queue: Depth) -> Option<SemaphorePermit<'_>> {
+        if queue.exists && queue.waiting < self.bound { self.places.try_acquire().ok() } else { None }
+    }
+}
 
 /// Asks patterns, over one supervised connection.
 pub struct RpcClient {
@@ -81,15 +110,25 @@ impl RpcClient {
         }
     }
 
-    /// Sends one request and waits for its reply, at most until its deadline.
-    pub async fn ask(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata) -> Result<Answer, RpcError> {
+    /// Sends one request and waits for its reply, at most until its deadline. While nobody serves the pattern it is sent
+    /// only if there is a room to wait in with a place left.
+    pub async fn ask(
+        &self,
+        pattern: &str,
+        data: &RawValue,
+        meta: &RequestMetadata,
+        room: Option<&WaitingRoom>,
+    ) -> Result<Answer, RpcError> {
         let session = self.session()?;
-        match timeout(meta.deadline.remaining(), session.queue(pattern)).await {
-            Ok(Ok(Depth { consumers: 1.., .. })) => session.ask(pattern, data, meta).await,
-            Ok(Ok(_)) => Err(RpcError::NobodyServes),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(RpcError::NotConnected),
+        let counting = timeout(meta.deadline.remaining(), session.queue(pattern));
+        let queue = counting.await.map_err(|_| RpcError::NotConnected)??;
+        if queue.consumers > 0 {
+            return session.ask(pattern, data, meta, meta.deadline.remaining()).await;
         }
+        // Without the broker's proof, waiting would end in "nobody knows".
+        let room = room.filter(|_| session.instance.is_some()).ok_or(RpcError::NobodyServes)?;
+        let _place = room.enter(queue).ok_or(RpcError::NobodyServes)?;
+        session.ask(pattern, data, meta, room.time).await
     }
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
@@ -126,20 +165,20 @@ impl RpcClient {
 struct KeepConnected<'c>(&'c RpcClient);
 
 impl Supervised for KeepConnected<'_> {
-    type Connection = (Session, Consumer);
+    type Connection = (Session, Incoming);
     type Error = Error;
 
-    async fn connect(&mut self) -> Result<(Session, Consumer), Error> {
+    async fn connect(&mut self) -> Result<(Session, Incoming), Error> {
         let opened = Session::open(&self.0.broker).await;
         opened.inspect_err(|error| tracing::warn!(error = %error, "cannot reach the broker"))
     }
 
-    async fn serve(&mut self, (session, replies): (Session, Consumer), backoff: &mut Backoff) -> Result<(), Error> {
+    async fn serve(&mut self, (session, incoming): (Session, Incoming), backoff: &mut Backoff) -> Result<(), Error> {
         tracing::info!("connected to the broker");
         backoff.reset();
         let session = Arc::new(session);
         self.0.set(Some(Arc::clone(&session)));
-        let error = session.receive(replies).await;
+        let error = session.receive(incoming).await;
         self.0.set(None);
         let lost = session.abandon();
         tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
@@ -156,12 +195,33 @@ impl Supervised for KeepConnected<'_> {
 }
 
 /// By correlation id.
-type Waiting = HashMap<u128, oneshot::Sender<Vec<u8>>>;
+type Waiting = HashMap<u128, Waiter>;
+
+/// One who waits for what becomes of a request.
+struct Waiter {
+    tell: oneshot::Sender<Outcome>,
+    /// A worker has said that it began.
+    begun: bool,
+}
+
+/// What became of a request.
+enum Outcome {
+    Reply(Vec<u8>),
+    Expired,
+}
+
+/// What comes in by one connection.
+struct Incoming {
+    replies: Consumer,
+    expired: Option<ExpiredRequests>,
+}
 
 /// One connection's life.
 struct Session {
     connection: BrokerConnection,
     channel: Channel,
+    /// By what our expired requests find back; `None` where they do not.
+    instance: Option<String>,
     census: QueueStateCache,
     inquiry: Inquiry,
     /// Who waits for which correlation id; `None` once the connection is gone.
@@ -171,33 +231,45 @@ struct Session {
 }
 
 impl Session {
-    async fn open(broker: &Broker) -> Result<(Self, Consumer), Error> {
+    async fn open(broker: &Broker) -> Result<(Self, Incoming), Error> {
         let connection = broker.connect("asks").await?;
         let channel = connection.channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
         let replies = in_time(consuming).await?;
+        let expired = ExpiredRequests::open(&connection, broker.process()).await?;
         let session = Self {
             connection,
             channel,
+            instance: expired.as_ref().map(|expired| expired.instance.clone()),
             census: QueueStateCache::default(),
             inquiry: Inquiry::default(),
             waiting: Mutex::new(Some(HashMap::new())),
             blocked: AtomicBool::new(false),
         };
-        Ok((session, replies))
+        Ok((session, Incoming { replies, expired }))
     }
 
     /// Hands every reply to the one that waits for it, until the connection breaks.
-    async fn receive(&self, mut replies: Consumer) -> Error {
+    async fn receive(&self, Incoming { mut replies, mut expired }: Incoming) -> Error {
         let mut blocked = self.connection.blocked();
         loop {
+            let returned = async {
+                match &mut expired {
+                    Some(expired) => expired.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 reply = replies.next() => match reply {
-                    Some(Ok(reply)) => self.hand_over(reply.properties.correlation_id().as_ref(), reply.data),
+                    Some(Ok(reply)) => self.hand_over(reply),
                     // Both are final: a stream that is polled after its end would hang.
                     Some(Err(error)) => return error.into(),
                     None => return Error::ConsumerEnded,
+                },
+                returned = returned => match returned {
+                    Ok(returned) => self.note_expired(&returned),
+                    Err(error) => return error,
                 },
                 Some(now) = blocked.next() => {
                     self.blocked.store(now, Ordering::Relaxed);
@@ -207,15 +279,31 @@ impl Session {
         }
     }
 
-    fn hand_over(&self, correlation_id: Option<&ShortString>, body: Vec<u8>) {
-        let waiter = correlation_id.and_then(|id| self.take_waiter(u128::from_str_radix(id.as_str(), 16).ok()?));
+    fn hand_over(&self, reply: Delivery) {
+        let Some(id) = correlation_id(&reply) else { return };
+        if reply.properties.kind().as_ref().is_some_and(|kind| kind.as_str() == BEGUN) {
+            if let Some(waiter) = self.lock().as_mut().and_then(|waiting| waiting.get_mut(&id)) {
+                waiter.begun = true;
+            }
+            return;
+        }
         // A reply that comes after its deadline has nobody waiting any more, and is dropped.
-        if let Some(waiter) = waiter {
-            let _ = waiter.send(body);
+        if let Some(waiter) = self.take_waiter(id) {
+            let _ = waiter.tell.send(Outcome::Reply(reply.data));
         }
     }
 
-    fn take_waiter(&self, id: u128) -> Option<oneshot::Sender<Vec<u8>>> {
+    /// A request came back. If a worker had begun with it, that proves nothing, and another may yet answer it.
+    fn note_expired(&self, returned: &Delivery) {
+        let Some(id) = correlation_id(returned) else { return };
+        let mut waiting = self.lock();
+        let Some(Waiter { begun: false, .. }) = waiting.as_ref().and_then(|waiting| waiting.get(&id)) else { return };
+        if let Some(waiter) = waiting.as_mut().and_then(|waiting| waiting.remove(&id)) {
+            let _ = waiter.tell.send(Outcome::Expired);
+        }
+    }
+
+    fn take_waiter(&self, id: u128) -> Option<Waiter> {
         self.lock().as_mut()?.remove(&id)
     }
 
@@ -228,26 +316,41 @@ impl Session {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata) -> Result<Answer, RpcError> {
-        let (waiter, reply) = oneshot::channel();
+    async fn ask(
+        &self,
+        pattern: &str,
+        data: &RawValue,
+        meta: &RequestMetadata,
+        wait: Duration,
+    ) -> Result<Answer, RpcError> {
+        let (tell, outcome) = oneshot::channel();
         let id = random_id().ok_or(RpcError::NotConnected)?;
+        let waiter = Waiter { tell, begun: false };
         self.lock().as_mut().ok_or(RpcError::NotConnected)?.insert(id, waiter);
         let _forget = PendingGuard { session: self, id };
 
         // Lets what else is ready get this far, so that several frames leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
-        self.publish(pattern, data, meta, id).map_err(|_| RpcError::NotConnected)?;
-        let body = match timeout(meta.deadline.remaining(), reply).await {
-            Ok(body) => body.map_err(|_| RpcError::Lost)?,
-            Err(_) => return Err(RpcError::TimedOut),
-        };
-        decode_reply(pattern, &body).ok_or(RpcError::Malformed)
+        let id = format!("{id:032x}");
+        let properties = meta.properties(wait.min(self.longest_wait(meta)), self.instance.as_deref());
+        self.publish(pattern, data, properties, id).map_err(|_| RpcError::NotConnected)?;
+        match timeout(meta.deadline.remaining(), outcome).await {
+            Ok(Ok(Outcome::Reply(body))) => decode_reply(pattern, &body).ok_or(RpcError::Malformed),
+            Ok(Ok(Outcome::Expired)) => Err(RpcError::Expired),
+            Ok(Err(_)) => Err(RpcError::Lost),
+            Err(_) => Err(RpcError::TimedOut),
+        }
     }
 
-    fn publish(&self, pattern: &str, data: &RawValue, meta: &RequestMetadata, id: u128) -> lapin::Result<()> {
-        let id = format!("{id:032x}");
+    /// How long a request may wait in its queue so that, where expired requests come back, it is back in time.
+    fn longest_wait(&self, meta: &RequestMetadata) -> Duration {
+        let left = meta.deadline.remaining();
+        if self.instance.is_some() { left.saturating_sub(RETURN.min(left / 10)) } else { left }
+    }
+
+    fn publish(&self, pattern: &str, data: &RawValue, properties: BasicProperties, id: String) -> lapin::Result<()> {
         let body = RequestPacket { pattern: Some(pattern.into()), data, id: Some(id.as_str().into()) }.encode();
-        let properties = meta.properties().with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
+        let properties = properties.with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
         let options = BasicPublishOptions::default();
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
@@ -255,6 +358,10 @@ impl Session {
     async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
         self.census.queue(&self.connection, pattern).await
     }
+}
+
+fn correlation_id(message: &Delivery) -> Option<u128> {
+    u128::from_str_radix(message.properties.correlation_id().as_ref()?.as_str(), 16).ok()
 }
 
 /// A correlation id nobody can guess. Everybody who serves a pattern knows where replies go, and whoever may publish can

@@ -20,9 +20,10 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
-use crate::headers::unreadable;
+use crate::headers::{counts_on_expiry, unreadable};
 use crate::packet::RequestPacket;
 use crate::rpc::clocks::{Skew, Stalls};
+use crate::rpc::expired::BEGUN;
 use crate::rpc::isolated_reply::IsolatedReplies;
 use crate::rpc::metadata::{self, Arrived, RequestMetadata};
 use crate::rpc::redelivered::{MOST_ATTEMPTS, Redelivered, begun};
@@ -279,6 +280,21 @@ impl Delivery {
         self.acknowledge()
     }
 
+    /// Tells a caller who counts on it that work begins: from now on it is no proof of the contrary that the request comes
+    /// back to him. Waits until it is on the wire, for the work must not overtake it.
+    pub async fn announce(&self) -> Result<(), Error> {
+        let Some(address) = self.reply_to().filter(|_| counts_on_expiry(&self.message.properties)).cloned()
+        else {
+            return Ok(());
+        };
+        let properties = self.reply_properties().with_type(BEGUN.into());
+        if self.is_redelivered() {
+            return self.replies.suspects.reply(address, &[], properties).await;
+        }
+        let options = BasicPublishOptions::default();
+        in_time(self.channel.basic_publish("".into(), address, options, &[], properties)).await.map(drop)
+    }
+
     /// Acknowledges without a reply, for a request nobody waits for any more.
     pub fn acknowledge(&self) -> Result<(), Error> {
         let tag = self.message.delivery_tag;
@@ -292,6 +308,8 @@ impl Delivery {
     }
 
     async fn set_apart(self, redelivered: Rc<Redelivered>) -> Result<(), Error> {
+        // There may be two of it from now on, of which one expires while the other is worked on.
+        self.announce().await?;
         let left = self.meta("", None).deadline.remaining();
         redelivered.set_apart(&self.message, &self.channel, self.attempts, left).await
     }

@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
 use crate::headers::{
-    BAGGAGE, CALLER, DEADLINE, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE, text_header, whole_number,
+    BAGGAGE, BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE, text_header, whole_number,
 };
 use crate::rpc::deadline::{Deadline, unix_millis};
 
@@ -46,9 +46,9 @@ impl RequestMetadata {
         Self { message_id: Uuid::now_v7(), deadline: Deadline::after(budget), ..self.clone() }
     }
 
-    /// The AMQP properties of a request, less those of its reply path. The broker drops the message at the deadline,
-    /// so that a worker that comes back later cannot do what the caller was told is not done.
-    pub(crate) fn properties(&self) -> BasicProperties {
+    /// The AMQP properties of a request, less those of its reply path. It waits no longer than `wait` in its queue, so that
+    /// a worker that comes later cannot do what the caller was told is not done.
+    pub(crate) fn properties(&self, wait: Duration, expired_to: Option<&str>) -> BasicProperties {
         const TRANSIENT: u8 = 1;
         let mut headers = FieldTable::default();
         let mut text = |name: &str, value: &str| {
@@ -69,12 +69,16 @@ impl RequestMetadata {
         if let Some(session) = self.session {
             text(SESSION, &session.to_string());
         }
+        if let Some(instance) = expired_to {
+            text(EXPIRED_TO, instance);
+        }
+        headers.insert(BUDGET.into(), long(self.deadline.remaining()));
         let deadline = i64::try_from(self.deadline.unix_millis()).unwrap_or(i64::MAX);
         headers.insert(DEADLINE.into(), AMQPValue::LongLongInt(deadline));
         BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(TRANSIENT)
-            .with_expiration(self.deadline.remaining().as_millis().to_string().into())
+            .with_expiration(wait.as_millis().to_string().into())
             .with_message_id(self.message_id.to_string().into())
             .with_headers(headers)
     }
@@ -108,11 +112,26 @@ pub(crate) struct Arrived<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// How long the caller waits, from when the request came here: what it told the broker, by whose clock the request has
-/// waited no longer than that; or else, from a caller that tells nobody but us, until its deadline by our time of day.
+/// How long the caller waits, from when the request came here: what it says, or what it told the broker, by whose clock the
+/// request has waited no longer than that; or else, from a caller that tells nobody but us, until its deadline by our time
+/// of day.
 fn budget(properties: &BasicProperties) -> Duration {
     let until_deadline = || Some(Duration::from_millis(deadline(properties)?.ok()?.saturating_sub(unix_millis())));
-    expiration(properties).or_else(until_deadline).unwrap_or(UNSAID_PATIENCE)
+    stated_budget(properties).or_else(until_deadline).unwrap_or(UNSAID_PATIENCE)
+}
+
+/// What the caller says of its patience, without a time of day.
+fn stated_budget(properties: &BasicProperties) -> Option<Duration> {
+    let header = || {
+        let value = properties.headers().as_ref()?.inner().get(BUDGET)?;
+        Some(Duration::from_millis(u64::try_from(whole_number(value)?).ok()?))
+    };
+    header().or_else(|| expiration(properties))
+}
+
+/// A number of milliseconds in a header.
+pub(crate) fn long(duration: Duration) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn expiration(properties: &BasicProperties) -> Option<Duration> {
@@ -121,7 +140,7 @@ fn expiration(properties: &BasicProperties) -> Option<Duration> {
 
 /// How long ago a request was sent, by its sender's clock and ours, in milliseconds, and its budget; if it says both.
 pub(crate) fn age(properties: &BasicProperties) -> Option<(i64, Duration)> {
-    let budget = expiration(properties)?;
+    let budget = stated_budget(properties)?;
     let sent = i64::try_from(deadline(properties)?.ok()?).ok()?.checked_sub(i64::try_from(budget.as_millis()).ok()?)?;
     Some((i64::try_from(unix_millis()).ok()?.checked_sub(sent)?, budget))
 }
@@ -199,7 +218,7 @@ mod tests {
             baggage: Some("k=v".into()),
             deadline: Deadline::after(Duration::from_secs(5)),
         };
-        let read = read(&meta.properties());
+        let read = read(&meta.properties(Duration::from_secs(2), Some("g")));
         assert_eq!(
             (read.message_id, &read.request_id, &read.caller),
             (meta.message_id, &meta.request_id, &meta.caller)
@@ -239,11 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn the_broker_is_told_to_drop_the_message_at_the_deadline() {
+    fn the_broker_is_told_how_long_the_message_may_wait_and_whose_it_is() {
         let mut meta = read(&BasicProperties::default());
         meta.deadline = Deadline::after(Duration::from_secs(5));
-        let millis: u64 = meta.properties().expiration().as_ref().unwrap().as_str().parse().unwrap();
-        assert!((4_900..=5_000).contains(&millis), "{millis}");
+        let properties = meta.properties(Duration::from_secs(2), Some("g"));
+        assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "2000");
+        assert_eq!(text_header(&properties, EXPIRED_TO).as_deref(), Some("g"));
+        assert_eq!(text_header(&meta.properties(Duration::from_secs(2), None), EXPIRED_TO), None);
     }
 
     #[test]

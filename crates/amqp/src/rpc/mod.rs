@@ -4,6 +4,7 @@ pub mod client;
 pub(crate) mod clocks;
 pub mod consumer;
 pub(crate) mod deadline;
+pub(crate) mod expired;
 pub(crate) mod isolated_reply;
 pub(crate) mod metadata;
 pub(crate) mod redelivered;

@@ -16,6 +16,8 @@ use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 
 use crate::connection::{BrokerConnection, Error, in_time};
 use crate::failure_headers::{ATTEMPTS, attempts};
+use crate::headers::BUDGET;
+use crate::rpc::metadata;
 use crate::topology;
 
 /// A request that brought down so many workers, each time alone, is not begun again.
@@ -53,8 +55,7 @@ impl Redelivered {
         attempts: u32,
         left: Duration,
     ) -> Result<(), Error> {
-        let properties =
-            counted(&request.properties, attempts).with_expiration(left.as_millis().max(1).to_string().into());
+        let properties = counted(&request.properties, attempts, left);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let queue = self.queue.as_str().into();
         let confirm = in_time(self.channel.basic_publish("".into(), queue, options, &request.data, properties)).await?;
@@ -69,10 +70,11 @@ impl Redelivered {
     }
 }
 
-fn counted(before: &BasicProperties, attempts: u32) -> BasicProperties {
+fn counted(before: &BasicProperties, attempts: u32, left: Duration) -> BasicProperties {
     let mut headers = before.headers().clone().unwrap_or_default();
     headers.insert(ATTEMPTS.into(), AMQPValue::LongInt(i32::try_from(attempts).unwrap_or(i32::MAX)));
-    before.clone().with_headers(headers)
+    headers.insert(BUDGET.into(), metadata::long(left));
+    before.clone().with_headers(headers).with_expiration(left.as_millis().max(1).to_string().into())
 }
 
 /// How often this request was begun and not settled, of the times that count.

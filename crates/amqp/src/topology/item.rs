@@ -7,6 +7,8 @@ use lapin::types::{AMQPValue, FieldTable};
 pub enum Item {
     /// A durable topic exchange.
     Exchange(&'static str),
+    /// A durable headers exchange.
+    HeadersExchange(&'static str),
     /// A durable queue with its arguments.
     Queue(String, FieldTable),
     /// What an exchange gets under a key goes into a queue.
@@ -23,7 +25,7 @@ pub enum Item {
 impl std::fmt::Display for Item {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Exchange(name) => write!(f, "exchange {name}"),
+            Self::Exchange(name) | Self::HeadersExchange(name) => write!(f, "exchange {name}"),
             Self::Queue(name, _) => write!(f, "queue {name}"),
             Self::Binding { queue, exchange, key } => write!(f, "binding {exchange} → {queue} ({key})"),
         }

@@ -18,7 +18,7 @@ use crate::connection::{BrokerConnection, Error, in_time};
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
 pub(crate) use crate::topology::item::{arguments, text};
-pub use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, PATTERNS_EXCHANGE};
+pub use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
 pub use crate::topology::policies::{Bound, Policy, policies};
 pub(crate) use crate::topology::requests::former_request;
 pub use crate::topology::requests::{redelivered_queue, request};
@@ -32,7 +32,7 @@ const PRECONDITION_FAILED: u16 = 406;
 /// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
 /// and no process needs that right where an operator has made them.
 pub(crate) async fn declare(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
-    declare_all(connection, items, |item| matches!(item, Item::Exchange(_))).await
+    declare_all(connection, items, |item| matches!(item, Item::Exchange(_) | Item::HeadersExchange(_))).await
 }
 
 /// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
@@ -78,6 +78,10 @@ async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
         Item::Exchange(name) => {
             let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             channel.exchange_declare((*name).into(), ExchangeKind::Topic, durable, none()).await
+        }
+        Item::HeadersExchange(name) => {
+            let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+            channel.exchange_declare((*name).into(), ExchangeKind::Headers, durable, none()).await
         }
         Item::Queue(name, arguments) => {
             let declaring =
@@ -127,7 +131,8 @@ async fn is_there(connection: &BrokerConnection, item: &Item) -> Result<bool, Er
     let none = FieldTable::default();
     let passive = async {
         match item {
-            Item::Exchange(name) => {
+            // Of what kind it is does not count for the question.
+            Item::Exchange(name) | Item::HeadersExchange(name) => {
                 let options = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
                 channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none).await
             }

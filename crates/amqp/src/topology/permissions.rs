@@ -13,7 +13,10 @@ use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;
-use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, FEED_QUEUES, REPLIES, STATS, queues_of, stats_of};
+use crate::topology::names::{
+    CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, STATS, expired_queues_of, queues_of,
+    stats_of,
+};
 use crate::topology::requests::{redelivered_queue, request};
 
 /// What the broker calls the exchange without a name, by which any queue can be reached.
@@ -113,13 +116,15 @@ impl Rights {
         rights
     }
 
-    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events, and how processes fare, by
-    /// queues that it makes.
+    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events and how processes fare, and
+    /// gets its expired requests back, by queues that it makes.
     fn of_gateway() -> Self {
         let mut rights = Self::default();
         rights.write.add(DEFAULT_EXCHANGE);
         rights.read.add(EVENTS_EXCHANGE);
         rights.keep_queues(FEED_QUEUES);
+        rights.keep_queues(&expired_queues_of("gateway"));
+        rights.read.add(EXPIRED_EXCHANGE);
         let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
         for event in FOLLOWED {
             keys.read.add(event);
@@ -249,11 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn the_gateway_has_no_queue_but_its_feeds() {
+    fn the_gateway_has_no_queues_but_those_that_end_with_it() {
         let rights = [
-            r"^(control\.gateway\..*|feed\..*)$",
-            r"^(amq\.default|control|control\.gateway\..*|feed\..*)$",
-            r"^(control|control\.gateway\..*|events|feed\..*)$",
+            r"^(control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
+            r"^(amq\.default|control|control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
+            r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*)$",
         ];
         let control = ("control", r"^(stats\.orders\.relay|stats\.users\.relay)$", r"^replies\..*$");
         assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);

@@ -3,6 +3,7 @@
 
 use contracts::{LISTENERS, PATTERNS};
 
+use crate::topology::names::EXPIRED_EXCHANGE;
 use crate::topology::permissions::escape;
 
 /// A request queue holds at most this many; the broker refuses what comes above it. The gateways' bounds are far lower.
@@ -51,6 +52,8 @@ pub fn policies() -> Vec<Policy> {
                 ("max-length-bytes", Bound::Number(REQUEST_BYTES)),
                 ("message-ttl", Bound::Number(REQUEST_TTL_MS)),
                 ("overflow", Bound::Word("reject-publish")),
+                // So that who asked hears from the broker that nobody began with it.
+                ("dead-letter-exchange", Bound::Word(EXPIRED_EXCHANGE)),
             ],
             priority: PRIORITY,
         },

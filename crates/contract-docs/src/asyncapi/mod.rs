@@ -21,7 +21,10 @@ sender set (correlation id, message id, the packet's id), the caller and the bod
 a repetition. A request without any mark has no identity, and may be done twice when a worker dies. The same identity with \
 another payload or caller is refused with `message_id_reused`.\n\n\
 A request is done within its `expiration`, by the broker's clock while it waits and by the worker's own count of time from \
-when it came; clocks need not agree. One that comes too late is dropped unanswered, and so is, before any work, one whose \
+when it came (its header `budget`, if it has one); clocks need not agree. A request that expires in its queue is dead-lettered to the headers exchange \
+`expired`: who sets the header `expired-to`, and binds a queue there by it, gets it back. That proves that nothing was done, \
+unless a message of the AMQP type `begun`, without a body, has come to `reply_to` before: workers send it to such callers when \
+they begin with what changes something. One that comes too late is dropped unanswered, and so is, before any work, one whose \
 `reply_to` names no queue, or a queue of the system's own. A message of more than one mebibyte, or whose headers of ours \
 cannot be read, is refused; large headers of others are passed over. Requests that a worker did not settle wait in \
 `<pattern>.redelivered` and are taken one at a time; one that brings down three workers there is answered `internal`.";
@@ -152,6 +155,11 @@ fn request_headers() -> Value {
                 until the deadline, or 30 seconds."),
             names::CALLER: text("The verified user on whose behalf it is."),
             names::SESSION: text("The session in which he asks, a UUID, where his access token names one."),
+            names::BUDGET: { "type": "integer", "format": "int64",
+                "description": "How many milliseconds the caller waits, where the expiration says less: how long the request \
+                    may wait in its queue." },
+            names::EXPIRED_TO: text("Who gets the request back if it expires in its queue: matched by the bindings of the \
+                exchange `expired`. Then the reply may be preceded by a message of type `begun`."),
             names::DEADLINE: { "type": "integer", "format": "int64",
                 "description": "When the caller stops waiting, by its own clock: Unix milliseconds, in any form of a number. \
                     Information, where there is an expiration." },

@@ -167,7 +167,12 @@ impl Server<'_> {
             return delivery.acknowledge();
         }
         let outcome = match self.acceptable(packet, &delivery, &request_id) {
-            Ok(packet) => self.work(packet.message(), meta).await,
+            Ok(packet) => {
+                if !self.spec.safe {
+                    delivery.announce().await?;
+                }
+                self.work(packet.message(), meta).await
+            }
             Err(fault) => Err(fault.into()),
         };
         let outcome = match outcome {

@@ -116,7 +116,7 @@ impl EventStreams {
     }
 }
 
-/// Asks for a page of what was missed.
+/// Asks for a page of what was missed. Who follows a stream comes again by itself, so this waits for no worker.
 async fn missed_after(
     asker: &RpcClient,
     pattern: &str,
@@ -126,7 +126,7 @@ async fn missed_after(
     let malformed =
         |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
-    match asker.ask(pattern, &question, meta).await {
+    match asker.ask(pattern, &question, meta, None).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
         Ok(Err(fault)) => Err(fault.into()),
         Err(error) => Err(response::failure(error, true)),

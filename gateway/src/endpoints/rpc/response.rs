@@ -125,6 +125,7 @@ pub(crate) fn failure(error: RpcError, safe: bool) -> HttpError {
     let (code, message) = match (error, safe) {
         (RpcError::NotConnected, _) => (Code::BrokerUnavailable, "The broker cannot be reached. Nothing was done."),
         (RpcError::NobodyServes, _) => (Code::ServiceUnavailable, "Nobody serves this just now. Nothing was done."),
+        (RpcError::Expired, _) => (Code::ServiceUnavailable, "No worker took it in time. Nothing was done."),
         (RpcError::Lost, true) => (Code::BrokerUnavailable, "The connection to the broker broke. Ask again."),
         (RpcError::TimedOut, true) => (Code::OutcomeUnknown, "No answer came in time. Asking again does no harm."),
         (RpcError::Malformed, true) => return malformed().because(error),
@@ -232,6 +233,7 @@ mod tests {
         for safe in [true, false] {
             assert_eq!(code(RpcError::NotConnected, safe), Code::BrokerUnavailable);
             assert_eq!(code(RpcError::NobodyServes, safe), Code::ServiceUnavailable);
+            assert_eq!(code(RpcError::Expired, safe), Code::ServiceUnavailable);
             assert_eq!(code(RpcError::TimedOut, safe), Code::OutcomeUnknown);
         }
         assert_eq!([code(RpcError::Lost, false), code(RpcError::Malformed, false)], [Code::OutcomeUnknown; 2]);

@@ -1,0 +1,82 @@
+//! Requests that expired in their queue come back: proof from the broker that no worker has them any more.
+//!
+//! The policy of request queues dead-letters them to the exchange `expired`, where each client binds a queue of its own by
+//! a header that it writes on its requests. A request that a worker took, and that went back to its queue when the worker
+//! died, comes back in the same way; so a worker says when it begins with what changes something ([`BEGUN`]).
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Consumer};
+use uuid::Uuid;
+
+use crate::connection::{BrokerConnection, Error, in_time};
+use crate::headers::EXPIRED_TO;
+use crate::topology::names::expired_queues_of;
+use crate::topology::{self, EXPIRED_EXCHANGE, Item, arguments, text};
+
+/// The AMQP type of the message by which a worker says, to where its reply will go, that it begins. Frozen.
+pub const BEGUN: &str = "begun";
+/// What comes back and is not read; beyond that the oldest go, and are told as unknown.
+const LENGTH: i32 = 10_000;
+/// Reply code of AMQP 0-9-1, section 1.2.
+const ACCESS_REFUSED: u16 = 403;
+
+/// The expired requests of one client, until the connection breaks.
+pub(crate) struct ExpiredRequests {
+    /// What the client writes on its requests.
+    pub(crate) instance: String,
+    returns: Consumer,
+    _channel: Channel,
+}
+
+impl ExpiredRequests {
+    /// Gets them from now on; `None` where the broker's administrator has not yet provided for it.
+    pub(crate) async fn open(connection: &BrokerConnection, process: &str) -> Result<Option<Self>, Error> {
+        match Self::bind(connection, process).await {
+            Ok(bound) => Ok(Some(bound)),
+            Err(error) if error.is_refusal(ACCESS_REFUSED) => {
+                tracing::warn!(
+                    error = %error,
+                    "expired requests do not come back: requests are refused while nobody serves them. Run `bus topology \
+                     apply`, and give this process the rights that `bus accounts` shows"
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn bind(connection: &BrokerConnection, process: &str) -> Result<Self, Error> {
+        topology::declare(connection, &[Item::HeadersExchange(EXPIRED_EXCHANGE)]).await?;
+        let channel = connection.channel().await?;
+        let instance = Uuid::now_v7().to_string();
+        let queue = format!("{}{instance}", expired_queues_of(process));
+        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        let bound = arguments([("x-max-length", LENGTH.into())]);
+        in_time(channel.queue_declare(queue.as_str().into(), own, bound)).await?;
+        let ours = arguments([("x-match", text("all")), (EXPIRED_TO, text(&instance))]);
+        let (exchange, options) = (EXPIRED_EXCHANGE.into(), QueueBindOptions::default());
+        in_time(channel.queue_bind(queue.as_str().into(), exchange, "".into(), options, ours)).await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consuming = channel.basic_consume(queue.into(), "expired".into(), options, FieldTable::default());
+        Ok(Self { instance, returns: in_time(consuming).await?, _channel: channel })
+    }
+
+    /// The next that expired. Safe to drop and call again; an error is final.
+    pub(crate) async fn next(&mut self) -> Result<Delivery, Error> {
+        loop {
+            let returned = self.returns.next().await.ok_or(Error::ConsumerEnded)??;
+            if has_expired(&returned) {
+                return Ok(returned);
+            }
+        }
+    }
+}
+
+/// Whether that is why it is here: what a worker rejected comes the same way.
+fn has_expired(returned: &Delivery) -> bool {
+    let reason = returned.properties.headers().as_ref().and_then(|headers| headers.inner().get("x-first-death-reason"));
+    matches!(reason, Some(AMQPValue::LongString(reason)) if reason.as_bytes() == b"expired")
+}

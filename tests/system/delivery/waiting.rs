@@ -1,0 +1,141 @@
+//! Requests wait for a worker while there is none, and what is said of those that waited in vain is certain.
+
+use std::thread;
+use std::time::Instant;
+
+use system_tests::problem::problem;
+use system_tests::stack::Plan;
+use system_tests::wait::{millis, seconds};
+use system_tests::{Answer, Person, Signal, Stack, wait_until};
+
+/// The titles of all orders, however they came to be.
+fn titles(stack: &Stack<'_>) -> Vec<String> {
+    stack.orders_db().column("SELECT title FROM orders ORDER BY title", &[])
+}
+
+fn waiting(stack: &Stack<'_>, pattern: &str) -> u32 {
+    stack.wire().queue(pattern).unwrap().ready
+}
+
+/// A stack in which nobody serves `orders.create` any more, and somebody who orders.
+fn without_orders_create(plan: Plan<'static>) -> (Stack<'static>, Person) {
+    let stack = plan.start();
+    let person = stack.somebody();
+    stack.process("orders-create").stop(seconds(10));
+    stack.wait_until_unserved("orders.create");
+    (stack, person)
+}
+
+#[test]
+fn a_request_waits_for_a_worker_that_comes() {
+    let (stack, person) = without_orders_create(Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500"));
+    let patient = person.ordering("patient").send_in_background();
+    wait_until("it waited in its queue", seconds(4), || waiting(&stack, "orders.create") == 1);
+    stack.launch_worker("orders-create");
+    patient.wait().expect(201);
+    assert_eq!(titles(&stack), ["patient"]);
+}
+
+#[test]
+fn a_request_for_which_nobody_comes_is_503_and_is_not_done_later() {
+    let (stack, person) = without_orders_create(Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "700"));
+    let answer = person.ordering("refused").send();
+    let body = problem(&answer, 503, "service_unavailable");
+    assert_eq!(body["message"], "No worker took it in time. Nothing was done.");
+    assert!(answer.took >= millis(650), "it was refused after {:?}", answer.took);
+    assert_eq!(waiting(&stack, "orders.create"), 0, "the broker still has it");
+    stack.launch_worker("orders-create");
+    wait_until("orders were taken again", seconds(5), || person.ordering("after").send().status == 201);
+    assert!(titles(&stack).iter().all(|title| title == "after"));
+}
+
+#[test]
+fn no_more_requests_wait_than_the_bound_and_a_stream_does_not_wait() {
+    let plan = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500").set("GATEWAY_WAITING_PER_PATTERN", "2");
+    let (stack, person) = without_orders_create(plan);
+    let patient: Vec<_> = (0..2).map(|n| person.ordering(&format!("patient {n}")).send_in_background()).collect();
+    wait_until("both waited", seconds(4), || waiting(&stack, "orders.create") == 2);
+    problem(&person.ordering("too many").send(), 503, "service_unavailable");
+    assert!(patient.iter().all(|pending| !pending.is_done()), "it was refused only when there was room again");
+
+    stack.process("orders-events").stop(seconds(10));
+    stack.wait_until_unserved("orders.events");
+    let after = uuid::Uuid::now_v7().to_string();
+    problem(&person.get("/orders/events").header("last-event-id", &after).send(), 503, "service_unavailable");
+    assert!(patient.iter().all(|pending| !pending.is_done()), "the stream waited");
+
+    stack.launch_worker("orders-create");
+    for pending in patient {
+        pending.wait().expect(201);
+    }
+    assert_eq!(titles(&stack), ["patient 0", "patient 1"]);
+}
+
+#[test]
+fn behind_a_hung_worker_what_was_not_begun_is_503_and_what_was_begun_is_504() {
+    let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "3000").set("WORKER_PREFETCH", "1").start();
+    let person = stack.somebody();
+    let hold = stack.hold_orders();
+    let begun = person.ordering("begun").send_in_background();
+    hold.wait_for(1);
+    let worker = stack.process("orders-create");
+    worker.signal(Signal::Shutdown);
+    let queued: Vec<_> = (0..3).map(|n| person.ordering(&format!("queued {n}")).send_in_background()).collect();
+    for pending in queued {
+        problem(&pending.wait(), 503, "service_unavailable");
+    }
+    problem(&begun.wait(), 504, "outcome_unknown");
+    hold.release();
+    worker.signal(Signal::Cont);
+    wait_until("orders were taken again", seconds(5), || person.ordering("marker").send().status == 201);
+    let orders = titles(&stack);
+    assert!(orders.iter().all(|title| !title.starts_with("queued")), "{orders:?}");
+}
+
+#[test]
+fn what_a_killed_worker_had_begun_is_never_called_not_done() {
+    let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "1500").start();
+    let person = stack.somebody();
+    let hold = stack.hold_orders();
+    let begun = person.ordering("begun").send_in_background();
+    hold.wait_for(1);
+    stack.process("orders-create").kill();
+    // The broker has it again, and drops it unserved; its statement is done all the same.
+    hold.release();
+    problem(&begun.wait(), 504, "outcome_unknown");
+    assert_eq!(titles(&stack), ["begun"]);
+}
+
+#[test]
+fn a_lone_worker_that_is_killed_is_not_noticed_if_another_comes() {
+    const REQUESTS: u32 = 240;
+    const CLIENTS: u32 = 12;
+    let stack = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500").alone().start();
+    let person = stack.register();
+    let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
+    let ask =
+        |n: u32| if n.is_multiple_of(2) { person.get(&path).send() } else { person.ordering(&format!("n{n}")).send() };
+    // At a steady rate, whatever the answers take.
+    let begun = Instant::now();
+    let paced = |n: u32| {
+        thread::sleep((millis(10) * n).saturating_sub(begun.elapsed()));
+        ask(n)
+    };
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                scope.spawn(move || (0..REQUESTS / CLIENTS).map(|n| paced(n * CLIENTS + client)).collect::<Vec<_>>())
+            })
+            .collect();
+        for worker in ["orders-get", "orders-create"] {
+            let handled = || stack.process(worker).events("handled").len();
+            wait_until("requests went through", seconds(10), || handled() > 5);
+            stack.process(worker).kill();
+            stack.launch(worker);
+        }
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status / 100 != 2).map(Answer::outcome).collect();
+    assert!(refused.is_empty(), "{} of {REQUESTS}: {refused:?}", refused.len());
+    assert_eq!(stack.orders_db().count("orders"), i64::from(REQUESTS / 2) + 1);
+}
