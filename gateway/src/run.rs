@@ -1,12 +1,15 @@
 //! The gateway's life: opens its doors, keeps the line to the broker, and closes both in the right order.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use amqp::{Broker, RpcClient};
 use runtime::{Shutdown, StartError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
@@ -17,6 +20,11 @@ use crate::http::server::serve;
 use crate::pipeline::Pipeline;
 use crate::routing::table::TABLE;
 use crate::settings::GatewaySettings;
+
+/// Connections that the kernel keeps for us until we take them in.
+const BACKLOG: u32 = 1_024;
+/// How long a gateway that shares its port looks for the broker before it opens without one.
+const REACHING: Duration = Duration::from_secs(5);
 
 /// What a part of the gateway was there for.
 enum Part {
@@ -44,14 +52,22 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
     let admin = Arc::new(Health::new(Arc::clone(&asker), stop.clone()));
     let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
+    let terms = if settings.reuse_port { terms.last_call(settings.drain() / 2) } else { terms };
     let per_address = settings.limits.connections_per_address;
     let public = terms.clone().per_address(per_address, settings.proxies().unwrap_or_default());
-    let (door, listen) = open(settings.listen).await?;
-    let (admin_door, admin_listen) = open(settings.admin_listen).await?;
-
     let mut parts = Parts::new();
     let drained = CancellationToken::new();
-    parts.spawn(keep_asking(asker, drained.clone()));
+    parts.spawn(keep_asking(Arc::clone(&asker), drained.clone()));
+    if settings.reuse_port {
+        // Until then the other gateway is the better one to come to.
+        tokio::select! {
+            ended = until(&mut parts, |_| false) => ended?,
+            _ = timeout(REACHING, asker.connected()) => {}
+        }
+    }
+    let (door, listen) = open(settings.listen, settings.reuse_port)?;
+    let (admin_door, admin_listen) = open(settings.admin_listen, settings.reuse_port)?;
+
     // Probes are answered to the very end, so their stop is never asked for.
     let probes = serve(admin_door, admin, terms, connections.admin, Shutdown::default());
     parts.spawn(async { Ok((probes.await, Part::Helping).1) });
@@ -60,6 +76,7 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let serving = serve(door, gateway, public, connections.public, stop.clone());
     parts.spawn(async { Ok((serving.await, Part::Serving).1) });
     tracing::info!(%listen, %admin_listen, "serving");
+    runtime::notify_ready();
 
     until(&mut parts, |part| matches!(part, Part::Serving)).await?;
     drained.cancel();
@@ -96,11 +113,20 @@ async fn keep(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Part
     Ok(Part::Helping)
 }
 
-async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn open(address: SocketAddr, reuse_port: bool) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::failed(format_args!("cannot listen on {address}"), error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = bind(address, reuse_port).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of a gateway that was here before may linger.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(reuse_port)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 #[cfg(test)]

@@ -65,6 +65,9 @@ pub struct GatewaySettings {
     pub stream_heartbeat_ms: u64,
     /// How long requests in flight may take after the first SIGTERM, in milliseconds.
     pub drain_ms: u64,
+    /// Whether another gateway may listen at the same addresses (`SO_REUSEPORT`), so that a new one can take over from an old
+    /// one. It then takes nothing in before it has reached the broker, and leaves idle clients time to come once more.
+    pub reuse_port: bool,
     /// Threads that serve requests. One is enough until it is busy all the time.
     pub threads: usize,
     /// Addresses and networks of proxies whose `X-Forwarded-For` is believed, comma separated. None by default.
@@ -123,6 +126,7 @@ impl Default for GatewaySettings {
             streams_per_user: 16,
             stream_heartbeat_ms: 5_000,
             drain_ms: 10_000,
+            reuse_port: false,
             threads: 1,
             trusted_proxies: String::new(),
             public_system: true,

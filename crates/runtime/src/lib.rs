@@ -4,6 +4,7 @@ mod backoff;
 mod exit;
 mod lines;
 pub mod log;
+mod notify;
 mod program;
 mod section;
 mod settings;
@@ -12,6 +13,7 @@ mod supervise;
 
 pub use crate::backoff::Backoff;
 pub use crate::exit::{StartError, exit_code};
+pub use crate::notify::notify_ready;
 pub use crate::program::{Program, VERSION};
 pub use crate::settings::{Section, SettingError, Settings, nearest};
 pub use crate::shutdown::Shutdown;

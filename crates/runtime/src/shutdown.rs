@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::StartError;
+use crate::notify;
 
 /// Tells every part of a process to stop.
 #[derive(Clone, Default)]
@@ -20,8 +21,11 @@ impl Shutdown {
         let listen = |kind| signal(kind).map_err(|error| StartError::failed("cannot listen to signals", error));
         let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         let stop = Self::default();
-        #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
-        tokio::spawn(stop.clone().listen(terminate, interrupt, grace));
+        #[expect(clippy::disallowed_methods, reason = "they live as long as the process; nothing waits for them")]
+        {
+            tokio::spawn(stop.clone().listen(terminate, interrupt, grace));
+            tokio::spawn(notify::keep_alive());
+        }
         Ok(stop)
     }
 
@@ -29,6 +33,7 @@ impl Shutdown {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!(grace_ms = grace.as_millis(), "stop asked: finishing what runs");
         self.requested.cancel();
+        notify::stopping();
         tokio::select! {
             _ = terminate.recv() => tracing::warn!("asked again: stopping at once"),
             _ = interrupt.recv() => tracing::warn!("asked again: stopping at once"),

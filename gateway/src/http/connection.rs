@@ -31,7 +31,7 @@ use crate::http::service::Service;
 
 /// hyper reads into a buffer of at most this size; larger than a head, so that the bound on heads decides.
 const BUFFER_LIMIT: usize = 2 * HEAD_LIMIT;
-/// After a stop is asked for, what was sent before still arrives: this long, idle connections are kept.
+/// After a stop is asked for, what was sent before still arrives: this long, more is taken in, and idle connections are kept.
 const LAST_CALL: Duration = Duration::from_millis(50);
 /// A client that is still sending when we have said our last word gets this long, and this much, to come to hear it.
 /// Closing at once would reset the connection, and the reset would overtake the word.
@@ -43,6 +43,7 @@ const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 pub struct ConnectionConfig {
     http: http1::Builder,
     patience: Duration,
+    last_call: Duration,
     crowd: PerIpConnectionLimit,
 }
 
@@ -57,13 +58,20 @@ impl ConnectionConfig {
             .max_buf_size(BUFFER_LIMIT)
             // A client that has said all it had to say still gets its answer.
             .half_close(true);
-        Self { http, patience, crowd: PerIpConnectionLimit::new(0, Proxies::default()) }
+        Self { http, patience, last_call: LAST_CALL, crowd: PerIpConnectionLimit::new(0, Proxies::default()) }
     }
 
     /// Serves at most `limit` connections from each address but these proxies; 0 is no limit.
     #[must_use]
     pub(crate) fn per_address(self, limit: usize, proxies: Proxies) -> Self {
         Self { crowd: PerIpConnectionLimit::new(limit, proxies), ..self }
+    }
+
+    /// Keeps idle connections for so long after a stop is asked for: a client that asks once more is answered, and told to
+    /// come back by another.
+    #[must_use]
+    pub(crate) fn last_call(self, last_call: Duration) -> Self {
+        Self { last_call: last_call.max(LAST_CALL), ..self }
     }
 
     /// A place for a connection from this address, if it has one left.
@@ -101,7 +109,7 @@ pub(crate) async fn serve<S: Service>(
     });
     let wire = TokioIo::new(ClientStream::new(stream, terms.patience, Arc::clone(&activity)));
     let mut connection = terms.http.serve_connection(wire, serve);
-    let ended = drive(&mut connection, &activity, &stop).await;
+    let ended = drive(&mut connection, &activity, &stop, terms.last_call).await;
     let parts = connection.into_parts();
     let Some(stream) = parts.io.into_inner().whole() else { return };
     let refused = ended.err().and_then(|error| EarlyError::because(&error, &parts.read_buf));
@@ -158,7 +166,12 @@ type Connection<S> = http1::Connection<TokioIo<ClientStream>, S>;
 
 /// Lets hyper work; when a stop is asked for, or another connection needs the place, only as long as a request is being
 /// served.
-async fn drive<S>(connection: &mut Connection<S>, activity: &Activity, stop: &Shutdown) -> hyper::Result<()>
+async fn drive<S>(
+    connection: &mut Connection<S>,
+    activity: &Activity,
+    stop: &Shutdown,
+    last_call: Duration,
+) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = Held>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -166,7 +179,7 @@ where
     tokio::select! {
         biased;
         ended = &mut *connection => return ended,
-        () = close_after_request(stop) => Pin::new(&mut *connection).graceful_shutdown(),
+        () = last_call_is_over(stop, last_call) => Pin::new(&mut *connection).graceful_shutdown(),
         () = activity.evicted() => {
             Pin::new(&mut *connection).graceful_shutdown();
             tokio::select! {
@@ -180,10 +193,14 @@ where
     connection.await
 }
 
-/// Resolves shortly after a stop is asked for.
+/// Resolves shortly after a stop is asked for: who comes now may have set out before.
 pub(crate) async fn close_after_request(stop: &Shutdown) {
+    last_call_is_over(stop, LAST_CALL).await;
+}
+
+async fn last_call_is_over(stop: &Shutdown, last_call: Duration) {
     stop.requested().await;
-    sleep(LAST_CALL).await;
+    sleep(last_call).await;
 }
 
 async fn part(mut stream: TcpStream, last_word: &[u8]) -> io::Result<()> {

@@ -32,7 +32,6 @@ pub async fn serve<S: Service>(
 ) {
     let connections = TaskTracker::new();
     let mut door = Door {
-        listener: &listener,
         terms: Arc::new(terms),
         room: Arc::new(Semaphore::new(limit)),
         open: Arc::default(),
@@ -41,9 +40,11 @@ pub async fn serve<S: Service>(
     tokio::select! {
         biased;
         () = close_after_request(&stop) => {}
-        () = door.accept_loop(&service, &stop, &connections) => {}
+        () = door.accept_loop(&listener, &service, &stop, &connections) => {}
     }
-    drop(listener);
+    for (stream, peer) in close(listener) {
+        door.take_in(stream, peer, &service, &stop, &connections).await;
+    }
     connections.close();
     tokio::select! {
         () = connections.wait() => {}
@@ -51,38 +52,70 @@ pub async fn serve<S: Service>(
     }
 }
 
-struct Door<'a> {
-    listener: &'a TcpListener,
+/// Closes a listener. What the kernel had accepted until then would be reset by that, so it is taken in first.
+fn close(listener: TcpListener) -> Vec<(TcpStream, IpAddr)> {
+    let mut accepted = Vec::new();
+    let Ok(listener) = listener.into_std() else { return accepted };
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                accepted.extend(stream.ok().map(|stream| (stream, peer.ip())));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return accepted,
+        }
+    }
+}
+
+struct Door {
     terms: Arc<ConnectionConfig>,
     room: Arc<Semaphore>,
     open: Arc<OpenConnections>,
     told: Told,
 }
 
-impl Door<'_> {
-    async fn accept_loop<S: Service>(&mut self, service: &Arc<S>, stop: &Shutdown, connections: &TaskTracker) {
+impl Door {
+    async fn accept_loop<S: Service>(
+        &mut self,
+        listener: &TcpListener,
+        service: &Arc<S>,
+        stop: &Shutdown,
+        connections: &TaskTracker,
+    ) {
         loop {
-            let (stream, peer) = self.accept().await;
-            let Some(admitted) = self.terms.admit(peer) else {
-                self.told.too_many_from_one_address();
-                continue;
-            };
-            let Some(place) = self.place().await else { return };
-            let entry = self.open.add();
-            let activity = Arc::clone(&entry.activity);
-            let (service, terms, stop) = (Arc::clone(service), Arc::clone(&self.terms), stop.clone());
-            connections.spawn(async move {
-                connection::serve(stream, peer, service, terms, activity, stop).await;
-                drop((entry, place, admitted));
-            });
+            let (stream, peer) = self.accept(listener).await;
+            self.take_in(stream, peer, service, stop, connections).await;
         }
     }
 
+    async fn take_in<S: Service>(
+        &mut self,
+        stream: TcpStream,
+        peer: IpAddr,
+        service: &Arc<S>,
+        stop: &Shutdown,
+        connections: &TaskTracker,
+    ) {
+        let Some(admitted) = self.terms.admit(peer) else {
+            self.told.too_many_from_one_address();
+            return;
+        };
+        let Some(place) = self.place().await else { return };
+        let entry = self.open.add();
+        let activity = Arc::clone(&entry.activity);
+        let (service, terms, stop) = (Arc::clone(service), Arc::clone(&self.terms), stop.clone());
+        connections.spawn(async move {
+            connection::serve(stream, peer, service, terms, activity, stop).await;
+            drop((entry, place, admitted));
+        });
+    }
+
     /// The next connection of which the kernel knows.
-    async fn accept(&mut self) -> (TcpStream, IpAddr) {
+    async fn accept(&mut self, listener: &TcpListener) -> (TcpStream, IpAddr) {
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = listener.accept() => accepted,
                 () = sleep(PAUSE), if self.told.owes() => {
                     self.told.tell();
                     continue;

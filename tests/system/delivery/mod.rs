@@ -13,6 +13,7 @@ mod malformed;
 mod odd_messages;
 mod outcome_codes;
 mod requests;
+mod restarts;
 mod scaling;
 mod unavailable_copies;
 mod waiting;

@@ -1,12 +1,9 @@
 //! Requests wait for a worker while there is none, and what is said of those that waited in vain is certain.
 
-use std::thread;
-use std::time::Instant;
-
 use system_tests::problem::problem;
 use system_tests::stack::Plan;
 use system_tests::wait::{millis, seconds};
-use system_tests::{Answer, Person, Signal, Stack, wait_until};
+use system_tests::{Person, Signal, Stack, wait_until};
 
 /// The titles of all orders, however they came to be.
 fn titles(stack: &Stack<'_>) -> Vec<String> {
@@ -104,38 +101,4 @@ fn what_a_killed_worker_had_begun_is_never_called_not_done() {
     hold.release();
     problem(&begun.wait(), 504, "outcome_unknown");
     assert_eq!(titles(&stack), ["begun"]);
-}
-
-#[test]
-fn a_lone_worker_that_is_killed_is_not_noticed_if_another_comes() {
-    const REQUESTS: u32 = 240;
-    const CLIENTS: u32 = 12;
-    let stack = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500").alone().start();
-    let person = stack.register();
-    let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
-    let ask =
-        |n: u32| if n.is_multiple_of(2) { person.get(&path).send() } else { person.ordering(&format!("n{n}")).send() };
-    // At a steady rate, whatever the answers take.
-    let begun = Instant::now();
-    let paced = |n: u32| {
-        thread::sleep((millis(10) * n).saturating_sub(begun.elapsed()));
-        ask(n)
-    };
-    let answers: Vec<Answer> = thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                scope.spawn(move || (0..REQUESTS / CLIENTS).map(|n| paced(n * CLIENTS + client)).collect::<Vec<_>>())
-            })
-            .collect();
-        for worker in ["orders-get", "orders-create"] {
-            let handled = || stack.process(worker).events("handled").len();
-            wait_until("requests went through", seconds(10), || handled() > 5);
-            stack.process(worker).kill();
-            stack.launch(worker);
-        }
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
-    });
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.status / 100 != 2).map(Answer::outcome).collect();
-    assert!(refused.is_empty(), "{} of {REQUESTS}: {refused:?}", refused.len());
-    assert_eq!(stack.orders_db().count("orders"), i64::from(REQUESTS / 2) + 1);
 }

@@ -5,6 +5,7 @@ mod command_line;
 mod completeness;
 mod compose;
 mod migrate;
+mod notify;
 mod pooler;
 mod readme;
 mod settings;

@@ -146,6 +146,14 @@ impl RpcClient {
         })
     }
 
+    /// Resolves when there is a connection to the broker that it does not block.
+    pub async fn connected(&self) {
+        const LOOK: Duration = Duration::from_millis(10);
+        while !self.is_connected() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Whether there is a connection to the broker that it does not block.
     pub fn is_connected(&self) -> bool {
         self.session().is_ok()
@@ -257,7 +265,7 @@ impl Session {
             let returned = async {
                 match &mut expired {
                     Some(expired) => expired.next().await,
-                    None => std::future::pending().await,
+                    None => pending().await,
                 }
             };
             tokio::select! {

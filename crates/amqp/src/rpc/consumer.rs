@@ -283,8 +283,7 @@ impl Delivery {
     /// Tells a caller who counts on it that work begins: from now on it is no proof of the contrary that the request comes
     /// back to him. Waits until it is on the wire, for the work must not overtake it.
     pub async fn announce(&self) -> Result<(), Error> {
-        let Some(address) = self.reply_to().filter(|_| counts_on_expiry(&self.message.properties)).cloned()
-        else {
+        let Some(address) = self.reply_to().filter(|_| counts_on_expiry(&self.message.properties)).cloned() else {
             return Ok(());
         };
         let properties = self.reply_properties().with_type(BEGUN.into());

@@ -7,7 +7,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
 use crate::headers::{
-    BAGGAGE, BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE, text_header, whole_number,
+    BAGGAGE, BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE,
+    text_header, whole_number,
 };
 use crate::rpc::deadline::{Deadline, unix_millis};
 

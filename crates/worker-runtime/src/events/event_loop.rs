@@ -96,6 +96,7 @@ impl Supervised for Ear<'_> {
                     hearing.listen().await?;
                     backoff.reset();
                     tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
+                    runtime::notify_ready();
                 } else {
                     self.rest(backoff.pause()).await;
                 }

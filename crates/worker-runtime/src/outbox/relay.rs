@@ -91,6 +91,7 @@ impl Supervised for Relay<'_> {
 
     async fn serve(&mut self, mut shift: Shift, backoff: &mut Backoff) -> Result<(), Broke> {
         tracing::info!(service = self.service, "serving");
+        runtime::notify_ready();
         let led = self.lead(&shift.database, &mut shift.leadership, &shift.publisher, backoff).await;
         shift.publisher.close().await;
         // While it stops, whatever breaks is no reason to begin again.

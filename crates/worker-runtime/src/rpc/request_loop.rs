@@ -53,6 +53,7 @@ impl Supervised for Sessions<'_> {
         let (server, running) = (self.server, &mut self.running);
         server.post.begin(&mut deliveries).await?;
         tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
+        runtime::notify_ready();
         loop {
             tokio::select! {
                 () = server.stop.requested() => break,
