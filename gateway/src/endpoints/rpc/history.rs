@@ -63,8 +63,8 @@ impl Inbox<'_> {
         let question = to_raw_value(&ReadInbox { event_id }).map_err(|error| error.to_string())?;
         let meta = meta.renewed(PATIENCE.min(meta.deadline.remaining()));
         let asked = Instant::now();
-        let answer = self.asker.ask(self.pattern, &question, &meta).await;
-        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes)) {
+        let answer = self.asker.ask(self.pattern, &question, &meta, None).await;
+        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             self.meter.count(asked.elapsed());
         }
         let reply = answer.map_err(|error| error.to_string())?.map_err(|fault| fault.code.as_str().to_owned())?;
