@@ -3,7 +3,7 @@ import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { compression } from 'vite-plugin-compression2';
-import { define } from './contract-bounds.ts';
+import { define } from './contract-rules.ts';
 import { settings } from './server/settings.ts';
 
 /** While developing: writes into the page what the server writes in production. */
@@ -31,18 +31,19 @@ const fonts: Plugin = {
 };
 
 export default defineConfig(({ isSsrBuild }) => ({
-  define,
+  // The server makes the start page with React: with the one that is for use, not for work on it.
+  define: isSsrBuild ? { ...define, 'process.env.NODE_ENV': '"production"' } : define,
   plugins: [
     react(),
     tailwindcss(),
     gateway,
     fonts,
-    // sirv hands out the packed copies. The page itself is made anew at every start, so it stays unpacked.
+    // The server hands out the packed copies. The page itself it makes, and packs, at every start.
     isSsrBuild ? [] : compression({ algorithms: ['gzip', 'brotliCompress'], include: /\.(js|css|svg)$/ }),
   ],
   server: { port: settings(process.env).port, strictPort: true },
   build: isSsrBuild
-    ? { target: 'node22', copyPublicDir: false }
+    ? { target: 'node22', copyPublicDir: false, rolldownOptions: { output: { codeSplitting: false } } }
     : {
         outDir: 'dist/page',
         emptyOutDir: true,

@@ -1,6 +1,6 @@
 // Two kinds of tests: of the logic, beside the code; and of the page, in a real browser on the real system.
 import { defineConfig } from 'vitest/config';
-import { define } from './contract-bounds.ts';
+import { define } from './contract-rules.ts';
 
 export default defineConfig({
   test: {

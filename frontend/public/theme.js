@@ -1,4 +1,7 @@
-// Applies the chosen theme before anything is drawn; without a choice the system's own holds.
+// Runs before anything is drawn. The start page comes as it is for strangers: whoever is signed in does not see that one.
+if (localStorage.getItem('access_token')) document.documentElement.dataset.member = '';
+
+// Applies the chosen theme; without a choice the system's own holds.
 const applyTheme = () => {
   const chosen = localStorage.getItem('theme');
   const theme = chosen === 'light' || chosen === 'dark' ? chosen : '';

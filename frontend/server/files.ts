@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 export interface StoredFile {
   type: string;
@@ -39,6 +40,11 @@ export function storedFiles(directory: string): Map<string, StoredFile> {
     });
   }
   return files;
+}
+
+/** The same, with its packed copies. */
+export function packed(file: StoredFile): StoredFile {
+  return { ...file, br: brotliCompressSync(file.raw), gzip: gzipSync(file.raw) };
 }
 
 /** Bytes that are in no file, ready to be served like those that are. */

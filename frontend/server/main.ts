@@ -1,6 +1,7 @@
 // Serves the built page on the loopback address until it is told to stop.
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { startPage } from '../src/start';
 import { settings } from './settings';
 import { site } from './site';
 
@@ -8,9 +9,10 @@ import { site } from './site';
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 15_000, maxHeaderSize: 16_384 };
 const MOST_CONNECTIONS = 1_024;
 
-function start() {
+async function start() {
   const { port, gateway } = settings(process.env);
-  const server = createServer(LIMITS, site(fileURLToPath(new URL('../page', import.meta.url)), gateway));
+  const directory = fileURLToPath(new URL('../page', import.meta.url));
+  const server = createServer(LIMITS, site(directory, gateway, await startPage(gateway)));
   server.maxConnections = MOST_CONNECTIONS;
   server.once('error', stop);
   server.listen(port, '127.0.0.1', () => {
@@ -33,8 +35,4 @@ function stop(problem: unknown) {
   process.exit(64);
 }
 
-try {
-  start();
-} catch (problem) {
-  stop(problem);
-}
+start().catch(stop);

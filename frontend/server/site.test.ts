@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startPage } from '../src/start';
 import { settings } from './settings';
 import { site } from './site';
 
@@ -14,10 +15,10 @@ let base: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'page-'));
   mkdirSync(join(directory, 'assets'));
-  writeFileSync(join(directory, 'index.html'), '<meta name="gateway" content="%GATEWAY_URL%">');
+  writeFileSync(join(directory, 'index.html'), '<meta name="gateway" content="%GATEWAY_URL%"><div id="root"></div>');
   writeFileSync(join(directory, 'assets', 'a-1.js'), 'let a');
   writeFileSync(join(directory, 'icon.svg'), '<svg/>');
-  server = createServer(site(directory, 'http://gateway:1'));
+  server = createServer(site(directory, 'http://gateway:1', await startPage('http://gateway:1')));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -28,11 +29,22 @@ afterAll(() => {
 });
 
 test('every address of the page is the page, and knows the gateway', async () => {
-  for (const path of ['/', '/index.html', '/orders/0190-a?x=1.2', '/a/b/c']) {
+  for (const path of ['/index.html', '/orders/0190-a?x=1.2', '/a/b/c']) {
     const answer = await fetch(base + path);
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-cache']);
-    expect(await answer.text()).toBe('<meta name="gateway" content="http://gateway:1">');
+    expect(await answer.text()).toBe('<meta name="gateway" content="http://gateway:1"><div id="root"></div>');
   }
+});
+
+test('the start page is there before its script, with nothing in it that the policy would stop', async () => {
+  const answer = await fetch(base);
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-cache']);
+  const html = await answer.text();
+  expect(html).toContain('<meta name="gateway" content="http://gateway:1">');
+  expect(html).toMatch(/<h1[^>]*>Every request here becomes a message\.<\/h1>/);
+  expect(html).toMatch(/<a [^>]*href="\/register"/);
+  expect(html).toContain('<span>http://gateway:1</span>');
+  expect(html).not.toMatch(/<script|<style|<title|\son\w+=|\sstyle=/);
 });
 
 test('files with a hash are kept for ever, the others are asked for again', async () => {

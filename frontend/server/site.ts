@@ -2,15 +2,22 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { type StoredFile, stored, storedFiles } from './files';
+import { packed, type StoredFile, stored, storedFiles } from './files';
 import { cacheControl, securityHeaders } from './headers';
 import { pathOf } from './target';
 
-/** A request handler for the files in a directory; the page is told where the gateway is. */
-export function site(directory: string, gateway: string) {
-  const page = stored(
-    Buffer.from(readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', () => gateway)),
-  );
+const ROOT = '<div id="root"></div>';
+
+/**
+ * A request handler for the files in a directory; the page is told where the gateway is. `start` is the HTML with which
+ * the start page is shown until its script has come.
+ */
+export function site(directory: string, gateway: string, start: string) {
+  const html = readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', () => gateway);
+  if (!html.includes(ROOT)) throw new Error(`index.html has no ${ROOT}`);
+  const page = packed(stored(Buffer.from(html)));
+  const started = html.replace(ROOT, () => `<div id="root"><div data-start>${start}</div></div>`);
+  const startPage = packed(stored(Buffer.from(started)));
   const files = storedFiles(directory);
   files.delete('/index.html');
   const headers = Object.entries(securityHeaders(gateway));
@@ -27,7 +34,7 @@ export function site(directory: string, gateway: string) {
       response.writeHead(400).end();
       return;
     }
-    const file = files.get(path) ?? (isPage(path) ? page : undefined);
+    const file = files.get(path) ?? (path === '/' ? startPage : isPage(path) ? page : undefined);
     if (file) answer(request, response, path, file);
     else response.writeHead(404).end();
   };

@@ -7,15 +7,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { site } from './site';
 
+const PAGE = 'the page <div id="root"></div>';
 let server: Server;
 let directory: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'page-'));
   mkdirSync(join(directory, 'assets'));
-  writeFileSync(join(directory, 'index.html'), 'the page');
+  writeFileSync(join(directory, 'index.html'), PAGE);
   writeFileSync(join(directory, 'assets', 'a-1.js'), 'let a');
-  server = createServer(site(directory, 'http://gateway:1'));
+  server = createServer(site(directory, 'http://gateway:1', ''));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
 });
 

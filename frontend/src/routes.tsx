@@ -50,7 +50,14 @@ export const router = createBrowserRouter([
   },
 ]);
 
-// Once the first page stands, the others are fetched too: they are small, and are there when the network is not.
-window.addEventListener('load', () => {
-  for (const load of Object.values(later)) load().catch(() => undefined);
-});
+// Once the first page stands, the others are fetched too, one by one, whenever there is nothing else to do: they are small,
+// and are there when the network is not.
+const whenIdle = window.requestIdleCallback ?? ((then: () => void) => setTimeout(then, 200));
+const fetchNext = ([next, ...rest]: Load[]) =>
+  whenIdle(() =>
+    next?.().then(
+      () => fetchNext(rest),
+      () => fetchNext(rest),
+    ),
+  );
+window.addEventListener('load', () => fetchNext(Object.values(later)));

@@ -60,7 +60,11 @@ export function onSessionChange(listener: () => void): () => void {
 
 /** The id of the user who is signed in, or null. */
 export function useUserId(): string | null {
-  return useSyncExternalStore(onSessionChange, () => currentSession()?.userId ?? null);
+  return useSyncExternalStore(
+    onSessionChange,
+    () => currentSession()?.userId ?? null,
+    () => null,
+  );
 }
 
 function tell() {

@@ -1,10 +1,10 @@
 // Amounts as people write them.
-import { bounds } from './bounds';
+import { contractRules } from './contract-rules';
 
 /** An amount within the contract's bounds. */
 export function isPrice(value: string): boolean {
   const price = priceOf(value);
-  const [least, most] = bounds.price;
+  const { least, most } = contractRules.price;
   return price >= least && price <= most;
 }
 

@@ -47,6 +47,10 @@ test('what is too long or empty is said at its field', () => {
     'description',
   ]);
   expect(wrong(newOrder.safeParse({ ...order, orderReference: 'x'.repeat(101) }))).toEqual(['orderReference']);
+  expect(wrong(newOrder.safeParse({ ...order, title: 'a\u0000b', orderReference: 'a\nb' }))).toEqual([
+    'title',
+    'orderReference',
+  ]);
   // Counted in characters, as the contract does: each of these is two UTF-16 units.
   expect(wrong(newOrder.safeParse({ ...order, title: '🚂'.repeat(100) }))).toEqual([]);
 });
@@ -54,6 +58,7 @@ test('what is too long or empty is said at its field', () => {
 test('names of any script are names', () => {
   for (const firstName of [
     'Zoë',
+    'Anne‐Marie', // a hyphen that is one
     'Nguyễn Thị',
     'अमित',
     '李小龍',
@@ -65,7 +70,7 @@ test('names of any script are names', () => {
   ]) {
     expect(wrong(registration.safeParse({ ...person, firstName })), firstName).toEqual([]);
   }
-  for (const firstName of ['', '..', '12', '<b>', 'a\u0007b', 'x'.repeat(51)]) {
+  for (const firstName of ['', '..', '12', '<b>', 'a\u0007b', '\u200dAda', 'Ada\u3164', 'x'.repeat(51)]) {
     expect(wrong(registration.safeParse({ ...person, firstName })), firstName).toEqual(['firstName']);
   }
 });

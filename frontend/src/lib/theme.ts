@@ -22,7 +22,7 @@ function subscribe(listener: () => void) {
 
 /** The theme, and how to go to the next one. */
 export function useTheme(): [Theme, () => void] {
-  const theme = useSyncExternalStore(subscribe, read);
+  const theme = useSyncExternalStore(subscribe, read, (): Theme => 'system');
   const next = ORDER[(ORDER.indexOf(theme) + 1) % ORDER.length] ?? 'system';
   const choose = () => {
     localStorage.setItem('theme', next);

@@ -6,12 +6,9 @@ import { register as open } from '../api/open';
 import { beginSession, useUserId } from '../api/session';
 import { type Registration, registration } from '../lib/rules';
 import { useArrival } from '../ui/arrival';
-import { Field } from '../ui/field';
-import { FormProblem, useSending } from '../ui/form';
-import { Send } from '../ui/key';
+import { useSending } from '../ui/form';
+import { EmailField, Form, fieldOf, NameFields, NewPassword } from '../ui/form-kit';
 import { Page } from '../ui/page';
-
-const FIELDS = ['firstName', 'lastName', 'email', 'password'] as const;
 
 export function Register() {
   const userId = useUserId();
@@ -20,36 +17,33 @@ export function Register() {
     resolver: zodResolver(registration),
     defaultValues: { email: '', password: '', firstName: '', lastName: '' },
   });
-  const { submit, busy, problem } = useSending(form, async (values) => beginSession(await open(values)), {
+  const sending = useSending(form, async (values) => beginSession(await open(values)), {
     email_taken: 'email',
   });
-  const { errors } = form.formState;
+  const isTaken = form.formState.errors.email?.type === 'email_taken';
   if (userId) return <Navigate to={to} replace />;
 
   return (
     <Page title="Create an account">
-      <form noValidate onSubmit={submit} className="grid max-w-xl gap-6">
-        <div className="grid gap-6 sm:grid-cols-2">
-          <Field
-            label="First name"
-            autoComplete="given-name"
-            error={errors.firstName?.message}
-            {...form.register('firstName')}
-          />
-          <Field
-            label="Last name"
-            autoComplete="family-name"
-            error={errors.lastName?.message}
-            {...form.register('lastName')}
-          />
-        </div>
-        <Field
-          label="E-mail address"
-          type="email"
+      <Form
+        sending={sending}
+        send="Create account"
+        busyWord="Creating…"
+        wide
+        beside={
+          <>
+            Already have an account?{' '}
+            <Link to="/login" state={state} className="underline underline-offset-4">
+              Sign in
+            </Link>
+          </>
+        }
+      >
+        <NameFields first={fieldOf(form, 'firstName')} last={fieldOf(form, 'lastName')} />
+        <EmailField
           autoComplete="email"
-          error={errors.email?.message}
           remedy={
-            errors.email?.type === 'email_taken' && (
+            isTaken && (
               <Link
                 to="/login"
                 state={{ ...state, email: form.getValues('email') }}
@@ -59,29 +53,10 @@ export function Register() {
               </Link>
             )
           }
-          {...form.register('email')}
+          {...fieldOf(form, 'email')}
         />
-        <Field
-          label="Password"
-          type="password"
-          autoComplete="new-password"
-          hint="At least 8 characters. Longer is stronger."
-          error={errors.password?.message}
-          {...form.register('password')}
-        />
-        <FormProblem problem={problem} fields={FIELDS} />
-        <div className="flex flex-wrap items-center gap-x-8 gap-y-4">
-          <Send busy={busy} busyWord="Creating…">
-            Create account
-          </Send>
-          <p>
-            Already have an account?{' '}
-            <Link to="/login" state={state} className="underline underline-offset-4">
-              Sign in
-            </Link>
-          </p>
-        </div>
-      </form>
+        <NewPassword {...fieldOf(form, 'password')} />
+      </Form>
     </Page>
   );
 }

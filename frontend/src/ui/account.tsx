@@ -7,49 +7,25 @@ import { changePassword, updateProfile } from '../api/account';
 import type { Profile } from '../api/contract';
 import { type NameForm, nameChange, type PasswordForm, passwordChange } from '../lib/rules';
 import { keys } from '../queries';
-import { Field } from './field';
-import { FormProblem, useSending } from './form';
-import { Send } from './key';
-
-const NAMES = ['firstName', 'lastName'] as const;
-const PASSWORDS = ['currentPassword', 'newPassword'] as const;
+import { useSending } from './form';
+import { Form, fieldOf, KnownPassword, NameFields, NewPassword } from './form-kit';
 
 export function NameChange({ profile: { firstName, lastName } }: { profile: Profile }) {
   const client = useQueryClient();
   const [changed, setChanged] = useState(false);
   const form = useForm<NameForm>({ resolver: zodResolver(nameChange), values: { firstName, lastName } });
-  const { submit, busy, problem } = useSending(form, async (values) => {
+  const sending = useSending(form, async (values) => {
     setChanged(false);
     client.setQueryData(keys.profile, await updateProfile(values));
     // Orders carry the customer's name; they hear of it within moments.
     void client.invalidateQueries({ queryKey: keys.anyOrder });
     setChanged(true);
   });
-  const { errors } = form.formState;
   return (
     <Folded title="Change your name" done={changed && 'Your name is changed.'}>
-      <form noValidate onSubmit={submit} className="grid max-w-xl gap-6">
-        <div className="grid gap-6 sm:grid-cols-2">
-          <Field
-            label="First name"
-            autoComplete="given-name"
-            error={errors.firstName?.message}
-            {...form.register('firstName')}
-          />
-          <Field
-            label="Last name"
-            autoComplete="family-name"
-            error={errors.lastName?.message}
-            {...form.register('lastName')}
-          />
-        </div>
-        <FormProblem problem={problem} fields={NAMES} />
-        <div>
-          <Send busy={busy} busyWord="Saving…">
-            Save name
-          </Send>
-        </div>
-      </form>
+      <Form sending={sending} send="Save name" busyWord="Saving…" wide>
+        <NameFields first={fieldOf(form, 'firstName')} last={fieldOf(form, 'lastName')} />
+      </Form>
     </Folded>
   );
 }
@@ -61,44 +37,24 @@ export function PasswordChange({ email }: { email: string }) {
     resolver: zodResolver(passwordChange),
     defaultValues: { currentPassword: '', newPassword: '' },
   });
-  const { submit, busy, problem } = useSending(form, async (values) => {
+  const sending = useSending(form, async (values) => {
     setChanged(false);
     await changePassword(values);
     form.reset();
     void client.invalidateQueries({ queryKey: keys.sessions });
     setChanged(true);
   });
-  const { errors } = form.formState;
   return (
     <Folded
       title="Change your password"
       done={changed && 'Your password is changed. All other sessions have ended; this one goes on.'}
     >
-      <form noValidate onSubmit={submit} className="grid max-w-md gap-6">
+      <Form sending={sending} send="Change password" busyWord="Changing…">
         {/* For password managers. */}
         <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />
-        <Field
-          label="Current password"
-          type="password"
-          autoComplete="current-password"
-          error={errors.currentPassword?.message}
-          {...form.register('currentPassword')}
-        />
-        <Field
-          label="New password"
-          type="password"
-          autoComplete="new-password"
-          hint="At least 8 characters. Longer is stronger."
-          error={errors.newPassword?.message}
-          {...form.register('newPassword')}
-        />
-        <FormProblem problem={problem} fields={PASSWORDS} />
-        <div>
-          <Send busy={busy} busyWord="Changing…">
-            Change password
-          </Send>
-        </div>
-      </form>
+        <KnownPassword label="Current password" {...fieldOf(form, 'currentPassword')} />
+        <NewPassword label="New password" {...fieldOf(form, 'newPassword')} />
+      </Form>
     </Folded>
   );
 }

@@ -33,7 +33,7 @@ export function useSending<Values extends FieldValues>(
       setBusy(false);
     }
   });
-  return { submit, busy, problem };
+  return { submit, busy, problem, fields: Object.keys(form.getValues()) };
 }
 
 function showAtFields<Values extends FieldValues>(form: UseFormReturn<Values>, { errors }: Problem) {
