@@ -21,7 +21,8 @@ const PAGES = [
 
 test('on a slow phone the pages do not shift while they load', { timeout: 90_000 }, async () => {
   const account = await register(stack);
-  for (const order of ORDERS) await place(stack, account.tokens.access_token, order);
+  const ids: string[] = [];
+  for (const order of ORDERS) ids.push((await place(stack, account.tokens.access_token, order)).id);
   const { context, page } = await openTab(browser, stack, { viewport: { width: 360, height: 740 }, isMobile: true });
   await signIn(page, account);
   const line = await context.newCDPSession(page);
@@ -40,7 +41,7 @@ test('on a slow phone the pages do not shift while they load', { timeout: 90_000
       for (const entry of list.getEntries()) shifts.push((entry as unknown as { value: number }).value);
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  for (const [path, title] of PAGES) {
+  for (const [path, title] of [...PAGES, [`/orders/${ids.at(-1)}`, ORDERS.at(-1)?.title ?? ''] as const]) {
     await page.goto(path);
     await heading(page, title).waitFor({ timeout: 20_000 });
     await page.locator('.animate-breathe').first().waitFor({ state: 'detached', timeout: 20_000 });

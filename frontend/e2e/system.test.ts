@@ -1,8 +1,9 @@
 // The system page: what starts and stops is seen there.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { layoutFlaws } from './layout';
 import { openBrowser, openTab, place, register, shell, signIn, tokenOf, until } from './tools';
 
 const stack = inject('stack');
@@ -12,6 +13,9 @@ beforeAll(async () => {
   browser = await openBrowser();
 });
 afterAll(() => browser.close());
+
+/** What is away is said within two seconds; where everything is slow, within four times that. */
+const soon = (words: Locator) => words.waitFor({ timeout: 8_000 });
 
 /** When the second worker of a name said that it serves. */
 function served(name: string): number | undefined {
@@ -74,17 +78,17 @@ test('whatever is taken away, the board says which, and claims nothing that it d
     await page.locator(`[data-database=${database}][data-reachable=true]`).waitFor();
 
   await compose('stop orders-relay');
-  await row('orders.relay').getByText('no workers').waitFor();
+  await soon(row('orders.relay').getByText('no workers'));
   await compose('start orders-relay');
   await compose('stop users-on-order-created');
-  await row('users.on_order_created').getByText('no workers').waitFor();
+  await soon(row('users.on_order_created').getByText('no workers'));
   await page.getByRole('status').getByText('users.on_order_created: no workers').waitFor({ state: 'attached' });
   await compose('start users-on-order-created');
   await row('users.on_order_created').getByText('1 worker').waitFor();
   await row('orders.relay').getByText('1 leader, 0 standby').waitFor();
 
   await compose('stop orders-db');
-  await page.locator('[data-database=orders][data-reachable=false]').getByText('unreachable').waitFor();
+  await soon(page.locator('[data-database=orders][data-reachable=false]').getByText('unreachable'));
   expect(await page.locator('[data-database=users][data-reachable=true]').count()).toBe(1);
   await compose('start orders-db');
   await page.locator('[data-database=orders][data-reachable=true]').waitFor();
@@ -96,8 +100,8 @@ test('whatever is taken away, the board says which, and claims nothing that it d
     ['process-compose process stop gateway', 'unreachable, reconnecting', 'process-compose process start gateway'],
   ] as const) {
     await shell(stack, away);
-    await stop('Gateway').getByText(words).waitFor();
-    await stop('Broker').getByText('unknown').waitFor();
+    await soon(stop('Gateway').getByText(words));
+    await soon(stop('Broker').getByText('unknown'));
     await page.getByText(/^Not updating: as of \d+:\d\d:\d\d/).waitFor();
     expect([await moves(), await page.locator('[data-known] .bg-clear').count()]).toEqual([0, 1]); // this page is there
     await shell(stack, back);
@@ -105,12 +109,44 @@ test('whatever is taken away, the board says which, and claims nothing that it d
   }
 
   await compose('stop broker');
-  await stop('Broker').getByText('unreachable, reconnecting').waitFor();
-  await row('orders.create').getByText('unknown').first().waitFor();
+  await soon(stop('Broker').getByText('unreachable, reconnecting'));
+  await soon(row('orders.create').getByText('unknown').first());
+  expect(await moves(), 'nothing moves where nobody knows').toBe(0);
   await compose('start broker');
   await stop('Broker').getByText('connected').waitFor();
   await row('orders.create').getByText('1 worker').waitFor();
   await row('users.relay').getByText('1 leader, 0 standby').waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('64 workers of everything fit, with the largest numbers', async () => {
+  const gateway = `http://localhost:${stack.environment.PORT_GATEWAY}/system`;
+  const state = await (await fetch(gateway)).json();
+  for (const part of [...state.patterns, ...state.listeners]) {
+    Object.assign(part, { workers: 64, waiting: 123_456 });
+    if (part.pattern) Object.assign(part, { ratePerSecond: 12_345, latencyMs: { p50: 12_345.6, p99: 123_456.7 } });
+    else Object.assign(part, { retrying: 123_456, dead: 123_456 });
+  }
+  for (const relay of state.relays)
+    Object.assign(relay, { workers: 64, standby: 63, unpublished: 100_000, oldestUnpublishedS: 86_400 });
+  const { context, page, faults } = await openTab(browser, stack, { reducedMotion: 'reduce' });
+  const headers = { 'Access-Control-Allow-Origin': '*' };
+  await page.route(gateway, (route) => route.fulfill({ json: state, headers }));
+  await page.goto('/system');
+  const row = page.locator('[data-pattern="orders.create"]');
+  await row.getByText('64 workers').waitFor();
+  await row.getByText('123,456').waitFor();
+  await page.evaluate(() => document.fonts.ready);
+  const wrong: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [320, 360, 768, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const flaw of await layoutFlaws(page)) wrong.push(`${width} px, ${colorScheme}: ${flaw}`);
+    }
+  }
+  expect(wrong).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -44,6 +44,7 @@ test('the start page is there before its script, with nothing in it that the pol
   expect(html).toMatch(/<h1[^>]*>Every request here becomes a message\.<\/h1>/);
   expect(html).toMatch(/<a [^>]*href="\/register"/);
   expect(html).toContain('<span>http://gateway:1</span>');
+  expect(html, 'nothing can be pressed that would do nothing').not.toMatch(/<button (?!disabled )/);
   expect(html).not.toMatch(/<script|<style|<title|\son\w+=|\sstyle=/);
 });
 

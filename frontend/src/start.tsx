@@ -22,7 +22,10 @@ export async function startPage(gateway: string): Promise<string> {
       <StaticRouterProvider router={createStaticRouter(dataRoutes, context)} context={context} hydrate={false} />
     </QueryClientProvider>,
   );
-  // The title stands in the head already, and the content security policy knows no style attributes: what these move waits
-  // for the script.
-  return html.replace(/<title>[^<]*<\/title>/, '').replaceAll(/ style="[^"]*"/g, '');
+  // The title stands in the head already. The content security policy knows no style attributes: what these move waits for
+  // the script, and so does what can be pressed.
+  return html
+    .replace(/<title>[^<]*<\/title>/, '')
+    .replaceAll(/ style="[^"]*"/g, '')
+    .replaceAll('<button ', '<button disabled ');
 }
