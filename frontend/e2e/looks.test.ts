@@ -155,6 +155,21 @@ test('a page whose files cannot be loaded says so, and is there when they can', 
   await context.close();
 });
 
+test('the start page is seen before its script comes, and whoever is signed in does not see it so', async () => {
+  const { context, page, faults } = await openTab(browser, stack, { viewport: { width: 360, height: 740 } });
+  await page.route('**/assets/*.js', (route) => route.abort());
+  await page.goto('/');
+  await heading(page, 'Every request here becomes a message.').waitFor();
+  expect(await layoutFlaws(page)).toEqual([]);
+  expect(await flaws(page)).toEqual([]);
+  expect(await page.getByRole('button', { name: 'Theme' }).isDisabled()).toBe(true);
+  await signIn(page, account);
+  await page.goto('/');
+  await page.locator('[data-start]').waitFor({ state: 'hidden' });
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('the chosen theme holds, in every tab and after loading again', async () => {
   const { context, page } = await openTab(browser, stack, { colorScheme: 'light' });
   await page.goto('/');

@@ -32,7 +32,7 @@ struct Retrying {
 }
 
 impl Listening {
-    /// That there is no dead queue is no comfort: what is buried then is lost, or stays in its queue.
+    /// That there is no dead queue is no comfort: what is dead-lettered then is lost, or stays in its queue.
     pub(crate) fn is_well(&self) -> bool {
         self.dead == Some(0)
     }
@@ -224,7 +224,7 @@ impl fmt::Display for Show {
         for message in &self.messages {
             let text = |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), harmless);
             writeln!(f, "\n{}  {}", text(&message.id), text(&message.event))?;
-            writeln!(f, "  buried because  {}", text(&message.reason))?;
+            writeln!(f, "  reason          {}", text(&message.reason))?;
             writeln!(f, "  failed          {}", print::count(message.attempts.try_into().unwrap_or_default(), "time"))?;
             writeln!(f, "  first error     {}", text(&message.first_error))?;
             writeln!(f, "  last error      {}", text(&message.last_error))?;

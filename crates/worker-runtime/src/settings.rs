@@ -49,7 +49,7 @@ impl Section for WorkerSettings {
 #[serde(deny_unknown_fields)]
 pub struct EventSettings {
     /// After how long an event comes back whose handler failed, in milliseconds, comma separated, each failure the next;
-    /// after the last it is buried. The delays are part of queue names: every copy of a listener needs the same.
+    /// after the last it is dead-lettered. The delays are part of queue names: every copy of a listener needs the same.
     retry_ms: String,
     /// How long a relay keeps what it has published, in hours: for `bus why`, and for feeds that were interrupted.
     outbox_h: u32,

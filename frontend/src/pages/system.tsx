@@ -47,7 +47,9 @@ function Summary({ state, outage, asOf }: { state: SystemState; outage: string |
         </p>
       )}
       <dl className={`flex flex-wrap gap-x-8 gap-y-2 font-plate ${outage ? 'text-soft' : ''}`}>
-        <Sum term="message types">{state.patterns.length + state.listeners.length}</Sum>
+        <Sum term="message types">
+          {state.patterns.length + new Set(state.listeners.map(({ event }) => event)).size}
+        </Sum>
         <Sum term={workers === 1 ? 'worker' : 'workers'}>{workers}</Sum>
         <Sum term="waiting">{waiting}</Sum>
       </dl>

@@ -98,7 +98,7 @@ pub(super) enum State {
     Applied,
     /// It failed and will be tried again.
     Retrying,
-    /// It was buried.
+    /// It was dead-lettered.
     Dead,
     /// None of these: [`Pending`] says what it waits for.
     Pending,
@@ -196,9 +196,9 @@ impl fmt::Display for QueuedMessage {
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), harmless);
         let failed = count(self.attempts.try_into().unwrap_or_default(), "time");
         if self.dead {
-            writeln!(f, "dead, in {}; failed {failed}\n    buried because {}", self.queue, text(&self.reason))?;
+            writeln!(f, "dead-lettered, in {}; failed {failed}\n    reason      {}", self.queue, text(&self.reason))?;
         } else {
-            writeln!(f, "to be tried again, in {}; failed {failed}", self.queue)?;
+            writeln!(f, "retrying, in {}; failed {failed}", self.queue)?;
         }
         writeln!(f, "    first error {}\n    last error  {}", text(&self.first_error), text(&self.last_error))
     }

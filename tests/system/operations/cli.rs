@@ -391,7 +391,7 @@ fn an_order_whose_event_is_dead_says_where_and_why() {
     assert_eq!((&queue["name"], &queue["attempts"]), (&json!(DEAD), &json!(3)));
     assert_eq!(queue["reason"], "the handler failed");
     assert!(queue["lastError"].as_str().unwrap().contains("poisoned"));
-    assert!(bus(&stack, &format!("why {id}")).1.contains("dead, in users.on_order_created.dead"));
+    assert!(bus(&stack, &format!("why {id}")).1.contains("dead-lettered, in users.on_order_created.dead"));
 
     // When the outbox has forgotten it, the dead queue has not.
     let event = report["events"][0]["id"].as_str().unwrap();
