@@ -16,7 +16,10 @@ export function site(directory: string, gateway: string, start: string) {
   const html = readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', () => gateway);
   if (!html.includes(ROOT)) throw new Error(`index.html has no ${ROOT}`);
   const page = packed(stored(Buffer.from(html)));
-  const started = html.replace(ROOT, () => `<div id="root"><div data-start>${start}</div></div>`);
+  // What is seen first comes first: style and fonts before the script.
+  const started = html
+    .replace(ROOT, () => `<div id="root"><div data-start>${start}</div></div>`)
+    .replaceAll(/<(script type="module"|link rel="modulepreload")/g, '<$1 fetchpriority="low"');
   const startPage = packed(stored(Buffer.from(started)));
   const files = storedFiles(directory);
   files.delete('/index.html');
