@@ -143,6 +143,7 @@ test('64 workers of everything fit, with the largest numbers', async () => {
     await page.emulateMedia({ colorScheme });
     for (const width of [320, 360, 768, 1280, 1920]) {
       await page.setViewportSize({ width, height: 900 });
+      await page.evaluate(() => document.fonts.ready);
       for (const flaw of await layoutFlaws(page)) wrong.push(`${width} px, ${colorScheme}: ${flaw}`);
     }
   }

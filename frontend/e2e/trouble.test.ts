@@ -65,6 +65,8 @@ test('a page without a network says so, and goes on when it is back', async () =
   await signIn(page, await register(stack));
   await page.goto('/orders');
   await page.getByText('No orders yet').waitFor();
+  // Pages are fetched ahead one by one; this is the last.
+  await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => /\/system-/.test(name)));
   await context.setOffline(true);
   await page.getByRole('link', { name: 'Profile' }).click();
   await page.getByText('This device is offline.').waitFor();

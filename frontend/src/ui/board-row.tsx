@@ -150,7 +150,7 @@ function Cell({ term, wide, children }: { term: string; wide?: boolean; children
   return (
     <td
       role="cell"
-      className={`${wide ? 'col-span-4' : 'col-span-2'} text-sm leading-tight xl:col-span-1 xl:text-right xl:text-base`}
+      className={`${wide ? 'col-span-4' : 'col-span-2 max-[22rem]:col-span-4'} text-sm leading-tight xl:col-span-1 xl:text-right xl:text-base`}
     >
       <span aria-hidden="true" className="block font-plate text-soft xl:hidden">
         {term}
