@@ -146,6 +146,7 @@ fn agent() -> ureq::Agent {
         .tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
         .timeout_global(Some(PATIENCE))
         .max_redirects(0)
+        .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
         .proxy(None)
         .build()

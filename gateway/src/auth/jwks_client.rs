@@ -29,6 +29,7 @@ fn fetch(address: &str) -> Result<Vec<u8>, String> {
         .tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
         .timeout_global(Some(PATIENCE))
         .max_redirects(0)
+        .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
     let mut response = agent.get(address).call().map_err(|error| error.to_string())?;

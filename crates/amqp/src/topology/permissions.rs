@@ -2,7 +2,7 @@
 //!
 //! In RabbitMQ's own vocabulary: regular expressions over the names of what may be made and deleted (`configure`), put
 //! into (`write`) and taken from (`read`), and over the routing keys of topic exchanges. An administrator has made
-//! everything before, with `bus topology apply`: what is missing can be made by nobody else.
+//! everything before, with `signalbox topology apply`: what is missing can be made by nobody else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
