@@ -1,4 +1,4 @@
-//! `bus accounts`: the rights that each process needs at the broker, to be given to a user of the same name.
+//! `signalbox accounts`: the rights that each process needs at the broker, to be given to a user of the same name.
 
 use std::fmt;
 

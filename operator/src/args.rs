@@ -10,11 +10,11 @@ and ORDERS_DATABASE_URL, the delays of retries from EVENTS_RETRY_MS:
 docs/configuration.md describes them.
 
 Examples:
-  bus dead list
-  bus dead show users.on_order_created --limit 5
-  bus dead redrive users.on_order_created --rate 50
-  bus topology check --json
-  bus why 0190b7a4-5a1c-7c00-8000-000000000000
+  signalbox dead list
+  signalbox dead show users.on_order_created --limit 5
+  signalbox dead redrive users.on_order_created --rate 50
+  signalbox topology check --json
+  signalbox why 0190b7a4-5a1c-7c00-8000-000000000000
 
 Exit codes:
   0   all is well, or what was asked for is done
@@ -24,9 +24,12 @@ Exit codes:
   74  what is to be shown cannot be written
   77  the broker or a database does not let this account do it";
 
+/// What the program is called.
+pub(crate) const NAME: &str = "signalbox";
+
 /// The operator's tool: dead messages, the broker's topology, what happened to an order
 #[derive(Parser)]
-#[command(name = "bus", version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
+#[command(name = NAME, version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
     /// Writes JSON
     #[arg(long, global = true)]
@@ -55,40 +58,40 @@ pub(crate) enum Command {
     /// What happened to something: its row, its events, who has heard them
     ///
     /// Exit code 1 if nothing is known of it. Shows no address and no content.
-    #[command(after_help = "Example:\n  bus why 0190b7a4-5a1c-7c00-8000-000000000000")]
+    #[command(after_help = "Example:\n  signalbox why 0190b7a4-5a1c-7c00-8000-000000000000")]
     Why {
         /// Of an order, a request, an event or a user
         id: String,
     },
     /// How it stands with relays, databases, patterns and listeners just now
-    #[command(after_help = "Example, for a monitor:\n  bus status --check --json")]
+    #[command(after_help = "Example, for a monitor:\n  signalbox status --check --json")]
     Status {
         /// Exits with 1 if anything is not as it should be
         #[arg(long)]
         check: bool,
     },
     /// Writes a script that completes this command line
-    #[command(after_help = "Example:\n  bus completions bash > ~/.local/share/bash-completion/completions/bus")]
+    #[command(after_help = "Example:\n  signalbox completions bash > /etc/bash_completion.d/signalbox")]
     Completions {
         /// For which shell
         shell: Shell,
     },
     /// Writes the manual page
-    #[command(after_help = "Example:\n  bus man > ~/.local/share/man/man1/bus.1")]
+    #[command(after_help = "Example:\n  signalbox man > ~/.local/share/man/man1/signalbox.1")]
     Man,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
     /// How many each listener has
-    #[command(after_help = "Example, for cron, which mails what a command says:\n  bus dead list --check")]
+    #[command(after_help = "Example, for cron, which mails what a command says:\n  signalbox dead list --check")]
     List {
         /// Shows only listeners that have some, and exits with 1 if there is one
         #[arg(long)]
         check: bool,
     },
     /// Why they are there; leaves them in place
-    #[command(after_help = "Example:\n  bus dead show users.on_order_created --limit 5")]
+    #[command(after_help = "Example:\n  signalbox dead show users.on_order_created --limit 5")]
     Show {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
@@ -101,7 +104,7 @@ pub(crate) enum Dead {
         body: bool,
     },
     /// Gives them back to their listener, for a fresh start
-    #[command(after_help = "Example:\n  bus dead redrive users.on_order_created --rate 50 --dry-run")]
+    #[command(after_help = "Example:\n  signalbox dead redrive users.on_order_created --rate 50 --dry-run")]
     Redrive {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
@@ -116,7 +119,7 @@ pub(crate) enum Dead {
         dry_run: bool,
     },
     /// Removes them for good: shows which, and asks
-    #[command(after_help = "Example:\n  bus dead drop users.on_order_created --limit 1")]
+    #[command(after_help = "Example:\n  signalbox dead drop users.on_order_created --limit 1")]
     Drop {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
@@ -147,7 +150,7 @@ pub(crate) enum Topology {
     /// Makes what is missing, sets policies, renews request queues of older releases
     ///
     /// Policies take AMQP_MANAGEMENT_URL and a user with the tag policymaker; without, they are left to whoever imports
-    /// what `bus accounts --json` prints. Any other queue that differs is not touched.
+    /// what `signalbox accounts --json` prints. Any other queue that differs is not touched.
     Apply,
 }
 
@@ -205,7 +208,7 @@ mod tests {
     #[test]
     fn numbers_and_ids_that_cannot_be_meant_are_refused() {
         let refused = |arguments: &str| {
-            let arguments = ["bus", "dead"].into_iter().chain(arguments.split(' '));
+            let arguments = ["signalbox", "dead"].into_iter().chain(arguments.split(' '));
             Args::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default()
         };
         for text in ["0", "-1", "many", "4294967296"] {

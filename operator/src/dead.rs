@@ -1,4 +1,4 @@
-//! `bus dead list` and `bus dead show`: what is dead, and why.
+//! `signalbox dead list` and `signalbox dead show`: what is dead, and why.
 
 use std::fmt;
 

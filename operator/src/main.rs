@@ -1,76 +1,7 @@
-//! `bus` — the operator's tool: what is dead and why, whether the broker is as the code declares, which rights its
-//! processes need there, what happened to an order.
-
-mod accounts;
-mod args;
-mod dead;
-mod error;
-mod management;
-mod move_dead;
-mod print;
-mod status;
-mod table;
-mod tool;
-mod topology;
-mod why;
+//! `signalbox`, the operator's command line.
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-
-use args::{Args, Command, Dead, Topology};
-use error::{CliError, EX_USAGE};
-use tool::Tool;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
-            // Help that nobody reads is no failure.
-            let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
-        }
-    };
-    match run(args).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => trouble.told(),
-    }
-}
-
-/// Whether all is as it should be.
-async fn run(args: Args) -> Result<bool, CliError> {
-    let json = args.json;
-    match args.command {
-        Command::Dead { command } => dead(&Tool::open(json)?, command).await,
-        Command::Topology { command: Topology::Check } => topology::check(&Tool::open(json)?).await,
-        Command::Topology { command: Topology::Apply } => topology::apply(&Tool::open(json)?).await,
-        Command::Accounts => accounts::show(&Tool::open(json)?),
-        Command::Why { id } => why::why(&mut Tool::open(json)?, &id).await,
-        Command::Status { check } => status::status(&mut Tool::open(json)?, check).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), tool::PROCESS, &mut script);
-            print::write(&script)
-        }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|_| CliError::Unheard)?;
-            print::write(&page)
-        }
-    }
-}
-
-async fn dead(tool: &Tool, command: Dead) -> Result<bool, CliError> {
-    match command {
-        Dead::List { check } => dead::list(tool, check).await,
-        Dead::Show { listener, limit, body } => dead::show(tool, listener, limit, body).await,
-        Dead::Redrive { listener, which, rate, dry_run } => {
-            move_dead::redrive(tool, listener, &which, rate, dry_run).await
-        }
-        Dead::Drop { listener, which, yes } => move_dead::drop(tool, listener, &which, yes).await,
-    }
+fn main() -> ExitCode {
+    operator::main()
 }

@@ -1,4 +1,4 @@
-//! `bus dead redrive` and `bus dead drop`: what becomes of dead messages.
+//! `signalbox dead redrive` and `signalbox dead drop`: what becomes of dead messages.
 
 use std::fmt;
 use std::io::{IsTerminal, Write, stdin};

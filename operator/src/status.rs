@@ -1,4 +1,4 @@
-//! `bus status`: how it stands with relays, databases, patterns and listeners just now, from those who know at first hand:
+//! `signalbox status`: how it stands with relays, databases, patterns and listeners just now, from those who know at first hand:
 //! the databases and the broker.
 
 use std::fmt;

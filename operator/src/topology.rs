@@ -1,4 +1,4 @@
-//! `bus topology check` and `bus topology apply`: what the code declares, against what the broker has.
+//! `signalbox topology check` and `signalbox topology apply`: what the code declares, against what the broker has.
 
 use std::fmt;
 
@@ -202,7 +202,7 @@ impl fmt::Display for Report {
             writeln!(f, "{bindings} not compared: a broker does not tell of them")?;
         }
         if !self.missing.is_empty() {
-            writeln!(f, "\n`bus topology apply` makes what is missing; so does every process that needs it.")?;
+            writeln!(f, "\n`signalbox topology apply` makes what is missing; so do processes that need it.")?;
         }
         if !self.different.is_empty() {
             writeln!(f, "\n{WHAT_TO_DO}")?;
@@ -212,12 +212,12 @@ impl fmt::Display for Report {
 }
 
 const WHAT_TO_DO: &str = "\
-What differs: `bus topology apply` sets policies, and renews request queues of an
-older release once no worker takes from them. Any other queue it does not touch:
-arguments cannot be changed, and a process that declares it fails. Either set the
-setting back that it was made with (EVENTS_RETRY_MS), or stop what publishes to
-it, let its consumers empty it, delete it (`rabbitmqctl delete_queue NAME`) and
-run `bus topology apply`.";
+What differs: `signalbox topology apply` sets policies, and renews request queues
+of an older release once no worker takes from them. Any other queue it does not
+touch: arguments cannot be changed, and a process that declares it fails. Either
+set the setting back that it was made with (EVENTS_RETRY_MS), or stop what
+publishes to it, let its consumers empty it, delete it (`rabbitmqctl
+delete_queue NAME`) and run `signalbox topology apply`.";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! `bus why`: what happened to an order, a request, an event or a user.
+//! `signalbox why`: what happened to an order, a request, an event or a user.
 
 mod queues;
 mod records;

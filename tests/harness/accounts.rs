@@ -81,7 +81,7 @@ pub fn with_account(url: &str, name: &str, password: &str) -> String {
     format!("{scheme}://{name}:{password}@{place}")
 }
 
-/// What `bus accounts --json` says, with the exchanges, which processes find and do not make.
+/// What `signalbox accounts --json` says, with the exchanges, which processes find and do not make.
 pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
     let kinds = [("patterns", "topic"), ("events", "topic"), ("control", "topic"), ("expired", "headers")];
     let exchanges = kinds.map(|(name, kind)| {

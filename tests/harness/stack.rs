@@ -190,8 +190,8 @@ impl<'a> Stack<'a> {
     /// Lets every process into the vhost, with the rights that it needs; makes there what none of them has a right to make.
     fn admit(&self, events: bool) {
         let bus = |arguments: &[&str]| {
-            let output = self.command("bus").args(arguments).output().unwrap();
-            assert!(output.status.success(), "bus {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            let output = self.command("signalbox").args(arguments).output().unwrap();
+            assert!(output.status.success(), "signalbox {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
             output.stdout
         };
         let mut rights: Value = serde_json::from_slice(&bus(&["accounts", "--json"])).unwrap();
@@ -213,7 +213,7 @@ impl<'a> Stack<'a> {
         let mut command = command(program(name));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         // The operator's tool is an administrator everywhere.
-        if let Some(accounts) = self.servers.accounts.as_ref().filter(|_| name != "bus") {
+        if let Some(accounts) = self.servers.accounts.as_ref().filter(|_| name != "signalbox") {
             let (users, orders) = (&self.users_url, &self.orders_url);
             let all = [("AMQP_URL", &self.amqp), ("USERS_DATABASE_URL", users), ("ORDERS_DATABASE_URL", orders)];
             accounts.hand_over(&mut command, name, &all);

@@ -42,7 +42,7 @@ pub struct AmqpSettings {
     /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
     /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
     pub url: String,
-    /// Where the broker's management API is, for `bus` alone, which sets policies by it: `http://host:15672`. It comes there
+    /// Where the broker's management API is, for `signalbox` alone, which sets policies by it: `http://host:15672`. It comes there
     /// as the user of `AMQP_URL`, unless this names another: `https://user:password@host:15671`.
     pub management_url: String,
 }
@@ -154,7 +154,10 @@ impl Broker {
     pub(crate) async fn connect(&self, role: &str) -> Result<BrokerConnection, Error> {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let properties = ConnectionProperties::default()
+            .with_connection_name(name.into())
+            .with_client_property("product".into(), "Signal box".into())
+            .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
         let connecting = transport::connect(self.uri.clone(), properties, self.authorities.clone(), self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(BrokerConnection { connection })

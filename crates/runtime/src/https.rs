@@ -24,5 +24,6 @@ pub fn client(patience: Duration) -> ConfigBuilder<AgentScope> {
         .tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
         .timeout_global(Some(patience))
         .max_redirects(0)
+        .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
 }

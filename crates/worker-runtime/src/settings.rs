@@ -51,7 +51,7 @@ pub struct EventSettings {
     /// After how long an event comes back whose handler failed, in milliseconds, comma separated, each failure the next;
     /// after the last it is dead-lettered. The delays are part of queue names: every copy of a listener needs the same.
     retry_ms: String,
-    /// How long a relay keeps what it has published, in hours: for `bus why`, and for feeds that were interrupted.
+    /// How long a relay keeps what it has published, in hours: for `signalbox why`, and for feeds that were interrupted.
     outbox_h: u32,
     /// How long a listener remembers what it has applied, in hours; what comes again later is applied again.
     inbox_h: u32,

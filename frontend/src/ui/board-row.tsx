@@ -41,7 +41,7 @@ export const ListenerRow = memo(function ListenerRow({ state, ...shared }: { sta
       </Cell>
       {dead ? (
         <td role="cell" className="col-span-full text-sm text-soft">
-          Show them with <code className="select-all font-mono text-xs">bus dead show {listener}</code>
+          Show them with <code className="select-all font-mono text-xs">signalbox dead show {listener}</code>
         </td>
       ) : null}
     </Row>

@@ -14,7 +14,7 @@ export function Header() {
           <Mark />
           Signal box
         </Link>
-        <nav aria-label="Pages" className="order-last flex w-full gap-6 sm:order-none sm:w-auto sm:gap-7">
+        <nav aria-label="Pages" className="order-last flex w-full flex-wrap gap-x-5 sm:order-none sm:w-auto sm:gap-7">
           {userId ? (
             <>
               <Stop to="/orders">Orders</Stop>
@@ -43,7 +43,7 @@ function Stop({ to, children }: { to: string; children: string }) {
   return (
     <NavLink
       to={to}
-      className="group relative py-3.5 text-soft leading-none hover:text-ink aria-[current=page]:text-ink sm:py-5"
+      className="group relative whitespace-nowrap py-3.5 text-soft leading-none hover:text-ink aria-[current=page]:text-ink sm:py-5"
     >
       {children}
       <span className="lamp -bottom-2 -translate-x-1/2 absolute left-1/2 z-1 hidden size-4! border-3! bg-amber group-aria-[current=page]:block" />

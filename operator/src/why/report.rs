@@ -1,4 +1,4 @@
-//! What `bus why` shows.
+//! What `signalbox why` shows.
 
 use std::fmt;
 
@@ -123,9 +123,9 @@ pub(super) enum Pending {
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unpublished => "waits to be published: see `bus status` for its relay",
+            Self::Unpublished => "waits to be published: see `signalbox status` for its relay",
             Self::SetAside => "waits for somebody to mend it: it cannot be published",
-            Self::NoQueue => "the listener's queue does not exist: `bus topology apply` makes it",
+            Self::NoQueue => "the listener's queue does not exist: `signalbox topology apply` makes it",
             Self::NoWorker => "waits in its queue: no worker takes from it",
             Self::InQueue => "waits in its queue, or is being worked on",
         })

@@ -146,8 +146,8 @@ fn a_message_with_odd_properties_costs_at_most_itself() {
     assert_nobody_noticed(&stack, &pids);
     // The operator sees all of them and can drop them.
     let bus = |arguments: &[&str]| {
-        let output = stack.command("bus").args(arguments).output().unwrap();
-        assert!(output.status.success(), "bus {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = stack.command("signalbox").args(arguments).output().unwrap();
+        assert!(output.status.success(), "signalbox {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
     for listener in LISTENERS {

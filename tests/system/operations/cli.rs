@@ -23,7 +23,7 @@ fn run(mut command: Command, arguments: &[&str]) -> Said {
 }
 
 fn bus(stack: &Stack<'_>, arguments: &str) -> Said {
-    run(stack.command("bus"), &arguments.split(' ').collect::<Vec<_>>())
+    run(stack.command("signalbox"), &arguments.split(' ').collect::<Vec<_>>())
 }
 
 /// The JSON that a command says, which has to end well.
@@ -182,11 +182,11 @@ fn a_redrive_that_is_killed_or_interrupted_loses_none_and_doubles_no_effect() {
     bury(&stack, &person, ORDERS);
     mend(&stack);
     let begin = |log: &str| {
-        let mut command = stack.command("bus");
+        let mut command = stack.command("signalbox");
         command.args(["dead", "redrive", LISTENER, "--rate", "20", "--json"]);
         let log = scratch().join("logs").join(format!("{}-{log}", std::process::id()));
         let _ = std::fs::remove_file(&log);
-        Process::spawn("bus", &mut command, &log, Signal::Int).unwrap()
+        Process::spawn("signalbox", &mut command, &log, Signal::Int).unwrap()
     };
     let count = || person.get("/users/profile").send().expect(200).json()["orderCount"].as_u64().unwrap();
 
@@ -247,7 +247,7 @@ impl Vhost {
     }
 
     fn topology(&self, deed: &str) -> (Option<i32>, Value) {
-        let mut command = command(program("bus"));
+        let mut command = command(program("signalbox"));
         command.env("AMQP_URL", &self.url).env("AMQP_MANAGEMENT_URL", Servers::shared().broker.api().base());
         let (code, said, complained) = run(command, &["topology", deed, "--json"]);
         (code, serde_json::from_str(&said).unwrap_or_else(|_| panic!("{complained}")))
@@ -333,7 +333,7 @@ fn the_status_shows_relays_and_what_they_have_not_published() {
     assert!(code == Some(1) && said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }
 
-/// Waits until `bus why` says of an event how it stands with its listener.
+/// Waits until `signalbox why` says of an event how it stands with its listener.
 #[track_caller]
 fn wait_for_state(stack: &Stack<'_>, id: &str, state: &str) -> Value {
     let mut report = Value::Null;
@@ -433,7 +433,7 @@ fn wrong_usage_and_wrong_settings_are_told_from_failures() {
     for (variable, value, code) in
         [("EVENTS_RETRY_MS", "soon", 64), ("AMQP_URL", "nowhere", 64), ("AMQP_URL", "amqp://127.0.0.1:1/%2f", 69)]
     {
-        let mut command = stack.command("bus");
+        let mut command = stack.command("signalbox");
         command.env(variable, value);
         let (ended, said, complained) = run(command, &["dead", "list"]);
         assert!(ended == Some(code) && said.is_empty() && complained.starts_with("error: "), "{complained}");
@@ -523,16 +523,16 @@ fn a_worker_takes_an_old_queue_as_it_is_and_says_what_to_do() {
     let person = stack.register();
     let order = person.place("x");
     assert_eq!(person.get(&format!("/orders/{}", order["id"].as_str().unwrap())).send().status, 200);
-    assert!(worker.log().contains("bus topology apply"), "{}", worker.log());
+    assert!(worker.log().contains("signalbox topology apply"), "{}", worker.log());
 }
 
 /// What a person at a terminal sees, who types an answer. `script` makes the terminal.
 fn at_a_terminal(stack: &Stack<'_>, arguments: &str, answer: &str) -> (Option<i32>, String) {
     use std::io::Write as _;
-    let bus = stack.command("bus");
+    let bus = stack.command("signalbox");
     let mut command = command("script");
     command.envs(bus.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let line = format!("{} {arguments}", program("bus").display());
+    let line = format!("{} {arguments}", program("signalbox").display());
     command.args(["-qec", &line, "/dev/null"]);
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -593,7 +593,7 @@ fn a_broker_that_cannot_be_used_is_named_with_the_likely_cause_and_without_its_p
         ("amqp://me:hunter2@no-such-host.invalid:5672/%2f".to_owned(), 69, "no-such-host.invalid:5672"),
         (format!("amqp://guest:hunter2@127.0.0.1:{port}/%2f"), 77, "is the user right"),
     ] {
-        let mut command = stack.command("bus");
+        let mut command = stack.command("signalbox");
         command.env("AMQP_URL", &url);
         let (ended, _, complained) = run(command, &["dead", "list"]);
         assert_eq!(ended, Some(code), "{complained}");

@@ -38,7 +38,7 @@ fn ended(command: &mut Command) -> (Option<i32>, String, String) {
 
 #[test]
 fn every_program_says_what_it_is() {
-    for name in programs().iter().map(String::as_str).chain(["bus"]) {
+    for name in programs().iter().map(String::as_str).chain(["signalbox"]) {
         let (code, said, complained) = ended(started(name).arg("--version"));
         assert_eq!((code, complained.as_str()), (Some(0), ""), "{name}");
         let version = said.strip_prefix(&format!("{name} 0.1.0 (")).unwrap_or_else(|| panic!("{name}: {said}"));
@@ -54,7 +54,7 @@ fn every_program_says_what_it_is() {
 
 #[test]
 fn an_unknown_argument_starts_nothing() {
-    for name in programs().iter().map(String::as_str).chain(["bus"]) {
+    for name in programs().iter().map(String::as_str).chain(["signalbox"]) {
         for arguments in [&["--verison"][..], &["serve"], &[""], &["--", "x"], &["--check-config", "--port=1"]] {
             let (code, said, complained) = ended(started(name).args(arguments));
             assert_eq!((code, said.as_str()), (Some(64), ""), "{name} {arguments:?}: {complained}");
@@ -116,4 +116,17 @@ fn the_documentation_has_every_setting_with_its_default() {
     let missing: Vec<_> = there.difference(&documented).collect();
     let superfluous: Vec<_> = documented.difference(&there).collect();
     assert!(missing.is_empty() && superfluous.is_empty(), "missing: {missing:#?}, superfluous: {superfluous:#?}");
+}
+
+#[test]
+fn the_former_name_of_the_operators_tool_says_so_to_a_person_and_does_the_same() {
+    for arguments in [&["man"][..], &["completions", "bash"], &["status", "--json"], &["--version"]] {
+        assert_eq!(ended(started("bus").args(arguments)), ended(started("signalbox").args(arguments)), "{arguments:?}");
+    }
+    let terminal = |name: &str| {
+        let line = format!("{} --version", program(name).display());
+        ended(command("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null())).1
+    };
+    assert!(terminal("bus").contains("bus is called signalbox now"));
+    assert!(!terminal("signalbox").contains("bus"));
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contracts::naming::{process_name, service};
-use contracts::{LISTENERS, PATTERNS};
+use contracts::{EVENTS, LISTENERS, PATTERNS};
 use system_tests::environment::repository;
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -101,6 +101,18 @@ fn every_process_has_its_rights_in_the_database() {
         let migrates = format!("{service}-migrate");
         let wanted = all().into_iter().filter(|name| name.starts_with(service) && *name != migrates);
         assert_eq!(named, wanted.collect(), "sql/{service}/grants.sql has a block for each process");
+    }
+}
+
+#[test]
+fn every_event_is_recorded_by_a_program_of_its_service() {
+    for event in EVENTS {
+        let words = event.name.split(['.', '_']).map(|word| word[..1].to_uppercase() + &word[1..]);
+        let name: String = words.collect();
+        let mut files = Vec::new();
+        rust_files(&repository().join("workers").join(event.service), &mut files);
+        let told = files.iter().any(|file| read(file).contains(&name));
+        assert!(told, "no program of workers/{} records {}: it never happens", event.service, event.name);
     }
 }
 

@@ -10,6 +10,7 @@ mod migrate;
 mod notify;
 mod pooler;
 mod readme;
+mod scaffolding;
 mod settings;
 mod systemd;
 mod topology;

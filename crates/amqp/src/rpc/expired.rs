@@ -39,8 +39,8 @@ impl ExpiredRequests {
             Err(error) if error.is_refusal(ACCESS_REFUSED) => {
                 tracing::warn!(
                     error = %error,
-                    "expired requests do not come back: requests are refused while nobody serves them. Run `bus topology \
-                     apply`, and give this process the rights that `bus accounts` shows"
+                    "expired requests do not come back: requests are refused while nobody serves them. Run \
+                     `signalbox topology apply`, and give this process the rights that `signalbox accounts` shows"
                 );
                 Ok(None)
             }

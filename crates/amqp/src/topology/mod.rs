@@ -46,7 +46,7 @@ pub(crate) async fn declare_requests(connection: &BrokerConnection, items: &[Ite
                 tracing::warn!(
                     error = %error,
                     "{item} exists with other arguments, perhaps of an older release; it is used as it is. To renew it, stop \
-                     its workers and run `bus topology apply`"
+                     its workers and run `signalbox topology apply`"
                 );
             }
             declared => declared?,

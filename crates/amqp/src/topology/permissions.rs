@@ -2,7 +2,7 @@
 //!
 //! In RabbitMQ's own terms: regular expressions over the names that may be declared and deleted (`configure`),
 //! published to (`write`) and consumed from (`read`), and over the routing keys of topic exchanges. An administrator
-//! creates the topology first, with `bus topology apply`; no process may create what is missing.
+//! creates the topology first, with `signalbox topology apply`; no process may create what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

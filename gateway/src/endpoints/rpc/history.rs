@@ -65,7 +65,7 @@ impl Inbox<'_> {
         let asked = Instant::now();
         // Nobody waits for a worker here: what is known is shown without it.
         let answer = self.asker.ask(self.pattern, &question, &meta, None).await;
-        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes)) {
+        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             self.meter.count(asked.elapsed());
         }
         let reply = answer.map_err(|error| error.to_string())?.map_err(|fault| fault.code.as_str().to_owned())?;
