@@ -1,0 +1,71 @@
+//! What the documents point at exists: files they link to, and paths that they name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use system_tests::environment::repository;
+
+/// The documents that people read. `docs/api` and `docs/page` are generated.
+fn documents() -> Vec<PathBuf> {
+    let markdown = |directory: &str| {
+        let entries = fs::read_dir(repository().join(directory)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "md")).collect::<Vec<_>>()
+    };
+    ["", "docs", "docs/adr"].into_iter().flat_map(markdown).collect()
+}
+
+/// The targets of links, without anchors; addresses of other sites are left out.
+fn links(text: &str) -> BTreeSet<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    let local = targets
+        .filter(|target| !target.contains("://") && !target.starts_with(['#', '<']) && !target.starts_with("mailto:"));
+    local.map(|target| target.split('#').next().unwrap()).collect()
+}
+
+/// Paths in code spans that begin with a folder of the repository.
+fn paths(text: &str) -> BTreeSet<&str> {
+    let roots = ["crates/", "gateway/", "workers/", "operator/", "frontend/", "sql/", "tests/", "scripts/", "docs/"];
+    let prose: Vec<&str> = text.split("```").step_by(2).collect();
+    let spans = prose.into_iter().flat_map(|part| part.split('`').skip(1).step_by(2));
+    let is_path = |span: &&str| {
+        roots.iter().any(|root| span.starts_with(root)) && !span.contains([' ', '<', '*', '{', '…', '$', '|'])
+    };
+    spans.filter(is_path).collect()
+}
+
+#[test]
+fn every_file_that_a_document_names_exists() {
+    let mut missing = Vec::new();
+    let mut seen = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let below = document.parent().unwrap();
+        let targets = links(&text).into_iter().map(|link| (link, below.join(link)));
+        let named = paths(&text).into_iter().map(|path| (path, repository().join(path)));
+        for (name, target) in targets.chain(named) {
+            seen += 1;
+            if !target.exists() && !is_made(Path::new(name)) {
+                missing.push(format!("{}: {name}", document.display()));
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} names were found");
+    assert_eq!(missing, [""; 0]);
+}
+
+/// Whether a path only exists once something was built, or once the reader has followed the text.
+fn is_made(path: &Path) -> bool {
+    let made = ["target", "node_modules", "dist"];
+    let examples = ["orders-cancel.rs", "users-on-order-cancelled.rs"];
+    path.components().any(|part| made.iter().any(|name| part.as_os_str() == *name))
+        || examples.iter().any(|name| path.ends_with(name))
+}
+
+#[test]
+fn links_and_paths_are_found() {
+    let text = "[a](x.md#b) [c](https://d) `gateway/src/run.rs` `sql/<service>` `f()`\n```\n`tests/none`\n```\n[e](#f)";
+    assert_eq!(links(text), BTreeSet::from(["x.md"]));
+    assert_eq!(paths(text), BTreeSet::from(["gateway/src/run.rs"]));
+}
