@@ -3,3 +3,4 @@
 mod event_faults;
 mod feed;
 mod outbox_and_inbox;
+mod outbox_schema;

@@ -1,0 +1,50 @@
+-- The tables of the outbox and the inbox, as the migrations of every service must leave them: a test compares.
+-- Released migrations never change, so a change here takes a new migration in each service.
+-- {service} is the service's name, {subject} what its events are about: orders and order.
+
+-- An event, written by the statement that writes the row that the event is about. The relay publishes it and prunes it later.
+CREATE TABLE outbox (
+    seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id           uuid        NOT NULL UNIQUE, -- the event's identity
+    name         text        NOT NULL, -- such as order.created
+    aggregate    text        NOT NULL, -- what the event is about; events about the same thing keep their order
+    owner        text        NOT NULL, -- the user whom it concerns
+    data         text        NOT NULL, -- JSON, byte for byte as it is published
+    request_id   text,
+    traceparent  text,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    published_at timestamptz,
+    failed_at    timestamptz, -- set aside, because it cannot be published
+    error        text, -- why
+    CONSTRAINT outbox_name CHECK (name ~ '^{subject}\.[a-z][a-z_]*$' AND length(name) <= 100),
+    CONSTRAINT outbox_data CHECK (octet_length(data) <= 1048576)
+);
+
+CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL AND failed_at IS NULL;
+CREATE INDEX outbox_failed ON outbox (failed_at) WHERE failed_at IS NOT NULL;
+CREATE INDEX outbox_published ON outbox (published_at);
+CREATE INDEX outbox_by_owner ON outbox (owner, created_at);
+
+-- Wakes the relay. PostgreSQL sends the notification when the transaction commits.
+CREATE FUNCTION outbox_filled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('outbox', '');
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER outbox_filled AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION outbox_filled();
+
+-- The leading relay locks this view. It is a view because a table whose lock is held for months could not be vacuumed.
+CREATE VIEW relay_leadership AS SELECT 'whoever has locked this publishes the outbox'::text AS meaning;
+
+-- An event that a listener has applied, written in the transaction of its effect.
+CREATE TABLE inbox (
+    listener   text        NOT NULL,
+    event_id   uuid        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (listener, event_id),
+    CONSTRAINT inbox_listener CHECK (listener ~ '^{service}\.[a-z][a-z_]*$' AND length(listener) <= 100)
+);
+
+CREATE INDEX inbox_by_age ON inbox (applied_at);
