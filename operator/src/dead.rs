@@ -190,14 +190,14 @@ async fn first(operator: &Operator, listener: SubscriptionInfo, limit: u32, body
 }
 
 fn dead_message(found: &BrowsedMessage, body: bool) -> DeadMessage {
-    let epitaph = found.epitaph.clone();
+    let failure = found.failure.clone();
     DeadMessage {
         id: found.id().map(Into::into),
         event: found.event(),
-        reason: epitaph.reason,
-        attempts: epitaph.attempts,
-        first_error: epitaph.first_error,
-        last_error: epitaph.last_error,
+        reason: failure.reason,
+        attempts: failure.attempts,
+        first_error: failure.first_error,
+        last_error: failure.last_error,
         request_id: found.meta.as_ref().and_then(|meta| meta.request_id.clone()),
         age_seconds: found.age().map(|age| age.as_secs()),
         body_bytes: body.then(|| found.body().len()),

@@ -1,4 +1,4 @@
-//! Reaches the broker: one connection, made within a time limit, that says when it breaks.
+//! Connects to the broker within a time limit.
 
 use std::future::ready;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use tokio::time::timeout;
 use crate::transport;
 use crate::transport::frame_filter::Limits;
 
-/// For connecting, with its handshake: lapin has no limit of its own for a peer that accepts and stays silent.
+/// Limits connecting, with its handshake: lapin waits for ever for a peer that accepts and stays silent.
 const CONNECT: Duration = Duration::from_secs(5);
-/// For a publish, an acknowledgement, a declaration or a close: a blocked broker would hang them for ever.
+/// Limits a publish, an acknowledgement, a declaration or a close, which would hang while the broker is blocked.
 pub(crate) const OPERATION: Duration = Duration::from_secs(3);
-/// Seconds between heartbeats; a silent peer is given up after twice as long.
+/// Seconds between heartbeats; a peer that stays silent for twice as long is considered dead.
 const HEARTBEAT: u16 = 15;
 /// Keeps lapin's two ring buffers (32 frames each) small: 6 MB instead of 13 MB resident under traffic.
 const FRAME_MAX: u32 = 16_384;
 
-/// What of one message a process takes. Its header table must fit into a frame of ours, together with its other properties
-/// (fourteen, of at most 255 bytes) and what is written on a message that failed. The gateway takes bodies of 64 KiB from
-/// its clients, and a page of the longest orders is well below a mebibyte.
+/// The largest message that a process accepts. The header table must fit into one of our frames, together with the
+/// other properties (fourteen, of at most 255 bytes) and the failure headers. The gateway takes bodies of at most 64
+/// KiB from its clients, and a page of the longest orders is well below a mebibyte.
 const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 * 1024 };
-/// What an operator takes, who moves messages and must not change them: all that fits into the largest frame of a broker,
-/// and the largest body that RabbitMQ takes since 4.0.
+/// The largest message that an operator accepts, who must not change the messages that he moves: all that fits into a
+/// broker's largest frame, and the largest body since RabbitMQ 4.0.
 const WHOLE: Limits = Limits { table: 120 * 1024, body: 16 * 1024 * 1024 };
-/// The largest frame that a RabbitMQ with its own settings sends or takes.
+/// RabbitMQ's default for the largest frame.
 const BROKERS_FRAME_MAX: u32 = 131_072;
 
 /// Settings of the broker.
@@ -51,33 +51,33 @@ impl Default for AmqpSettings {
     }
 }
 
-/// Why the broker could not be used. Ends the session it happened in.
+/// Why the broker could not be used. Ends the session in which it happened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The broker, or lapin, said no.
+    /// The broker, or lapin, reported an error.
     #[error("broker: {0}")]
     Amqp(#[from] lapin::Error),
     /// The broker did not answer in time.
     #[error("the broker did not answer within {0:?}")]
     Silent(Duration),
-    /// The broker ended our consumer: its queue was deleted, or the connection is gone.
+    /// The broker cancelled our consumer: its queue was deleted, or the connection is gone.
     #[error("the broker ended the consumer")]
     ConsumerEnded,
-    /// The broker did not take a message.
+    /// The broker did not accept a message.
     #[error("the broker did not take a message: {0}")]
     Refused(&'static str),
-    /// We did not read for so long that the broker dropped messages.
+    /// We read so slowly that the broker dropped messages.
     #[error("messages were dropped, for this process did not read them in time")]
     FellBehind,
 }
 
 impl Error {
-    /// Whether the broker was silent for too long.
+    /// Whether the broker stayed silent for too long.
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silent(_))
     }
 
-    /// Whether the broker said no with this reply code (AMQP 0-9-1, section 1.2).
+    /// Whether the broker refused with this reply code (AMQP 0-9-1, section 1.2).
     pub(crate) fn is_refusal(&self, code: u16) -> bool {
         let Self::Amqp(error) = self else { return false };
         matches!(error.kind(), lapin::ErrorKind::ProtocolError(refusal) if refusal.get_id() == code)
@@ -89,25 +89,25 @@ pub(crate) async fn in_time<T>(operation: impl Future<Output = lapin::Result<T>>
     Ok(timeout(OPERATION, operation).await.map_err(|_| Error::Silent(OPERATION))??)
 }
 
-/// Hands frames to lapin without waiting until they are on the wire, which would cost two switches of thread for each
-/// message. An error is certain: lapin knew that the line is down, and nothing was sent. That the line breaks later
-/// shows in the consumer. What may pile up is bounded by what may be in flight.
+/// Hands frames to lapin without waiting until they are written, which would cost two thread switches for each message.
+/// An error means that lapin knew of a broken connection and sent nothing. A connection that breaks later shows in the
+/// consumer. The number of frames in flight bounds what can pile up.
 pub(crate) fn send<T>(operation: impl Future<Output = lapin::Result<T>>) -> lapin::Result<()> {
     operation.now_or_never().map_or(Ok(()), |sent| sent.map(drop))
 }
 
-/// Where the broker is and as whom we come.
+/// The broker's address and credentials.
 #[derive(Clone)]
 pub struct Broker {
     uri: AMQPUri,
-    /// Authorities in PEM.
+    /// Certificate authorities in PEM.
     authorities: Option<String>,
     process: String,
     limits: Limits,
 }
 
 impl Broker {
-    /// Reads the address; the error is a sentence part that does not quote it, for it holds a password.
+    /// Parses the address. The error is the rest of a sentence and does not quote the address, which holds a password.
     pub fn new(settings: &AmqpSettings, process: &str) -> Result<Self, String> {
         let (url, authorities) = without_authorities(&settings.url);
         let authorities = authorities.map(read_authorities).transpose()?;
@@ -119,14 +119,14 @@ impl Broker {
         Ok(Self { uri, authorities, process: process.into(), limits: LIMITS })
     }
 
-    /// The same for who takes messages whole, however large.
+    /// The same broker, but with the limits for whole messages.
     pub(crate) fn for_whole_messages(&self) -> Self {
         let mut whole = self.clone();
         whole.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
         Self { limits: WHOLE, ..whole }
     }
 
-    /// The vhost: the part of the broker that is ours.
+    /// The vhost.
     pub fn vhost(&self) -> &str {
         &self.uri.vhost
     }
@@ -136,19 +136,19 @@ impl Broker {
         &self.process
     }
 
-    /// As whom we come: the name and the password.
+    /// The user and the password.
     pub fn user(&self) -> (&str, &str) {
         let userinfo = &self.uri.authority.userinfo;
         (&userinfo.username, &userinfo.password)
     }
 
-    /// Where it is and as whom we come, without the password: for people.
+    /// The address for people: without the password.
     pub fn address(&self) -> String {
         let AMQPUri { authority, vhost, .. } = &self.uri;
         format!("{}:{} (vhost {vhost}, user {})", authority.host, authority.port, authority.userinfo.username)
     }
 
-    /// Connects; `role` tells this connection from the process's others in the management UI.
+    /// Connects; `role` names this connection in the management UI.
     pub(crate) async fn connect(&self, role: &str) -> Result<BrokerConnection, Error> {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
@@ -161,7 +161,7 @@ impl Broker {
         Ok(BrokerConnection { connection })
     }
 
-    /// The same, with a channel on which the broker confirms what is published.
+    /// The same, with a channel that confirms what is published.
     pub(crate) async fn connect_confirming(&self, role: &str) -> Result<(BrokerConnection, Channel), Error> {
         let connection = self.connect(role).await?;
         let channel = connection.channel().await?;
@@ -170,7 +170,7 @@ impl Broker {
     }
 }
 
-/// Splits the name of the file of authorities off an address: the file's name is for us, not for lapin.
+/// Splits the file of certificate authorities off an address, because lapin does not know this parameter.
 fn without_authorities(url: &str) -> (String, Option<&str>) {
     let Some((place, query)) = url.split_once('?') else { return (url.to_owned(), None) };
     let file = query.split('&').find_map(|pair| pair.strip_prefix("cacertfile="));
@@ -178,7 +178,7 @@ fn without_authorities(url: &str) -> (String, Option<&str>) {
     (if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) }, file)
 }
 
-/// What does not look like certificates is found here and not at each connection.
+/// Reads the file once, so that an unusable one is reported at the start and not at each connection.
 fn read_authorities(file: &str) -> Result<String, String> {
     let unusable = |problem: &dyn std::fmt::Display| format!("names {file} as its cacertfile, which {problem}");
     let pem = std::fs::read_to_string(file).map_err(|error| unusable(&format_args!("cannot be read ({error})")))?;
@@ -195,8 +195,8 @@ impl BrokerConnection {
         in_time(self.connection.create_channel()).await
     }
 
-    /// Tells each change between open (`false`) and blocked (`true`). That the connection is gone shows elsewhere: the
-    /// events also tell of channels that closed, which some do in good order.
+    /// Reports each change between open (`false`) and blocked (`true`). A broken connection shows elsewhere: these
+    /// events also report channels that were closed normally.
     pub(crate) fn blocked(&self) -> BoxStream<'static, bool> {
         let change = |event| {
             ready(match event {
@@ -208,9 +208,9 @@ impl BrokerConnection {
         self.connection.events_listener().filter_map(change).boxed()
     }
 
-    /// Closes politely, within the limit of an operation.
+    /// Closes the connection properly, within the limit of an operation.
     pub(crate) async fn close(&self) {
-        // The process is leaving: a broker that cannot hear it has closed already.
+        // An error means that the connection is closed already.
         let _ = in_time(self.connection.close(200, "stopping".into())).await;
     }
 }

@@ -1,17 +1,11 @@
-//! What is written on a message that failed: why, how often, the first and the last error.
+//! The headers of a message that failed: why, how often, the first and the last error.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::headers::{text_header, whole_number};
-use crate::transport::frame_filter::UNREADABLE;
+use crate::headers::{ATTEMPTS, FIRST_ERROR, LAST_ERROR, REASON, UNREADABLE, text_header, whole_number};
 
-/// Header names. Frozen: they are on messages that may wait for a long time.
-pub(crate) const ATTEMPTS: &str = "attempts";
-const REASON: &str = "reason";
-const FIRST_ERROR: &str = "first-error";
-const LAST_ERROR: &str = "last-error";
-/// What the broker, and the way here, add at each step. It would only grow, and speaks of delays.
+/// Headers that brokers and our frame filter add on the way. They would only grow.
 const ADDED_ON_THE_WAY: [&str; 10] = [
     UNREADABLE,
     "x-death",
@@ -24,15 +18,15 @@ const ADDED_ON_THE_WAY: [&str; 10] = [
     "x-delivery-count",
     "x-acquired-count",
 ];
-/// Whatever a header says, nobody has counted further.
+/// The most failures that are believed, whatever the header says.
 const MOST_ATTEMPTS: u32 = 1_000_000;
-/// Errors are cut here, in characters: all headers of a message must fit one frame.
+/// Errors are cut to this many characters: all headers of a message must fit one frame.
 const LONGEST_ERROR: usize = 500;
 
-/// A failure, to be written on a message.
+/// A failure that is added to a message.
 #[derive(Clone, Copy)]
 pub(crate) struct Failed<'a> {
-    /// Why it is buried; `None` when it is only put off.
+    /// Why the message is dead-lettered; `None` if it is only retried later.
     pub(crate) reason: Option<&'a str>,
     pub(crate) error: &'a str,
 }
@@ -50,7 +44,7 @@ pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
 }
 
 /// The properties of a message that failed once more.
-pub(crate) fn moved(before: &BasicProperties, failed: Failed<'_>) -> BasicProperties {
+pub(crate) fn with_failure(before: &BasicProperties, failed: Failed<'_>) -> BasicProperties {
     let mut headers = clean(before);
     let error: String = failed.error.chars().take(LONGEST_ERROR).collect();
     let error = AMQPValue::LongString(error.as_str().into());
@@ -66,8 +60,8 @@ pub(crate) fn moved(before: &BasicProperties, failed: Failed<'_>) -> BasicProper
     before.clone().with_headers(headers)
 }
 
-/// The properties of a message that gets a fresh start.
-pub(crate) fn revived(before: &BasicProperties) -> BasicProperties {
+/// The properties of a message that starts afresh.
+pub(crate) fn without_failures(before: &BasicProperties) -> BasicProperties {
     let headers = clean(before)
         .inner()
         .iter()
@@ -87,10 +81,10 @@ fn clean(properties: &BasicProperties) -> FieldTable {
     headers
 }
 
-/// What is written on a dead message.
+/// What the headers of a dead-lettered message say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailureInfo {
-    /// Why it was buried; in the broker's word (`delivery_limit`, …) when the broker did it.
+    /// Why it was dead-lettered; the broker's own word (`delivery_limit`, …) if the broker did it.
     pub reason: Option<String>,
     /// How often its handler failed.
     pub attempts: u32,
@@ -101,7 +95,7 @@ pub struct FailureInfo {
 }
 
 impl FailureInfo {
-    /// Reads it.
+    /// Reads the headers.
     pub(crate) fn read(properties: &BasicProperties) -> Self {
         let text = |name| text_header(properties, name);
         let reason = text(REASON).or_else(|| text("x-last-death-reason")).or_else(|| text("x-first-death-reason"));
@@ -115,14 +109,14 @@ mod tests {
 
     #[test]
     fn the_first_error_stays_and_the_last_one_changes() {
-        let fail = |before: &BasicProperties, error, reason| moved(before, Failed { reason, error });
+        let fail = |before: &BasicProperties, error, reason| with_failure(before, Failed { reason, error });
         let once = fail(&BasicProperties::default(), "one", None);
         let twice = fail(&once, "two", None);
         let dead = fail(&twice, &"x".repeat(9_000), Some("the handler failed"));
-        let epitaph = FailureInfo::read(&dead);
-        assert_eq!((epitaph.attempts, epitaph.first_error.as_deref()), (3, Some("one")));
-        assert_eq!(epitaph.last_error.map(|error| error.len()), Some(LONGEST_ERROR));
-        assert_eq!(epitaph.reason.as_deref(), Some("the handler failed"));
+        let info = FailureInfo::read(&dead);
+        assert_eq!((info.attempts, info.first_error.as_deref()), (3, Some("one")));
+        assert_eq!(info.last_error.map(|error| error.len()), Some(LONGEST_ERROR));
+        assert_eq!(info.reason.as_deref(), Some("the handler failed"));
         assert_eq!(FailureInfo::read(&twice).last_error.as_deref(), Some("two"));
     }
 
@@ -132,8 +126,8 @@ mod tests {
         headers.insert("owner".into(), AMQPValue::LongString("u".into()));
         headers.insert("x-death".into(), AMQPValue::LongString("…".into()));
         let alive = BasicProperties::default().with_headers(headers);
-        let dead = moved(&alive, Failed { reason: Some("r"), error: "e" });
-        let again = revived(&dead);
+        let dead = with_failure(&alive, Failed { reason: Some("r"), error: "e" });
+        let again = without_failures(&dead);
         assert_eq!(FailureInfo::read(&again), FailureInfo::default());
         assert_eq!(again.headers().as_ref().unwrap().inner().len(), 1);
     }

@@ -1,14 +1,15 @@
-//! Understands the errors of services that are not ours: of what Nest's exceptions carry, an HTTP status, made a code of ours.
+//! Translates the errors of foreign services: the HTTP status in an exception of NestJS becomes one of our codes.
 
 use contracts::{CONTRACTS, Code, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A person's sentence is no longer than this; what is longer is a dump.
+/// The longest message that is passed on; a longer one is a dump, not a sentence.
 const SENTENCE: usize = 200;
 
-/// The fault in the `err` of a reply: ours as it stands; another's by its `status` or `statusCode`, where the contract of the
-/// pattern has a code for that, and with its message if that is a sentence; everything else is a failure without words.
+/// The fault in the `err` of a reply. Ours is taken as it is. A foreign error gets the code that the pattern's contract
+/// has for its `status` or `statusCode`, with its message if that is a sentence. Everything else becomes an internal
+/// error.
 pub(crate) fn fault(pattern: &str, err: &RawValue) -> Fault {
     serde_json::from_str(err.get()).unwrap_or_else(|_| {
         let thrown: Value = serde_json::from_str(err.get()).unwrap_or_default();
@@ -34,7 +35,7 @@ fn code(pattern: &str, status: u64) -> Option<Code> {
     candidates.iter().copied().find(|code| contract.faults.contains(code))
 }
 
-/// Its message, if that is made for a person.
+/// Its message, if it is meant for people.
 fn sentence(thrown: &Value) -> Option<&str> {
     let message = thrown["message"].as_str()?;
     let is_sentence = !message.is_empty() && message.chars().count() <= SENTENCE && !message.contains(char::is_control);

@@ -1,4 +1,5 @@
-//! Parsers that meet strangers, with generated inputs: none panics, and what the filter lets through the library can read.
+//! Property tests of the parsers that read untrusted messages: none panics, and the library can read whatever the
+//! filter lets through.
 //!
 //! Inputs that failed once are kept in `proptest-regressions/` and tried first.
 
@@ -11,11 +12,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::events::metadata::EventMetadata;
-use crate::failure_headers::{FailureInfo, attempts, moved, revived};
-use crate::headers::unreadable;
+use crate::failure_headers::{FailureInfo, attempts, with_failure, without_failures};
+use crate::headers::{UNREADABLE, unreadable};
 use crate::packet::{EventPacket, RequestPacket, decode_reply};
 use crate::rpc::metadata::{Arrived, RequestMetadata, age};
-use crate::transport::frame_filter::{FrameFilter, Limits, UNREADABLE};
+use crate::transport::frame_filter::{FrameFilter, Limits};
 use crate::transport::header_table::Table;
 
 const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 };
@@ -28,7 +29,7 @@ fn long(kind: u8, content: &[u8]) -> Vec<u8> {
     [&[kind][..], &u32::try_from(content.len()).unwrap_or(0).to_be_bytes(), content].concat()
 }
 
-/// A value as bytes, mostly sound, nested up to twelve deep.
+/// A field value as bytes, mostly valid, nested up to twelve levels deep.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     let fixed = prop_oneof![
         Just((b't', 1)),
@@ -67,7 +68,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A table, sometimes with a byte of it changed or its end cut off.
+/// A header table, sometimes with a changed byte or cut short.
 fn table() -> impl Strategy<Value = Vec<u8>> {
     let sound = vec((name(), value()), 0..8)
         .prop_map(|entries| entries.into_iter().flat_map(|(name, it)| named(&name, &it)).collect::<Vec<u8>>());
@@ -97,15 +98,15 @@ proptest! {
         prop_assert!(encoded.len() <= LIMITS.table + 200);
         let headers = parsed(&encoded);
         prop_assert!(headers.is_some(), "{encoded:?}");
-        // And whatever it holds, all who look into it come to an end.
+        // Whatever it holds, every reader of it returns.
         let properties = BasicProperties::default().with_headers(headers.unwrap_or_default());
         let request = Arrived { at: Instant::now(), pattern: "p", packet_id: None, body: b"" };
         let meta = RequestMetadata::read(&properties, &request);
         prop_assert!(meta.request_id.len() <= 256);
         let _ = (age(&properties), unreadable(&properties), EventMetadata::read(&properties), FailureInfo::read(&properties));
-        let failed = moved(&properties, crate::failure_headers::Failed { reason: Some("r"), error: "e" });
+        let failed = with_failure(&properties, crate::failure_headers::Failed { reason: Some("r"), error: "e" });
         prop_assert_eq!(attempts(&failed), attempts(&properties) + 1);
-        prop_assert_eq!(attempts(&revived(&failed)), 0);
+        prop_assert_eq!(attempts(&without_failures(&failed)), 0);
     }
 
     #[test]

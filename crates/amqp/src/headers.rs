@@ -3,14 +3,12 @@
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
-use crate::transport::frame_filter::UNREADABLE;
-
 // Header names. Frozen: other systems read and write them.
 /// Names the verified user.
 pub const CALLER: &str = "caller";
 /// Names the session in which the verified user asks.
 pub const SESSION: &str = "session";
-/// Says when the caller stops waiting, in Unix milliseconds by its own clock. Information: the expiration counts.
+/// When the caller stops waiting, in Unix milliseconds by its own clock. For information only: the expiration decides.
 pub const DEADLINE: &str = "deadline";
 /// Says how many milliseconds the caller waits, where the expiration says how long the request may wait in its queue.
 pub const BUDGET: &str = "budget";
@@ -18,18 +16,28 @@ pub const BUDGET: &str = "budget";
 pub const EXPIRED_TO: &str = "expired-to";
 /// Names the request in logs.
 pub const REQUEST_ID: &str = "request-id";
-/// Makes several requests of one caller one.
+/// Marks repeated requests of one caller as one.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
-/// What tracing systems add to it.
+/// Vendor data of the trace context.
 pub(crate) const TRACESTATE: &str = "tracestate";
 /// W3C baggage.
 pub(crate) const BAGGAGE: &str = "baggage";
 /// Names the user whom an event concerns.
 pub const OWNER: &str = "owner";
+/// How often the handler of a message has failed.
+pub(crate) const ATTEMPTS: &str = "attempts";
+/// Why a message was dead-lettered.
+pub(crate) const REASON: &str = "reason";
+/// The first error of its handler.
+pub(crate) const FIRST_ERROR: &str = "first-error";
+/// The last error of its handler.
+pub(crate) const LAST_ERROR: &str = "last-error";
+/// Says why a message was changed. Always set here, so a publisher who sets it harms only his own message.
+pub(crate) const UNREADABLE: &str = "x-unreadable";
 
-/// A number in whichever of AMQP's forms a client library writes it.
+/// An integer in any of the AMQP types that client libraries write.
 pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "it is checked to be in range")]
     let rounded = |number: f64| (number.abs() < 9e15).then_some(number.round() as i64);
@@ -54,7 +62,7 @@ pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {
     }
 }
 
-/// Why a message must not be taken as it is: it did not come whole, or what decides on its effect cannot be read.
+/// Why a message must be refused: the frame filter removed something, or a header that decides its effect is not text.
 pub(crate) fn unreadable(properties: &BasicProperties) -> Option<String> {
     let wrong = |name: &&&str| {
         let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(**name));

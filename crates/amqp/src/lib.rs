@@ -1,12 +1,12 @@
-//! The wire: everything that knows AMQP 0-9-1 is here and nowhere else.
+//! Everything that knows AMQP 0-9-1.
 //!
 //! Requests and replies are packets of NestJS's RabbitMQ transport, so that Nest clients can call our workers and our
-//! gateway can call Nest services; all else travels in AMQP properties ([`RequestMetadata`], [`EventMetadata`]). Whoever holds a connection
-//! supervises it, an [`RpcClient`] or a worker's loop over its [`RpcConsumer`]: any error ends the session, and after a pause a
-//! new one is made.
+//! gateway can call Nest services. Everything else travels in AMQP properties ([`RequestMetadata`], [`EventMetadata`]).
+//! Each connection is supervised by its user, an [`RpcClient`] or a worker's loop over its [`RpcConsumer`]: any error
+//! ends the session, and a new one begins after a pause.
 //!
-//! Requests: [`RpcClient`] → [`RpcConsumer`]. Events: [`Publisher`] → [`EventConsumer`], and [`LiveSubscription`] for those who only watch. How
-//! processes fare: [`Control`]. What must exist for all of them: [`topology`].
+//! Requests: [`RpcClient`] → [`RpcConsumer`]. Events: [`Publisher`] → [`EventConsumer`], and [`LiveSubscription`] for
+//! live streams. Status of processes: [`Control`]. What must exist on the broker: [`topology`].
 
 pub mod admin;
 mod connection;
@@ -18,6 +18,7 @@ mod foreign;
 mod generated_inputs;
 mod headers;
 mod packet;
+mod protocol;
 pub mod rpc;
 pub mod topology;
 mod transport;
@@ -27,13 +28,14 @@ pub mod names {
     pub use crate::headers::{
         BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SESSION, TRACEPARENT,
     };
+    pub use crate::protocol::{PERSISTENT, TRANSIENT};
     pub use crate::rpc::expired::BEGUN;
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
-pub use crate::control::client::{QueueStateCache, Told};
+pub use crate::control::client::{ProcessStatus, StatusByName};
 pub use crate::control::responder::Control;
 pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
 pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};

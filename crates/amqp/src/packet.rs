@@ -1,7 +1,8 @@
-//! The packets of NestJS's RabbitMQ transport: what is in the body of a request and of a reply.
+//! The packets of NestJS's RabbitMQ transport: the bodies of requests, replies and events.
 //!
-//! Request `{"pattern":"orders.create","data":{…},"id":"…"}`; reply exactly `{"response":…,"isDisposed":true}` or
-//! `{"err":{…},"isDisposed":true}`: with any other key in it a Nest client hands the whole envelope to its caller.
+//! A request is `{"pattern":"orders.create","data":{…},"id":"…"}`. A reply is exactly
+//! `{"response":…,"isDisposed":true}` or `{"err":{…},"isDisposed":true}`: with any other key, a Nest client passes the
+//! whole envelope to its caller.
 
 use std::borrow::Cow;
 
@@ -11,16 +12,16 @@ use serde_json::value::RawValue;
 
 use crate::foreign;
 
-/// What a caller asks. `data` stays text: only the worker that knows its type decodes it.
+/// The body of a request. `data` stays text: only the worker that knows its type decodes it.
 #[derive(Serialize, Deserialize)]
 pub struct RequestPacket<'a> {
-    /// The pattern asked for; unsaid, it is the one whose queue the packet is in.
+    /// The pattern; if absent, the one whose queue the packet is in.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<Cow<'a, str>>,
-    /// The message; an absent one is an empty object.
+    /// The message; if absent, an empty object.
     #[serde(borrow, default = "empty")]
     pub data: &'a RawValue,
-    /// The caller's own mark for this request.
+    /// The caller's own id of this request.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
 }
@@ -30,54 +31,54 @@ fn empty() -> &'static RawValue {
 }
 
 impl RequestPacket<'_> {
-    /// The message. What is nothing in other words, as Nest's `send(pattern, '')`, is an empty object too.
+    /// The message. `null` and `""`, as in Nest's `send(pattern, '')`, also stand for an empty object.
     pub fn message(&self) -> &RawValue {
         if matches!(self.data.get(), "null" | "\"\"") { empty() } else { self.data }
     }
 
-    /// Whether it asks for another pattern than the one whose queue it is in.
+    /// Whether it names another pattern than the one whose queue it is in.
     pub fn asks_for_another(&self, pattern: &str) -> bool {
         self.pattern.as_deref().is_some_and(|asked| asked != pattern)
     }
 }
 
 impl<'a> RequestPacket<'a> {
-    /// Reads a packet; the error says what is wrong with it.
+    /// Decodes a packet; the error says what is wrong with it.
     pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 
-    /// Writes a packet.
+    /// Encodes a packet.
     pub(crate) fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("strings and raw JSON always serialise")
     }
 }
 
-/// What an event's body holds: exactly these two. With an `id` in it Nest would take it for a request.
+/// The body of an event: exactly these two keys. With an `id`, Nest would take it for a request.
 #[derive(Serialize, Deserialize)]
 pub struct EventPacket<'a> {
     /// The event's name.
     #[serde(borrow)]
     pub pattern: Cow<'a, str>,
-    /// What it tells.
+    /// The event's data.
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
 
 impl<'a> EventPacket<'a> {
-    /// Reads a packet; the error says what is wrong with it.
+    /// Decodes a packet; the error says what is wrong with it.
     pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 }
 
-/// The body of an event whose data is JSON text already.
+/// The body of an event whose data is already JSON text.
 pub(crate) fn encode_event(name: &str, data: &str) -> Vec<u8> {
     let name = serde_json::to_string(name).expect("a string always serialises");
     format!(r#"{{"pattern":{name},"data":{data}}}"#).into_bytes()
 }
 
-/// The body of a reply that carries a success.
+/// The body of a successful reply.
 pub fn encode_response(response: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -88,7 +89,7 @@ pub fn encode_response(response: &impl Serialize) -> Result<Vec<u8>, serde_json:
     serde_json::to_vec(&Packet { response, is_disposed: true })
 }
 
-/// The body of a reply that carries a fault.
+/// The body of a reply with a fault.
 pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -99,7 +100,7 @@ pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     serde_json::to_vec(&Packet { err: fault, is_disposed: true }).expect("a fault always serialises")
 }
 
-/// Reads the body of a reply; `None` when it is no reply at all.
+/// Decodes the body of a reply; `None` if it is not a reply.
 pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> {
     #[derive(Deserialize)]
     struct Packet<'a> {
@@ -112,7 +113,7 @@ pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Option<Result<Box<RawV
     match (packet.err.filter(|err| err.get() != "null"), packet.response) {
         (Some(err), _) => Some(Err(foreign::fault(pattern, err))),
         (None, Some(response)) => Some(Ok(response.to_owned())),
-        // A Nest handler that returns nothing answers without a response.
+        // A Nest handler that returns nothing replies without a `response`.
         (None, None) => Some(Ok(RawValue::NULL.to_owned())),
     }
 }

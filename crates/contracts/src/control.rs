@@ -1,9 +1,9 @@
-//! What processes tell of themselves when they are asked on the exchange `control`: the first of it is how relays fare.
+//! What processes report about themselves on the exchange `control`.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The relay of each service that tells events. Frozen: a relay is asked by this name.
+/// The relay of each service that publishes events. Frozen: status requests are routed by this name.
 pub const RELAYS: [&str; 2] = ["users.relay", "orders.relay"];
 
 /// The answer to `stats`. What a process does not know, it leaves `null`.

@@ -1,7 +1,7 @@
-//! What is told rather than asked: facts, and who listens to them.
+//! Events: what services publish, and which listeners subscribe.
 //!
-//! An event tells of something that is done. It is recorded together with the row that it tells of, published to the
-//! exchange `events` under its name, and applied once by each of its listeners.
+//! An event reports something that has happened. It is recorded in the outbox together with the row it is about,
+//! published to the exchange `events` under its name, and applied once by each of its listeners.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,29 +10,29 @@ use crate::message::HasSchema;
 use crate::orders::Order;
 use crate::users::User;
 
-/// A fact that others may hear.
+/// An event type.
 pub trait Event: Serialize + DeserializeOwned + HasSchema {
-    /// The name: also the routing key. Frozen: other systems listen to it.
+    /// The event's name, which is also its routing key. Frozen: other systems subscribe to it.
     const NAME: &'static str;
-    /// The service that tells it.
+    /// The service that publishes it.
     const SERVICE: &'static str;
-    /// Raised when a change breaks those who listen.
+    /// Raised when a change breaks subscribers.
     const VERSION: u32 = 1;
     /// An event of this type as JSON, with every field in it; published, and read by a test.
     const EXAMPLE: &'static str;
 
-    /// What it tells of. Events about the same thing keep their order.
+    /// The id of what the event is about. Events about the same thing keep their order.
     fn aggregate(&self) -> String;
 
-    /// The user whose business it is: who may follow it live.
+    /// The user whom the event concerns, and who may follow it live.
     fn owner(&self) -> String;
 }
 
-/// Somebody who hears an event. Its queue is named like it, and so is its process, with dashes.
+/// A listener of one event. Its queue has its name, and so has its process, with dashes.
 pub trait Subscriber {
-    /// The name: also the queue's. Frozen: what is waiting for it is in there.
+    /// The listener's name, which is also its queue's. Frozen: messages wait in that queue.
     const NAME: &'static str;
-    /// What it hears.
+    /// The event it subscribes to.
     type Event: Event;
 }
 
@@ -137,31 +137,31 @@ impl Subscriber for FollowCustomers {
 pub struct SubscriptionInfo {
     /// The listener's name.
     pub name: &'static str,
-    /// The name of the event it hears.
+    /// The name of the event it subscribes to.
     pub event: &'static str,
-    /// The service that tells it.
+    /// The service that publishes the event.
     pub published_by: &'static str,
 }
 
 impl SubscriptionInfo {
-    /// A listener's.
+    /// The data of a listener type.
     pub const fn of<L: Subscriber>() -> Self {
         Self { name: L::NAME, event: L::Event::NAME, published_by: L::Event::SERVICE }
     }
 }
 
-/// An event type, seen from outside.
+/// An event type, as data.
 #[derive(Clone, Copy)]
 pub struct EventContract {
-    /// The name.
+    /// Its name.
     pub name: &'static str,
-    /// The service that tells it.
+    /// The service that publishes it.
     pub service: &'static str,
-    /// Raised when a change breaks those who listen.
+    /// Raised when a change breaks subscribers.
     pub version: u32,
     /// An event of this type, as JSON.
     pub example: &'static str,
-    /// Its schema, with its words.
+    /// Its schema, with descriptions.
     #[cfg(feature = "schema")]
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }

@@ -165,14 +165,14 @@ impl From<Invalid> for Fault {
 pub struct Invalid(BTreeMap<String, Vec<String>>);
 
 impl Invalid {
-    /// An input with one thing wrong.
+    /// An input with one error.
     pub fn field(name: &str, message: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(name, message);
         errors
     }
 
-    /// Notes one more thing.
+    /// Adds an error.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
         self.0.entry(field.to_owned()).or_default().push(message.into());
     }
@@ -182,14 +182,14 @@ impl Invalid {
         self.0.keys().map(String::as_str)
     }
 
-    /// What is wrong with the first field, as a sentence.
+    /// The first field's error, as a sentence.
     fn first(&self) -> Option<String> {
         let (field, problems) = self.0.first_key_value()?;
         let subject = if field == "body" { "The body" } else { field };
         Some(format!("{subject} {}.", problems.first()?))
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

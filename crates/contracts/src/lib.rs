@@ -1,6 +1,6 @@
-//! The words of the system: every message, its pattern, its rules, and the faults an answer can carry.
+//! The contract of the system: every message with its pattern and its rules, and the errors that a reply can carry.
 //!
-//! Nothing here knows a broker, a database or HTTP. A pattern is named once, on its message type; everybody else says
+//! Nothing here knows a broker, a database or HTTP. A pattern is named once, on its message type; all other code says
 //! `CreateOrder::PATTERN`.
 
 pub mod control;

@@ -1,4 +1,4 @@
-//! What a name such as `users.on_order_created` says: its service, and the process that has it.
+//! What follows from a name such as `users.on_order_created`: its service and its process.
 
 /// The process of a pattern, listener or relay: its binary, its database role and its account on the broker have the same
 /// name, with a dash for each dot and underscore.

@@ -1,6 +1,6 @@
-//! The rules of single values in JSON Schema (draft 2020-12): what `Field::read` enforces, said for other systems.
+//! JSON Schema (draft 2020-12) of the value types: what `Field::read` enforces, for other systems.
 //!
-//! These schemas stand inline, under the field that has the rule.
+//! These schemas are inlined into the field that has the rule.
 
 use std::borrow::Cow;
 
@@ -14,11 +14,11 @@ use crate::types::search::{Amount, Flag, Moment, SearchText, Sort};
 use crate::types::text::{Keep, Lines, Password, RefreshToken, Text, UserId};
 use crate::types::timestamp::Timestamp;
 
-/// Any character but NUL, in ECMA-262.
+/// Any character except NUL, in ECMA-262.
 const NO_NUL: &str = r"^[^\u0000]*$";
-/// No control character.
+/// No control characters.
 const ONE_LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
-/// No control character but line breaks.
+/// No control characters except line breaks.
 const LINES: &str = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 
 macro_rules! schema {
@@ -58,17 +58,18 @@ schema!([] Keep, "Keep", {
     "type": "string", "enum": ["current"]
 });
 schema!([] UserId, "UserId", {
-    // More is taken: a whole number from an address, and what another issuer calls its users. But every account's id is one.
+    // The decoder takes more: an integer from a path, and the ids of another issuer's users. But every account's id is
+    // a UUID.
     "type": "string", "format": "uuid"
 });
 schema!([] PersonName, "PersonName", {
-    // As a pattern it would need Unicode's properties, which many a validator does not know; a page's engine does.
+    // As a `pattern` it would need Unicode properties, which many validators lack; a browser has them.
     "type": "string", "format": "person-name", "minLength": 1, "maxLength": 50, "x-ecma-pattern": RULE,
     "description": "Letters and digits of any script, spaces, apostrophes, hyphens, full stops, middle dots, and joiners \
         between letters, with a letter among them."
 });
 schema!([] Price, "Price", {
-    // No `multipleOf`: validators divide floats, so 0.07 would be none. `double`, for `float` cannot hold 999999.99.
+    // No `multipleOf`: validators divide floats, and 0.07 would fail. `double`, because `float` cannot hold 999999.99.
     "type": "number", "format": "double", "minimum": 0.01, "maximum": 1_000_000, "description": "With at most two decimals."
 });
 schema!([] Total, "Total", {
@@ -84,7 +85,7 @@ schema!([] SearchText, "SearchText", {
     "type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 });
 schema!([] Moment, "Moment", {
-    // Not `anyOf` of two formats, of which generators make a type that does not exist.
+    // Not `anyOf` of two formats: code generators turn that into a type that does not exist.
     "type": "string", "format": "date-or-date-time", "description": "A date, or a date and time (RFC 3339)."
 });
 schema!([] Amount, "Amount", {

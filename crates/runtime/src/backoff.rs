@@ -1,6 +1,7 @@
-//! How long to wait before the next attempt: doubling, bounded, and with jitter.
+//! Exponential backoff with jitter: the pauses between attempts double up to a limit.
 //!
-//! The crate `backon` computes such delays too, but adds its jitter on top of the longest one; here the longest is a promise.
+//! The crate `backon` computes such delays too, but adds its jitter on top of the maximum. Here the maximum is a
+//! promise.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -9,10 +10,10 @@ const FIRST: Duration = Duration::from_millis(100);
 /// A service must be back within 3 s of the broker's return, so no pause is longer than this.
 const LONGEST: Duration = Duration::from_millis(1600);
 
-/// Exponential backoff with jitter.
+/// The pauses between attempts.
 pub struct Backoff {
     next: Duration,
-    /// Attempts in a row that ended in silence.
+    /// How many attempts in a row ended because the peer was silent.
     pub(crate) silent: u32,
 }
 
@@ -23,7 +24,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The next pause: between half of the step and the whole of it.
+    /// The next pause: between half of the current step and the whole of it.
     pub fn pause(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(LONGEST);

@@ -1,4 +1,4 @@
-//! How a process ends: the exit code and, when it could not start or go on, one sentence on standard error.
+//! How a process ends: its exit code and, if it failed, one sentence on standard error.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use crate::lines;
 use crate::section::SettingError;
 
-/// EX_USAGE of sysexits(3): the settings are wrong, and starting again will not help.
+/// EX_USAGE of sysexits(3): the command line or a setting is wrong, so a restart will not help.
 const EX_USAGE: u8 = 64;
 /// EX_UNAVAILABLE of sysexits(3): a server that is needed cannot be used.
 const EX_UNAVAILABLE: u8 = 69;
 
-/// Why a process could not start or go on.
+/// Why a process could not start, or could not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting is wrong.
@@ -20,13 +20,13 @@ pub enum StartError {
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
-    /// No failure: the command line asked for this text, and for nothing else.
+    /// Not a failure: the command line asked only for this text.
     #[error("{0}")]
     Answered(String),
     /// A server that a command needs cannot be used.
     #[error("{0}")]
     Unavailable(String),
-    /// Something outside is not as it should be; a supervisor may try again.
+    /// Something outside the process is wrong; a supervisor may restart it.
     #[error("{0}")]
     Failed(String),
 }
@@ -38,16 +38,16 @@ impl StartError {
     }
 }
 
-/// Writes out the log and turns the outcome of a process into its exit code: 0, 64 for a wrong argument or setting, 69
-/// for a server that a command cannot use, 1 for any other failure. The sentence on standard error is for the person at
-/// the terminal: the log may not be open yet.
+/// Flushes the log and turns the outcome of a process into its exit code: 0, 64 for a wrong argument or setting, 69 for
+/// a server that a command cannot use, 1 for any other failure. The sentence goes to standard error because the log may
+/// not be open yet.
 pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
     let Err(error) = outcome else {
         lines::finish(None);
         return ExitCode::SUCCESS;
     };
     let code = match &error {
-        // Help that nobody reads is no failure.
+        // Help that nobody reads is not a failure.
         StartError::Answered(text) => {
             let _ = writeln!(std::io::stdout(), "{text}");
             return ExitCode::SUCCESS;
@@ -56,7 +56,7 @@ pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
         StartError::Unavailable(_) => ExitCode::from(EX_UNAVAILABLE),
         StartError::Failed(_) => ExitCode::FAILURE,
     };
-    // Nor does it matter here whether anybody is there to be told.
+    // The exit code stays the same if nobody reads standard error.
     lines::finish(Some(&format!("error: {error}\n")));
     code
 }

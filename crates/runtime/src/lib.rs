@@ -1,4 +1,4 @@
-//! How any process of the system lives: it reads its settings, opens its log, works, and stops when asked.
+//! What every process of the system needs: settings, the log, supervised connections, shutdown and exit codes.
 
 mod backoff;
 mod exit;

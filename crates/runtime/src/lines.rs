@@ -1,8 +1,8 @@
-//! Writes what a process says from a thread of its own: nothing that works ever waits for whoever reads the log.
+//! Writes the log from a thread of its own, so that no work ever waits for a reader of the log.
 //!
-//! Lines gather in memory and go out 50 times a second, many in one system call. What does not fit, because the reader is
-//! slow or gone, is dropped and counted; the count is logged when lines go out again. A process that is killed with SIGKILL
-//! loses at most the last 20 ms of its log; on any other end they are written, unless the reader takes too long.
+//! Lines are buffered and written 50 times a second, many in one system call. When the reader is slow or gone, lines
+//! that do not fit are dropped and counted; the count is logged once lines are written again. A process killed by
+//! SIGKILL loses at most the last 20 ms of its log. Any other end flushes the buffer, unless the reader takes too long.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -14,13 +14,13 @@ use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 const GATHER: Duration = Duration::from_millis(20);
-/// So many bytes go out without waiting for more.
+/// A buffer of this size is written at once.
 const FULL: usize = 64 * 1024;
-/// So many bytes wait for a reader at most; with as many on their way out, this bounds what a log can take.
+/// The most bytes that wait for a reader. As many again may be on their way out, which bounds the log's memory.
 const MOST: usize = 1024 * 1024;
-/// At its end a process waits this long for the reader.
+/// How long a process waits for the reader when it ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// A panic may be the last thing that a process says, so it waits for the reader, but not long and not again in vain.
+/// How long a panic waits for the reader: it may be the last thing a process says. Not repeated after a timeout.
 const PANIC: Duration = Duration::from_millis(100);
 
 static STDOUT: Output = Output::new("stdout");
@@ -31,9 +31,9 @@ static STDERR: Output = Output::new("stderr");
 pub(crate) struct Lines;
 
 impl Lines {
-    /// Starts the thread that writes out.
+    /// Starts the writer thread.
     pub(crate) fn start() -> io::Result<Self> {
-        // A copy of the descriptor, for the standard library's own handle is locked while it writes.
+        // A copy of the descriptor, because the standard library's own handle is locked while it writes.
         let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         STDOUT.start(stdout)?;
         Ok(Self)
@@ -60,7 +60,8 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// Writes out the log, then a last sentence on standard error if there is one; a reader who takes nothing is not waited for.
+/// Flushes the log, then writes a last sentence to standard error if there is one. Does not wait for a reader that
+/// reads nothing.
 pub(crate) fn finish(last_words: Option<&str>) {
     STDOUT.flush(LAST_WORDS);
     if let Some(words) = last_words {
@@ -68,7 +69,7 @@ pub(crate) fn finish(last_words: Option<&str>) {
     }
 }
 
-/// Lets panics be said like everything else. The standard library's way waits for the reader of standard error.
+/// Sends panics the same way. The default panic hook waits for the reader of standard error.
 pub(crate) fn say_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = std::backtrace::Backtrace::capture();
@@ -93,21 +94,21 @@ struct Output {
     name: &'static str,
     started: AtomicBool,
     pending: Mutex<Pending>,
-    /// Tells the thread that there is something to write.
+    /// Wakes the writer thread.
     filled: Condvar,
-    /// Tells who waits that it is written.
+    /// Wakes those who wait for a flush.
     written: Condvar,
 }
 
 struct Pending {
     text: Vec<u8>,
-    /// Lines dropped since this was last logged.
+    /// Lines dropped since the last report.
     lost: u64,
     /// Whether the thread is writing.
     writing: bool,
-    /// Somebody waits for it.
+    /// Whether somebody waits for a flush.
     urgent: bool,
-    /// Nothing has been taken since somebody waited in vain.
+    /// Nothing has been read since the last flush timed out.
     stuck: bool,
 }
 
@@ -123,7 +124,7 @@ impl Output {
         }
     }
 
-    /// Starts the thread that writes, unless it runs already.
+    /// Starts the writer thread unless it runs.
     fn start(&'static self, stream: impl Write + Send + 'static) -> io::Result<()> {
         if self.started.swap(true, Ordering::Relaxed) {
             return Ok(());
@@ -134,7 +135,7 @@ impl Output {
         })
     }
 
-    /// Takes a line for writing; false when there is no room for it.
+    /// Buffers a line; false if there is no room for it.
     fn push(&self, line: &[u8]) -> bool {
         let mut pending = self.lock();
         if pending.text.len() + line.len() > MOST {
@@ -149,7 +150,7 @@ impl Output {
         true
     }
 
-    /// Waits until everything is written, but no longer than this; not at all when that was in vain the last time.
+    /// Waits for everything to be written, up to this long. Does not wait at all if the last flush timed out.
     fn flush(&self, patience: Duration) {
         let mut pending = self.lock();
         if pending.stuck {
@@ -175,7 +176,7 @@ impl Output {
         }
     }
 
-    /// Waits until there is something to write, and takes it; returns how many lines were dropped behind it.
+    /// Waits for something to write and takes it, with how many lines were dropped after it.
     fn take(&self, text: &mut Vec<u8>) -> u64 {
         let pending = self.filled.wait_while(self.lock(), |pending| pending.text.is_empty());
         let gathering = |pending: &mut Pending| !pending.urgent && pending.text.len() < FULL;
@@ -187,7 +188,7 @@ impl Output {
         std::mem::take(&mut pending.lost)
     }
 
-    /// Something was written, but for so many lines. What was lost is said when lines go out again.
+    /// Notes a write and how many lines it could not deliver. Losses are reported once lines can be written again.
     fn note(&self, lost: u64, unwritten: u64) {
         let mut pending = self.lock();
         pending.writing = false;
@@ -208,13 +209,13 @@ impl Output {
     }
 }
 
-/// Writes everything, however long it takes; the error is how many lines the stream did not take.
+/// Writes everything, however long it takes; the error is how many lines were not written.
 fn write(stream: &mut impl Write, mut text: &[u8]) -> Result<(), u64> {
     while !text.is_empty() {
         match stream.write(text) {
             Ok(written @ 1..) => text = &text[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Somebody who shares the stream has set it so.
+            // Another process that shares the stream made it non-blocking.
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(GATHER),
             Ok(0) | Err(_) => return Err(text.split_inclusive(|byte| *byte == b'\n').count() as u64),
         }
@@ -235,7 +236,7 @@ mod tests {
         output
     }
 
-    /// Says more than the pipe and the buffers hold; how many lines were taken.
+    /// Writes more than the pipe and the buffers hold; returns how many lines were taken.
     fn flood(output: &Output) -> usize {
         let line = [&[b'x'; 1_023][..], b"\n"].concat();
         (0..4_096).filter(|_| output.push(&line)).count()
@@ -250,7 +251,7 @@ mod tests {
         let begun = Instant::now();
         output.flush(Duration::from_millis(10));
         assert!(output.lock().stuck);
-        // What was in vain once is not tried for an hour.
+        // After one timeout, a flush is not tried again for an hour.
         output.flush(Duration::from_hours(1));
         assert!(begun.elapsed() < Duration::from_mins(1));
     }

@@ -1,5 +1,5 @@
-//! Opens the log: JSON lines where a machine reads, readable lines on a terminal. One event per line, on standard output.
-//! Panics go to standard error. Neither ever holds up who works (`lines.rs`).
+//! Opens the log on standard output, one event per line: JSON for machines, readable text on a terminal. Panics go to
+//! standard error. Neither ever blocks the process (see `lines.rs`).
 
 use std::io::IsTerminal;
 
@@ -37,7 +37,7 @@ impl Section for LogSettings {
     const NAME: &'static str = "log";
 }
 
-/// Checks the settings and opens nothing.
+/// Checks the settings without opening anything.
 pub(crate) fn check(settings: &LogSettings) -> Result<(), SettingError> {
     filter(settings).map(drop)
 }
@@ -47,7 +47,7 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, SettingError> {
         let problem = format!("is {:?}: it must be a level or directives, such as info,gateway=debug", settings.filter);
         SettingError::new::<LogSettings>("filter", problem)
     })?;
-    // lapin writes whole messages, and messages hold passwords. What breaks is logged by those who use it.
+    // lapin logs whole messages, and messages hold passwords. Its errors are logged by its callers.
     Ok(filter.add_directive("lapin=off".parse().expect("a constant directive")))
 }
 

@@ -1,5 +1,5 @@
-//! The command line of every program that runs by itself: help, the version, a check of the settings. Anything else is
-//! refused, so that a mistyped argument never starts a server.
+//! The command line that every server program has: help, version, and a check of the settings. Any other argument is
+//! refused, so that a mistyped one never starts a server.
 
 use std::ffi::OsString;
 
@@ -12,11 +12,11 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_R
 
 /// A program, as its help describes it.
 pub struct Program<'a> {
-    /// What it is started by.
+    /// Its name on the command line.
     pub name: &'a str,
     /// What it does: the first sentence of its help.
     pub about: &'a str,
-    /// The sections of settings that it reads, as their variables begin: `AMQP_`.
+    /// The prefixes of the settings that it reads, such as `AMQP_`.
     pub settings: &'a [&'a str],
 }
 
@@ -31,7 +31,7 @@ enum Asked {
 }
 
 impl Program<'_> {
-    /// What every program does first: reads its command line and where its settings are, and opens its log.
+    /// Reads the command line, finds the settings, and opens the log.
     pub fn start(&self) -> Result<Settings, StartError> {
         let only = match self.asked(std::env::args_os().skip(1))? {
             Asked::Run => None,
@@ -68,7 +68,7 @@ impl Program<'_> {
 
     fn unexpected(&self, argument: &OsString) -> StartError {
         let name = self.name;
-        // Escaped as in a literal: it may hold what commands a terminal.
+        // Escaped as in a string literal: it may hold terminal control sequences.
         let argument: String = argument.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
         StartError::Usage(format!("unexpected argument '{argument}'; see {name} --help"))
     }
@@ -106,7 +106,7 @@ Exit codes:
     }
 }
 
-/// A sentence in lines that fit a terminal.
+/// Wraps a sentence to the width of a terminal.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 80;
     let mut lines = vec![String::new()];

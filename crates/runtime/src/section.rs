@@ -1,20 +1,21 @@
-//! A group of settings, and how one is told that cannot be used.
+//! A group of settings, and the error for a setting that cannot be used.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// One group of settings: a struct whose `Default` gives every key a value.
 pub trait Section: Serialize + DeserializeOwned + Default {
-    /// Lower-case name: the table in the file and, in capitals, the prefix of the variables.
+    /// Lower-case name: the table in the file and, in capitals, the prefix of the environment variables.
     const NAME: &'static str;
 
-    /// What types cannot say, such as two settings that exclude each other: the key at fault and a sentence part.
+    /// Rules that types cannot express, such as two settings that exclude each other. The error is the key and the rest
+    /// of a sentence.
     fn check(&self) -> Result<(), (&'static str, String)> {
         Ok(())
     }
 }
 
-/// A setting that cannot be used. Its text names the variable and never quotes a secret.
+/// A setting that cannot be used. The text names the variable and never quotes a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingError(pub(crate) String);

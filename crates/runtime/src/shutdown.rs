@@ -1,4 +1,5 @@
-//! Stops in two stages: the first signal asks for a drain, a second one or the end of the grace period insists.
+//! Graceful shutdown in two stages: the first signal requests a drain; a second signal, or the end of the grace period,
+//! forces the end.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::StartError;
 use crate::notify;
 
-/// Tells every part of a process to stop.
+/// Signals a shutdown to every part of a process.
 #[derive(Clone, Default)]
 pub struct Shutdown {
     requested: CancellationToken,
@@ -16,7 +17,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens to SIGTERM and SIGINT from now on; `grace` is how long a drain may take.
+    /// Handles SIGTERM and SIGINT from now on; `grace` is how long a drain may take.
     pub fn on_signals(grace: Duration) -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(|error| StartError::failed("cannot listen to signals", error));
         let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
@@ -42,17 +43,17 @@ impl Shutdown {
         self.forced.cancel();
     }
 
-    /// Resolves when a drain is asked for: take nothing new, finish what runs.
+    /// Resolves when a drain is requested: take no new work and finish what runs.
     pub async fn requested(&self) {
         self.requested.cancelled().await;
     }
 
-    /// Whether a drain was asked for.
+    /// Whether a drain was requested.
     pub fn is_requested(&self) -> bool {
         self.requested.is_cancelled()
     }
 
-    /// Resolves when waiting is over: leave what still runs.
+    /// Resolves when the drain must end: abandon what still runs.
     pub async fn forced(&self) {
         self.forced.cancelled().await;
     }

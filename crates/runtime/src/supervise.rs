@@ -1,4 +1,4 @@
-//! Keeps work that needs a connection going: connect, serve, back off after a failure, begin again, stop when asked.
+//! Supervises work that needs a connection: connect, serve, back off after a failure, begin again, stop when requested.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Starts a process of a service: reads its settings, opens its log, and prepares what it works with.
+//! Starts a process of a service: reads its settings, opens its log, and prepares its dependencies.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use runtime::{Program, Section, SettingError, Settings, Shutdown, StartError};
 use crate::health::Health;
 use crate::settings::{Context, WorkerSettings};
 
-/// Which process this is.
+/// Identifies the process.
 #[derive(Clone, Copy)]
 pub(crate) struct ProcessSpec {
     /// The pattern that it serves, or its name as a listener or relay.
     pub(crate) name: &'static str,
-    /// Handling its pattern changes nothing.
+    /// Whether handling its pattern changes nothing.
     pub(crate) safe: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// `about` is what the process says of itself in its help, `sections` which further settings it has.
+    /// `about` is the first sentence of the process's help, `sections` are the further settings that it has.
     pub(crate) fn read(spec: ProcessSpec, about: &str, sections: &[&str]) -> Result<Self, StartError> {
         let process = process_name(spec.name);
         let service = format!("{}_", service(spec.name).to_uppercase());
@@ -53,7 +53,7 @@ impl Bootstrap {
         }
     }
 
-    /// One more section of settings.
+    /// Reads one more section of settings.
     pub(crate) fn section<S: Section>(&mut self) -> Result<S, SettingError> {
         self.settings.section()
     }

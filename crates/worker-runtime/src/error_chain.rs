@@ -4,7 +4,7 @@ use std::error::Error;
 
 use tokio_postgres::error::DbError as DatabaseError;
 
-/// An error and everything below it, in one line.
+/// An error and its causes, in one line.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = one_line(error);
     let mut source = error.source();
@@ -15,7 +15,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What PostgreSQL adds as detail quotes the row, and a row holds what must not be logged.
+/// PostgreSQL's detail is left out: it quotes the row, which may hold what must not be logged.
 fn one_line(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<DatabaseError>() {
         Some(error) => format!("{}: {} (SQLSTATE {})", error.severity(), error.message(), error.code().code()),

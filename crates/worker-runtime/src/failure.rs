@@ -1,4 +1,4 @@
-//! How a handler fails: with an answer for the caller, or with a breakage that only the log hears of in full.
+//! How a handler fails: with a fault for the caller, or with an error whose causes only the log shows.
 
 use std::error::Error;
 
@@ -7,14 +7,14 @@ use contracts::{Code, Fault, Invalid};
 use crate::db::DbError;
 use crate::error_chain::chain;
 
-/// Why a handler has no success to give.
+/// Why a handler has no reply.
 #[derive(Debug)]
 pub enum Failure {
-    /// The caller is told exactly this.
+    /// The caller gets exactly this fault.
     Answer(Fault),
-    /// The database gave no answer.
+    /// The database could not execute a statement.
     Database(DbError),
-    /// A bug or a breakage. Logged once with its causes; the caller is told "internal".
+    /// A bug or a breakage. Logged once with its causes; the caller gets the code `internal`.
     Broken(Box<dyn Error>),
 }
 
@@ -24,7 +24,7 @@ impl Failure {
         Self::Broken(source.into())
     }
 
-    /// Refuses with a code and a sentence.
+    /// Refuses the request with a code and a sentence.
     pub fn answer(code: Code, message: impl Into<String>) -> Self {
         Self::Answer(Fault::new(code, message))
     }
@@ -48,17 +48,17 @@ impl From<DbError> for Failure {
     }
 }
 
-/// What is known about the request that failed, as far as it decides what may truthfully be said of it.
+/// What is known about the failed request and decides which code is true.
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances {
     /// Handling it changes nothing.
     pub(crate) safe: bool,
-    /// Another attempt was made before, and nobody knows how far that one came.
+    /// An earlier attempt was made, and its outcome is unknown.
     pub(crate) redelivered: bool,
 }
 
 impl Failure {
-    /// What the caller is told. "Not executed" is said only where no attempt can have been.
+    /// The fault for the caller. "Not executed" is said only if no attempt can have been executed.
     pub(crate) fn into_fault(self, circumstances: Circumstances) -> Fault {
         let Circumstances { safe, redelivered } = circumstances;
         match self {
@@ -79,7 +79,8 @@ impl Failure {
         }
     }
 
-    /// Whether this process has nothing to work with, and for certain nothing was done that may not be done again.
+    /// Whether another copy should get the request: this process lacks its database, and certainly nothing was done
+    /// that may not be repeated.
     pub(crate) fn is_for_another(&self, safe: bool) -> bool {
         match self {
             Self::Database(DbError::Unusable(_)) => true,
@@ -90,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// The chain of causes, for the log; nothing for what the caller is told anyway.
+    /// The chain of causes, for the log; `None` if the caller gets the whole answer.
     pub(crate) fn causes(&self) -> Option<String> {
         match self {
             Self::Answer(_) => None,

@@ -1,10 +1,10 @@
-//! Whether a process can do its work: it has a connection to its database that it can use.
+//! Whether a process can work: it has a usable connection to its database.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Counts the connections that there are, and those that there should be.
+/// Counts the usable connections, and those that should exist.
 #[derive(Clone)]
 pub(crate) struct Health(Arc<watch::Sender<Connections>>);
 
@@ -21,12 +21,12 @@ impl Default for Health {
 }
 
 impl Health {
-    /// One more connection is wanted.
+    /// Adds a connection that should exist.
     pub(crate) fn add(&self) {
         self.0.send_modify(|connections| connections.wanted += 1);
     }
 
-    /// A connection was or was not there, and is or is not now.
+    /// Notes that a connection became usable or unusable.
     pub(crate) fn changed(&self, before: bool, now: bool) {
         if before != now {
             let change = |connections: &mut Connections| {
@@ -36,17 +36,17 @@ impl Health {
         }
     }
 
-    /// One connection is enough to work with, and without a database there is none to miss.
+    /// One usable connection is enough. A process without a database is always healthy.
     pub(crate) fn is_good(&self) -> bool {
         let Connections { wanted, usable } = *self.0.borrow();
         wanted == 0 || usable > 0
     }
 
-    /// Waits until it is good, or until it is not.
+    /// Waits for the process to become healthy, or unhealthy.
     pub(crate) async fn until(&self, good: bool) {
         let mut changes = self.0.subscribe();
         while self.is_good() != good {
-            // The sender is ours, so it never ends.
+            // `self` holds the sender, so the channel never closes.
             let _ = changes.changed().await;
         }
     }

@@ -1,5 +1,5 @@
-//! Brings a service's database to the schema of this release, and grants its processes what they need there; any number
-//! of these may run at once.
+//! Migrates a service's database to the schema of this release and grants its processes their privileges. Any number of
+//! these may run at once.
 
 use std::process::ExitCode;
 
@@ -17,9 +17,9 @@ use crate::health::Health;
 use crate::outbox::leadership::refuse_transaction_pooling;
 use crate::settings::{Context, WorkerSettings};
 
-/// How long to wait for a lock: for another migration's, or for a table's.
+/// How long to wait for a lock: another migration's, or a table's.
 const LOCK_TIMEOUT_MS: u32 = 60_000;
-/// refinery does not lock, and two at once would trip over each other. Any number serves, as long as all use the same.
+/// refinery does not lock, so two migrations at once would collide. Any number serves, as long as all use the same.
 const LOCK: i64 = 0x006d_6967_7261_7465;
 
 /// Who has the lock.
@@ -28,8 +28,8 @@ const HOLDER: &str = "SELECT format('%s (%s, process %s)', usename, application_
     WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::bigint = $1
         AND datname = current_database()";
 
-/// Takes away what was granted to the processes of a service, whose roles are named like the one that migrates:
-/// `users-login` like `users-migrate`. That they may look into the schema stays, or comes, for without it no grant counts.
+/// Revokes what was granted to the processes of a service. Their roles are named like the migrating one: `users-login`
+/// like `users-migrate`. USAGE on the schema remains, because no other grant counts without it.
 const REVOKE: &str = "
     DO $$
     DECLARE
@@ -43,8 +43,8 @@ const REVOKE: &str = "
     END
     $$";
 
-/// Runs the one-shot process `<service>-migrate`. When it comes to the database under that very name, every process has a
-/// role of its own, and the statements of `grants` give each its rights; under any other name all come under that one.
+/// Runs the one-shot process `<service>-migrate`. If it connects under that very name, every process has its own role,
+/// and the statements of `grants` give each its privileges. Under any other name, all processes share that role.
 pub fn migrate(
     service: &'static str,
     migrations: Runner,
@@ -54,15 +54,16 @@ pub fn migrate(
     async move { exit_code(run(service, &migrations, grants, rework).await) }.boxed_local()
 }
 
-/// What SQL cannot say: values that the code works out anew when its rules have changed. Done at each start, so `find` gives
-/// only what may be of the old rules, and a row that is right already is left alone.
+/// A data migration that SQL cannot express: values that the code derives anew when its rules have changed. It runs at
+/// each start, so `find` selects only rows that may follow the old rules, and a correct row is not written.
 #[derive(Clone, Copy)]
 pub struct Rework {
-    /// Rows with an `id` and a `value` as text, and whatever `again` reads.
+    /// Selects rows with an `id` and a `value` as text, and whatever `again` reads.
     pub find: &'static str,
-    /// The value as it is now; nothing where it stays.
+    /// The new value; `None` if it stays.
     pub again: fn(&Row) -> Option<String>,
-    /// Sets the value `$2` of the row with the id `$1`, unless another row has it: then it stays, and is counted.
+    /// Sets the value `$2` of the row with the id `$1`, unless another row has that value: then the row stays, and is
+    /// counted.
     pub change: &'static str,
 }
 
@@ -74,7 +75,7 @@ async fn redo(client: &Client, rework: Rework) -> Result<(), tokio_postgres::Err
         match client.execute(rework.change, &[&id, &value]).await {
             Ok(0) => left += 1,
             Ok(rows) => changed += rows,
-            // Somebody else took it meanwhile.
+            // Another row got this value meanwhile.
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => left += 1,
             Err(error) => return Err(error),
         }
@@ -100,9 +101,9 @@ async fn run(
     let mut settings = Program { name: &process, about, settings: &[&database, "WORKER_", "LOG_"] }.start()?;
     let worker: WorkerSettings = settings.section()?;
     let health = Health::default();
-    let setup =
+    let context =
         &mut Context { settings: &mut settings, service, safe: false, process: &process, worker: &worker, health };
-    let mut target = db::target(setup)?;
+    let mut target = db::target(context)?;
     target.for_writing();
     target.set("lock_timeout", LOCK_TIMEOUT_MS);
     settings.done()?;
@@ -118,7 +119,7 @@ async fn run(
     take_turn(client).await.map_err(|error| unfit(chain(error.as_ref())))?;
     let newer = newer(client, migrations).await.map_err(|error| unfit(chain(error.as_ref())))?;
     if !newer.is_empty() {
-        // Its grants are newer too, and those of this release would take rights away from its processes.
+        // Its grants are newer too; those of this release would revoke privileges that its processes need.
         let unknown = newer.join(", ");
         tracing::warn!(service, unknown, "the schema is newer than this release; it is left as it is");
         return Ok(());
@@ -141,7 +142,7 @@ async fn take_turn(client: &Client) -> Result<(), Failed> {
     Err(format!("the lock under which migrations run is held by {holder}").into())
 }
 
-/// The migrations, as `V7 name`, that this database has had from a later release; an error if it differs in another way.
+/// The migrations, as `V7 name`, that a later release has applied; an error if the history differs in another way.
 async fn newer(client: &Client, migrations: &Runner) -> Result<Vec<String>, Failed> {
     let history: Option<String> =
         client.query_one("SELECT to_regclass('refinery_schema_history')::text", &[]).await?.get(0);
@@ -155,7 +156,7 @@ async fn newer(client: &Client, migrations: &Runner) -> Result<Vec<String>, Fail
     Ok(newer.map(|(version, name)| format!("V{version} {}", name.unwrap_or_default())).collect())
 }
 
-/// Brings the schema up to date and grants the rights; how many migrations that took.
+/// Migrates the schema and grants the privileges; returns the number of migrations applied.
 async fn apply(
     client: &mut Client,
     migrations: &Runner,
@@ -167,7 +168,7 @@ async fn apply(
         redo(client, rework).await?;
     }
     if let Some(grants) = grants {
-        // In one transaction: nobody is without rights meanwhile.
+        // In one transaction, so that no process is ever without privileges.
         let transaction = client.transaction().await?;
         transaction.batch_execute(REVOKE).await?;
         transaction.batch_execute(grants).await?;

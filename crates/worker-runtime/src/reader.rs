@@ -1,4 +1,4 @@
-//! Reads a service's database from outside the service: for operators, who look and change nothing.
+//! Reads a service's database for operators, who change nothing.
 
 use std::time::Duration;
 
@@ -11,16 +11,15 @@ use crate::error_chain::chain;
 use crate::health::Health;
 use crate::settings::{Context, WorkerSettings};
 
-/// A connection that can only read.
+/// A read-only connection.
 pub struct Reader {
     service: &'static str,
     database: DedicatedConnection,
-    patience: Duration,
+    answer_timeout: Duration,
 }
 
 impl Reader {
-    /// Connects to the database of a service, such as `orders`; `process` is what we are called in its list of
-    /// connections.
+    /// Connects to the database of a service, such as `orders`; `process` is the application name of the connection.
     pub async fn open(settings: &mut Settings, service: &'static str, process: &str) -> Result<Self, StartError> {
         let worker: WorkerSettings = settings.section()?;
         let mut target = bounded(&mut Context {
@@ -38,30 +37,30 @@ impl Reader {
                 "cannot reach the {service} database at {place}, the one of {variable}: {why}"
             ))
         })?;
-        let patience = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;
-        Ok(Self { service, database, patience })
+        let answer_timeout = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;
+        Ok(Self { service, database, answer_timeout })
     }
 
     /// Runs one query and returns its rows.
     pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StartError> {
         let failed = |why: String| StartError::Unavailable(format!("cannot read the {} database: {why}", self.service));
-        let answer = timeout(self.patience, self.database.client.query(sql, values)).await;
+        let answer = timeout(self.answer_timeout, self.database.client.query(sql, values)).await;
         answer.map_err(|_| failed("no answer in time".into()))?.map_err(|error| failed(chain(&error)))
     }
 
-    /// Runs one query of which at most one row is expected.
+    /// Runs one query and returns its row, of which at most one is expected.
     pub async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, StartError> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 }
 
-/// How it stands with a service's relays and its outbox.
+/// The state of a service's relays and of its outbox.
 pub struct RelayState {
     /// Whether one of them leads.
     pub leads: bool,
-    /// How many wait for their turn.
+    /// How many stand by.
     pub standby: i64,
-    /// Events that are to be published yet.
+    /// Events that are not published yet.
     pub unpublished: i64,
     /// How long the oldest of them has waited, in seconds.
     pub oldest_unpublished_s: Option<f64>,
@@ -69,7 +68,8 @@ pub struct RelayState {
     pub set_aside: i64,
 }
 
-/// A leader holds the lock on a view, and who stands by waits for it. An older schema has neither the view nor the column.
+/// A leader holds the lock on a view, and those that stand by wait for it. An older schema has neither the view nor the
+/// column.
 const RELAY: &str = "SELECT
         (SELECT count(*) FROM pg_locks
             WHERE relation = to_regclass('relay_leadership') AND mode = 'ExclusiveLock' AND granted),
@@ -81,7 +81,7 @@ const RELAY: &str = "SELECT
     FROM (SELECT created_at, to_jsonb(outbox) ->> 'failed_at' AS failed_at FROM outbox WHERE published_at IS NULL) AS waiting";
 
 impl Reader {
-    /// How it stands with the relays.
+    /// The state of the relays.
     pub async fn relay(&self) -> Result<RelayState, StartError> {
         let row = self.row(RELAY, &[]).await?;
         let row = row.ok_or_else(|| StartError::Unavailable("the database gave no answer".into()))?;
@@ -96,7 +96,7 @@ impl Reader {
     }
 }
 
-/// Where a database is and as whom we come, without the password: for people.
+/// The address of a database for people: without the password.
 fn place(target: &ConnectTarget) -> String {
     use tokio_postgres::config::Host;
     let config = &target.config;

@@ -1,4 +1,4 @@
-//! What every worker can be told, and how its own resources are opened from settings.
+//! The settings of every worker, and how its dependencies are opened from them.
 
 use runtime::{Section, Settings, StartError};
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ impl Default for EventSettings {
 }
 
 impl EventSettings {
-    /// The delays of [`Self::retry_ms`]; `None` when they are none.
+    /// The delays of [`Self::retry_ms`]; `None` if they are invalid.
     pub fn delays_ms(&self) -> Option<Vec<u32>> {
         amqp::topology::delays_ms(&self.retry_ms)
     }
@@ -95,27 +95,27 @@ impl Section for EventSettings {
     }
 }
 
-/// What a worker's resources are opened with.
+/// What a worker's dependencies are opened with.
 pub struct Context<'a> {
-    /// Where to read settings.
+    /// The source of settings.
     pub settings: &'a mut Settings,
-    /// The service's name: what stands before the dot of a pattern.
+    /// The service's name: the part of a pattern before the dot.
     pub service: &'static str,
     /// Whether its pattern changes nothing.
     pub(crate) safe: bool,
-    /// The process's name, for the other side's lists of connections.
+    /// The process's name, for lists of connections.
     pub process: &'a str,
     pub(crate) worker: &'a WorkerSettings,
-    /// Where its database tells whether it can be used.
+    /// Where its database reports whether it is usable.
     pub(crate) health: Health,
 }
 
-/// Everything a handler works with, made once at start.
+/// Everything that a handler works with, opened once at the start.
 pub trait Dependencies: Sized {
-    /// By how much the setting of the prefetch is multiplied. More than 1 where each request computes for long: only a
-    /// process that sees who waits can refuse at once whom it cannot serve in time.
+    /// Multiplies the prefetch. More than 1 where each request computes for long: a process can refuse at once what it
+    /// cannot finish in time only if it sees the requests that wait.
     const LOOKAHEAD: u16 = 1;
 
-    /// Opens it. Must not wait for what may come later, such as a database that is still down.
-    fn open(setup: &mut Context<'_>) -> impl Future<Output = Result<Self, StartError>>;
+    /// Opens it. Must not wait for something that may come later, such as a database that is still down.
+    fn open(context: &mut Context<'_>) -> impl Future<Output = Result<Self, StartError>>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp::topology::{dead_queue, retry_queue};
-use amqp::{Depth, QueueStateCache, RpcClient, Told};
+use amqp::{Depth, ProcessStatus, RpcClient, StatusByName};
 use contracts::control::{OutboxStats, RELAYS};
 use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp, naming};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
@@ -140,7 +140,7 @@ struct DatabaseState {
 
 /// The answer to a request for the live topology.
 pub(crate) async fn show(asker: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
-    let (patterns, listeners, told) = tokio::join!(queues(asker), listeners(asker, retry_delays_ms), relays(asker));
+    let (patterns, listeners, answers) = tokio::join!(queues(asker), listeners(asker, retry_delays_ms), relays(asker));
     let state = |(pattern, queue)| state(pattern, queue, router.meter(pattern));
     let system = System {
         as_of: Timestamp(jiff::Timestamp::now()),
@@ -148,8 +148,8 @@ pub(crate) async fn show(asker: &RpcClient, router: &Router, retry_delays_ms: &[
         window_s: WINDOW,
         patterns: patterns.into_iter().map(state).collect(),
         listeners,
-        relays: RELAYS.into_iter().map(|name| relay(name, told.as_deref())).collect(),
-        databases: RELAYS.into_iter().map(|name| database(name, told.as_deref())).collect(),
+        relays: RELAYS.into_iter().map(|name| relay(name, answers.as_deref())).collect(),
+        databases: RELAYS.into_iter().map(|name| database(name, answers.as_deref())).collect(),
     };
     let text = serde_json::to_string(&system).expect("numbers and names always serialise");
     let mut response = json(StatusCode::OK, text);
@@ -182,16 +182,16 @@ fn moment(slot: Slot) -> Option<Moment> {
 }
 
 /// What the relays tell of themselves; `None` when nobody could be asked.
-async fn relays(asker: &RpcClient) -> Option<Arc<QueueStateCache>> {
+async fn relays(asker: &RpcClient) -> Option<Arc<StatusByName>> {
     timeout(PATIENCE, asker.stats(&RELAYS)).await.ok()?.ok()
 }
 
-fn relay(relay: &'static str, told: Option<&QueueStateCache>) -> RelayState {
+fn relay(relay: &'static str, answers: Option<&StatusByName>) -> RelayState {
     let unknown = RelayState { relay, workers: None, standby: None, unpublished: None, oldest_unpublished_s: None };
-    let stats = match told.and_then(|told| told.get(relay)) {
-        Some(Told::Nobody) => return RelayState { workers: Some(0), standby: Some(0), ..unknown },
+    let stats = match answers.and_then(|answers| answers.get(relay)) {
+        Some(ProcessStatus::Absent) => return RelayState { workers: Some(0), standby: Some(0), ..unknown },
         // There is somebody, who does not answer.
-        Some(Told::By(stats)) if !stats.is_empty() => stats,
+        Some(ProcessStatus::Answered(stats)) if !stats.is_empty() => stats,
         _ => return unknown,
     };
     let outboxes: Vec<OutboxStats> = stats.iter().filter_map(|stats| stats.outbox).collect();
@@ -206,10 +206,10 @@ fn relay(relay: &'static str, told: Option<&QueueStateCache>) -> RelayState {
     }
 }
 
-fn database(relay: &'static str, told: Option<&QueueStateCache>) -> DatabaseState {
+fn database(relay: &'static str, answers: Option<&StatusByName>) -> DatabaseState {
     let database = naming::service(relay);
-    let answers = match told.and_then(|told| told.get(relay)) {
-        Some(Told::By(stats)) => stats.iter().filter_map(|stats| stats.database).collect(),
+    let answers = match answers.and_then(|answers| answers.get(relay)) {
+        Some(ProcessStatus::Answered(stats)) => stats.iter().filter_map(|stats| stats.database).collect(),
         _ => Vec::new(),
     };
     DatabaseState { database, reachable: (!answers.is_empty()).then(|| answers.contains(&true)) }

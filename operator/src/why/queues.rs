@@ -34,7 +34,7 @@ pub(super) struct QueuedMessage {
 
 impl QueuedMessage {
     fn new(queue: &str, dead: bool, found: BrowsedMessage) -> Self {
-        let FailureInfo { reason, attempts, first_error, last_error } = found.epitaph;
+        let FailureInfo { reason, attempts, first_error, last_error } = found.failure;
         let (event_id, request_id) = found.meta.map_or((None, None), |meta| (Some(meta.id), meta.request_id));
         Self { queue: queue.into(), attempts, reason, first_error, last_error, dead, event_id, request_id }
     }

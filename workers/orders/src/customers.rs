@@ -1,5 +1,5 @@
-//! Who a user is, remembered for a moment: to fetch it with each order makes reading one a fifth dearer, and who looks at one
-//! order looks at others.
+//! A small cache of customers: fetching one with each order makes reading an order a fifth dearer, and clients often
+//! read several orders of one customer.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use contracts::orders::Customer;
 use worker_runtime::{Db, DbError};
 
-/// A change of a name is seen after at most this long; with its way here it takes less than a second.
+/// A changed name is seen after at most this long; with its event's way here it takes less than a second.
 const REMEMBERED: Duration = Duration::from_millis(500);
-/// So many customers are remembered at most, in some 200 KB.
+/// The most customers that are cached, in some 200 KB.
 const MOST: usize = 1_000;
 
 const FIND: &str = "SELECT email, first_name, last_name FROM customers WHERE user_id = $1";
 
-/// The customers that were asked for lately.
+/// The recently used customers.
 #[derive(Default)]
 pub struct Customers(RefCell<HashMap<String, (Instant, Customer)>>);
 
 impl Customers {
-    /// Who that is; nothing while the order service has not heard of this user, which is not remembered.
+    /// The customer; `None` while the order service does not know this user, which is not cached.
     pub async fn find(&self, user_id: &str, db: &Db) -> Result<Option<Customer>, DbError> {
         let now = Instant::now();
         if let Some(known) = self.recall(user_id, now) {

@@ -1,9 +1,9 @@
-//! Finds a page of a user's orders, with a bounded amount of work however many there are.
+//! Finds a page of a user's orders, with a bounded amount of work however many orders there are.
 //!
-//! By keyset, not OFFSET: a page costs the same however far down it is, and new orders shift nothing. Where there is more to
-//! match than what the list is ordered by, the next thousand are looked at first: what is common is among them. What is rare
-//! is found by another index. What is neither is looked for among the next twenty thousand; then the page ends there, with
-//! what was found, and says where to go on.
+//! By keyset, not OFFSET: a page costs the same however deep it is, and new orders shift nothing. With filters besides
+//! the sort key, the next thousand rows are searched first, which finds what is common. Another index finds what is
+//! rare. For the rest, the next twenty thousand rows are searched; then the page ends there, with what was found and
+//! the position to continue from.
 
 use contracts::orders::{ListOrders, Order, OrderPage};
 use contracts::{Amount, Count, Cursor, Moment, Relation, SearchText, Sort};
@@ -15,15 +15,15 @@ use worker_runtime::{Db, Failure};
 use crate::row::order;
 use crate::search::{COUNT_BY_PRICE, COUNT_BY_TIME, COUNT_NEAR, Statements, statements};
 
-/// How many rows are looked at first, by another index, and in the end.
+/// How many rows are searched first, by another index, and last.
 const NEAR: i64 = 1_000;
 const BY_INDEX: i64 = 2_000;
 const FAR: i64 = 20_000;
 /// Counting ends here.
 const COUNTED: u32 = 1_000;
-/// The index of the text knows sequences of three letters or digits, and in a database without a locale only those of ASCII.
+/// The text index consists of trigrams of letters and digits, and in a database without a locale only of ASCII ones.
 const INDEXED: usize = 3;
-/// More than any price, in cents.
+/// Above every price, in cents.
 const DEAREST: i64 = 1_000_000_000_000;
 
 /// A page of the caller's orders.
@@ -34,7 +34,7 @@ pub async fn list(caller: &str, wanted: &ListOrders, db: &Db) -> Result<OrderPag
     Ok(OrderPage { total, ..page })
 }
 
-/// What is looked for, as parameters of the statements.
+/// The filters, as parameters of the statements.
 struct Search<'a> {
     db: &'a Db,
     caller: &'a str,
@@ -78,7 +78,7 @@ impl<'a> Search<'a> {
     }
 
     async fn page(&self) -> Result<OrderPage, Failure> {
-        // One row more than asked for tells whether there is a next page.
+        // One row more than requested tells whether there is a next page.
         let limit = i64::from(self.wanted.limit.rows()) + 1;
         let Statements { all, near, by_text, by_other, .. } = self.statements;
         if !self.has_more_to_match() {
@@ -134,7 +134,7 @@ impl<'a> Search<'a> {
         Ok(Self { key: last.as_microsecond(), id, like: self.like.clone(), ..*self })
     }
 
-    /// Whether there are filters besides what the list is ordered by.
+    /// Whether there are filters besides the sort key.
     fn has_more_to_match(&self) -> bool {
         let ListOrders { q, from, to, min, max, sort, .. } = self.wanted;
         let other = match sort {
@@ -144,13 +144,13 @@ impl<'a> Search<'a> {
         q.is_some() || other
     }
 
-    /// Whether the index of the text can find what is looked for.
+    /// Whether the text index can find the text.
     fn is_indexed(&self) -> bool {
         let q = self.wanted.q.as_ref().map_or("", SearchText::as_str);
         q.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| run.len() >= INDEXED)
     }
 
-    /// The place after the next so many rows, if there are so many.
+    /// The position after this many rows, if there are so many.
     async fn end(&self, rows: i64) -> Result<Option<(i64, Uuid)>, Failure> {
         let rows = self.rows(self.statements.end, 1, rows).await?;
         Ok(rows.first().map(|row| (row.get("key"), row.get("id"))))
@@ -161,14 +161,14 @@ impl<'a> Search<'a> {
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// Runs a statement for so many rows, which looks at so many.
+    /// Runs a statement for so many rows, which searches so many.
     async fn rows(&self, sql: &'static str, limit: i64, looked_at: i64) -> Result<Vec<Row>, Failure> {
         let Self { caller, from, to, min, max, key, id, like, .. } = self;
         let parameters: [&(dyn ToSql + Sync); 10] = [caller, from, to, min, max, key, id, &limit, like, &looked_at];
         Ok(self.db.rows(sql, &parameters).await?)
     }
 
-    /// The page of these rows; `end` is where those that were looked at end, if the page is not full.
+    /// The page of these rows; `end` is where the searched rows end, if the page is not full.
     fn finish(&self, rows: &[Row], end: Option<(i64, Uuid)>) -> OrderPage {
         let limit = usize::from(self.wanted.limit.rows());
         let mut items: Vec<Order> = rows.iter().map(order).collect();
@@ -188,14 +188,14 @@ fn is_full(rows: &[Row], limit: i64) -> bool {
     i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit)
 }
 
-/// A count that ended by itself, or at its bound.
+/// A count that is complete, or ended at its bound.
 fn exactly(counted: i64) -> Count {
     let counted = u32::try_from(counted).unwrap_or(u32::MAX);
     let relation = if counted > COUNTED { Relation::Gte } else { Relation::Eq };
     Count { count: counted.min(COUNTED), relation }
 }
 
-/// What a text that holds another is like. In patterns three characters have a meaning of their own.
+/// A LIKE pattern for a text that contains another. Three characters must be escaped in it.
 fn like(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.chars() {

@@ -1,14 +1,15 @@
-//! The statements by which orders are listed and looked for. Each does a bounded amount of work, however many there are.
+//! The statements that list and search orders. Each does a bounded amount of work, however many orders there are.
 //!
-//! All have the same parameters: `$1` user, `$2` and `$3` from and to, `$4` and `$5` the least and the most in cents, `$6` and
-//! `$7` the place to go on from (microseconds since 1970 or cents, and an id), `$8` how many rows are wanted, `$9` what the
+//! All have the same parameters: `$1` user, `$2` and `$3` from and to, `$4` and `$5` the minimum and the maximum in
+//! cents, `$6` and `$7` the position to continue from (microseconds since 1970 or cents, and an id), `$8` how many rows
+//! are wanted, `$9` the LIKE pattern of the text, `$10` how many rows are searched.
 //! text must be like, `$10` how many rows are looked at.
 
 use contracts::Sort;
 
 use crate::order_columns;
 
-/// Gives every parameter a type, whichever a statement uses.
+/// Gives every parameter a type, because no statement uses all of them.
 macro_rules! with_parameters {
     () => {
         "WITH given AS (SELECT $1::text, $2::timestamptz, $3::timestamptz, $4::bigint, $5::bigint, $6::bigint, $7::uuid,
@@ -16,7 +17,7 @@ macro_rules! with_parameters {
     };
 }
 
-/// The text in small letters, by ICU's rules: just as it stands in the index.
+/// The text in lower case by ICU's rules, exactly as the index has it.
 macro_rules! text {
     () => {
         "lower((title || E'\n' || description) COLLATE \"und-x-icu\")"
@@ -47,8 +48,8 @@ macro_rules! matches {
     };
 }
 
-/// The statements of one order: the order, the place to go on from, the bounds of what it is ordered by, that as a number;
-/// then the other index's order and bounds.
+/// The statements of one sort order: the order, the position to continue from, the bounds of the sort key, the key as a
+/// number; then the other index's order and bounds.
 macro_rules! statements {
     ($order:literal, $beyond:literal, $within:expr, $key:literal, $other_order:literal, $other_within:expr) => {
         Statements {
@@ -159,17 +160,17 @@ macro_rules! by_price {
     };
 }
 
-/// The statements of one order of the list.
+/// The statements of one sort order.
 pub(crate) struct Statements {
-    /// Those within the bounds of what the list is ordered by.
+    /// The rows within the bounds of the sort key.
     pub(crate) all: &'static str,
-    /// Those among the next `$10` that match.
+    /// The matching rows among the next `$10`.
     pub(crate) near: &'static str,
-    /// The last of the next `$10`; no row when there are fewer.
+    /// The last of the next `$10` rows; no row if there are fewer.
     pub(crate) end: &'static str,
-    /// By the index of the text: how many were found, up to `$10`, in `seen`, and the first `$8` of them.
+    /// By the text index: how many were found, up to `$10`, in `seen`, and the first `$8` of them.
     pub(crate) by_text: &'static str,
-    /// By the other index: how many were looked at, up to `$10`, in `seen`, and the first `$8` of those that match.
+    /// By the other index: how many were searched, up to `$10`, in `seen`, and the first `$8` matches.
     pub(crate) by_other: &'static str,
 }
 
@@ -180,7 +181,7 @@ const OLDEST: Statements = by_time!("created_at, id", "(created_at, id) > ('epoc
 const PRICE_DESC: Statements = by_price!("price DESC, id DESC", "(price, id) < ($6::numeric / 100, $7)");
 const PRICE_ASC: Statements = by_price!("price, id", "(price, id) > ($6::numeric / 100, $7)");
 
-/// The statements of an order.
+/// The statements of a sort order.
 pub(crate) const fn statements(sort: Sort) -> &'static Statements {
     match sort {
         Sort::Newest => &NEWEST,

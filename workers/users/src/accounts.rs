@@ -1,4 +1,4 @@
-//! What the workers that hash passwords work with.
+//! The dependencies of the workers that hash passwords.
 
 use runtime::StartError;
 use worker_runtime::{Context, Db, Dependencies};
@@ -6,22 +6,22 @@ use worker_runtime::{Context, Db, Dependencies};
 use crate::password::Passwords;
 use crate::sessions::Sessions;
 
-/// More requests than cores wait for a hash: only a process that sees who waits can refuse whom it cannot serve in time.
+/// More requests than cores wait for a hash: a process can refuse at once what it cannot finish in time only if it sees them.
 const LOOKAHEAD: u16 = 4;
 
 /// Password hashes, and sessions with their database: for register and login.
 pub struct Accounts {
     /// Hashes and checks passwords.
     pub passwords: Passwords,
-    /// Gives out tokens.
+    /// Opens sessions and issues tokens.
     pub sessions: Sessions,
 }
 
 impl Dependencies for Accounts {
     const LOOKAHEAD: u16 = LOOKAHEAD;
 
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        Ok(Self { passwords: Passwords::open(setup)?, sessions: Sessions::open(setup).await? })
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        Ok(Self { passwords: Passwords::open(context)?, sessions: Sessions::open(context).await? })
     }
 }
 
@@ -36,7 +36,7 @@ pub struct Credentials {
 impl Dependencies for Credentials {
     const LOOKAHEAD: u16 = LOOKAHEAD;
 
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        Ok(Self { passwords: Passwords::open(setup)?, db: Db::open(setup).await? })
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        Ok(Self { passwords: Passwords::open(context)?, db: Db::open(context).await? })
     }
 }

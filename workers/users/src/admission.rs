@@ -1,7 +1,7 @@
-//! Decides who may still have a password hashed: a hash that ends after its caller has left is a core's time for nothing.
+//! Admission control for password hashing: a hash that ends after its caller has left wastes a core.
 //!
-//! Whoever cannot be served in time is refused at once, while trying again still makes sense; so under any load the cores
-//! hash for those who wait.
+//! A request that cannot be served in time is refused at once, while a retry still makes sense. So under any load the
+//! cores work only for callers that still wait.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 use worker_runtime::Failure;
 
-/// What it takes to bring the answer to the caller.
+/// The time to deliver the answer to the caller.
 const REPLY: Duration = Duration::from_millis(50);
 
-/// The cores, and who waits for them.
+/// The cores, and the queue for them.
 pub(crate) struct Admission {
     cores: Arc<Semaphore>,
     width: usize,
-    /// Those who wait for a core, and those who have one.
+    /// Requests that wait for a core or have one.
     inside: Cell<usize>,
-    /// What a hash takes lately, from begin to end: more when the machine has other work.
+    /// The recent duration of a hash: longer when the machine has other work.
     cost: Cell<Duration>,
 }
 
-/// A place among those who wait, until it is dropped.
+/// A place in the queue, until it is dropped.
 #[must_use]
 struct Place<'a>(&'a Cell<usize>);
 
@@ -36,7 +36,7 @@ impl Drop for Place<'_> {
 }
 
 impl Admission {
-    /// So many hashes at a time, each of which takes about so long.
+    /// Runs so many hashes at a time, each of which takes about so long.
     pub(crate) fn new(width: usize, cost: Duration) -> Self {
         Self { cores: Arc::new(Semaphore::new(width)), width, inside: Cell::new(0), cost: Cell::new(cost) }
     }
@@ -53,7 +53,7 @@ impl Admission {
         let core = core.map_err(|_| overloaded())?.map_err(Failure::broken)?;
         let begun = Instant::now();
         if begun > latest.into_std() {
-            // A core was free, so nobody measures anything now: a single slow hash must not refuse everybody for ever.
+            // A core was free, so nothing is measured now: a single slow hash must not refuse everybody for ever.
             self.cost.set(self.cost.get() * 3 / 4);
             return Err(overloaded());
         }
@@ -62,7 +62,7 @@ impl Admission {
         Ok(done)
     }
 
-    /// A place, if its turn ends before the deadline. Where a core is free nothing is estimated.
+    /// A place in the queue, if its turn ends before the deadline. If a core is free, nothing is estimated.
     fn enter(&self, deadline: Instant, now: Instant) -> Result<Place<'_>, Failure> {
         let ahead = self.inside.get();
         let rounds = u32::try_from(ahead / self.width + 1).unwrap_or(u32::MAX);
@@ -74,7 +74,7 @@ impl Admission {
         Ok(Place(&self.inside))
     }
 
-    /// When work must begin to be of use. Whoever has to wait for longer is told so while he still listens.
+    /// When work must begin at the latest. A request that would wait longer is refused while its caller still listens.
     fn latest(&self, deadline: Instant) -> tokio::time::Instant {
         deadline.checked_sub(self.cost.get() + REPLY).unwrap_or_else(Instant::now).into()
     }

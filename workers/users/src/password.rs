@@ -14,8 +14,8 @@ use worker_runtime::{Context, Failure};
 
 use crate::admission::Admission;
 
-/// In lower case: the thousand commonest of at least eight characters in zxcvbn's list (Dropbox, MIT licence), which it
-/// took from passwords that became public, and some that people set until they think of a better one.
+/// In lower case: the thousand most common passwords of at least eight characters in zxcvbn's list (Dropbox, MIT
+/// licence), which was made from published passwords, and some common placeholders.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Settings about passwords: `USERS_PASSWORD_…`.
@@ -57,45 +57,45 @@ impl Section for PasswordSettings {
     }
 }
 
-/// Hashes and checks passwords.
+/// Hashes and verifies passwords.
 pub struct Passwords {
     min_length: usize,
     params: Params,
     admission: Admission,
 }
 
-/// How a password compares with what was kept.
+/// How a password compares with the stored hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is another one.
+    /// It is a different one.
     Wrong,
-    /// It is the one that was kept.
+    /// It matches.
     Right,
-    /// It is, and it was kept in a way of before: keep a new hash.
+    /// It matches, and the hash has older parameters: store a new one.
     Outdated,
 }
 
 impl Passwords {
-    /// Opens it by a worker's settings.
-    pub fn open(setup: &mut Context<'_>) -> Result<Self, SettingError> {
-        Self::new(&setup.settings.section()?)
+    /// Creates one from a worker's settings.
+    pub fn open(context: &mut Context<'_>) -> Result<Self, SettingError> {
+        Self::new(&context.settings.section()?)
             .map_err(|(key, problem)| SettingError::new::<PasswordSettings>(key, problem))
     }
 
-    /// Makes one from settings.
+    /// Creates one from settings.
     fn new(settings: &PasswordSettings) -> Result<Self, (&'static str, String)> {
         let cores = || std::thread::available_parallelism().map_or(1, Into::into);
         let concurrency = if settings.concurrency == 0 { cores() } else { settings.concurrency };
         let params = Params::new(settings.memory_kib, settings.iterations, Params::DEFAULT_P_COST, None)
             .map_err(|error| ("memory_kib", error.to_string()))?;
-        // One is hashed to begin with: what it costs decides who is let in.
+        // Computes one hash to measure its duration, which decides who is admitted.
         let begun = Instant::now();
         digest("how long does this take?", params.clone(), &[0; 16]).map_err(|problem| ("memory_kib", problem))?;
         let admission = Admission::new(concurrency, begun.elapsed());
         Ok(Self { min_length: settings.min_length, params, admission })
     }
 
-    /// Whether a new password may be used; the error is a sentence part.
+    /// Whether a new password is acceptable; the error is the rest of a sentence.
     pub fn accept<const MIN: usize>(&self, password: &Password<MIN>) -> Result<(), String> {
         let password = password.normalized();
         if password.chars().count() < self.min_length {
@@ -108,7 +108,7 @@ impl Passwords {
         Ok(())
     }
 
-    /// The PHC string to keep for a new password.
+    /// The PHC string to store for a new password.
     pub async fn hash<const MIN: usize>(&self, password: &Password<MIN>, deadline: Instant) -> Result<String, Failure> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| Failure::broken(error.to_string()))?;
@@ -123,7 +123,7 @@ impl Passwords {
         Ok(phc.to_string())
     }
 
-    /// Whether the password is the one that was kept. With nothing kept it takes as long, and is not.
+    /// Whether the password matches the stored hash. Without a hash it takes as long, and does not match.
     pub async fn check<const MIN: usize>(
         &self,
         password: &Password<MIN>,
@@ -148,13 +148,13 @@ impl Passwords {
         if same(normalized.clone()).await? {
             return Ok(if self.is_outdated(&params) { Verdict::Outdated } else { Verdict::Right });
         }
-        // Before passwords were normalised they were hashed as they came.
+        // Before passwords were normalised, they were hashed as they came.
         let as_it_came = password.reveal();
         let found = as_it_came != normalized && same(as_it_came.to_owned()).await?;
         Ok(if found { Verdict::Outdated } else { Verdict::Wrong })
     }
 
-    /// Whether a hash was made with less than one is made with now.
+    /// Whether a hash was made with lower parameters than today's.
     fn is_outdated(&self, params: &Params) -> bool {
         params.m_cost() < self.params.m_cost() || params.t_cost() < self.params.t_cost()
     }
@@ -179,7 +179,7 @@ impl Passwords {
 }
 
 impl Verdict {
-    /// Whether it is the one that was kept.
+    /// Whether it matches.
     pub fn is_right(self) -> bool {
         self != Self::Wrong
     }
@@ -195,8 +195,8 @@ fn digest(password: &str, params: Params, salt: &[u8]) -> Result<Output, String>
     Output::new(&output).map_err(|error| error.to_string())
 }
 
-/// The working memory of one hash. glibc keeps freed memory of up to 32 MiB for later and would sit on 19 MiB per
-/// thread for ever; from a larger allocation it maps fresh pages and returns them. Untouched pages cost nothing.
+/// The working memory of one hash. glibc caches freed memory of up to 32 MiB and would keep 19 MiB per thread for ever;
+/// a larger allocation it maps afresh and returns. Untouched pages cost nothing.
 fn memory(blocks: usize) -> Vec<Block> {
     const NOT_KEPT_BY_GLIBC: usize = 33 * 1024 * 1024 / Block::SIZE;
     let mut memory = Vec::with_capacity(blocks.max(NOT_KEPT_BY_GLIBC));
@@ -228,7 +228,7 @@ mod tests {
         passwords().check(&password(text), kept, soon()).await.unwrap()
     }
 
-    /// A hash of before: of the password as it came, with these parameters.
+    /// A hash of an earlier release: of the password as it came, with these parameters.
     fn kept(text: &str, params: Params) -> String {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params);
         let salt = b"somesaltsomesalt";

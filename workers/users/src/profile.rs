@@ -1,4 +1,4 @@
-//! The caller's own account: whose it is, and how it is shown.
+//! The caller's own account: its id, and how it is shown.
 
 use contracts::users::Profile;
 use contracts::{Code, Email, Request, Timestamp, Total};
@@ -8,7 +8,7 @@ use worker_runtime::{Call, Failure};
 
 use crate::sessions::user;
 
-/// An account with what is counted of it, by the id of its user.
+/// An account with its statistics, by the id of its user.
 pub const FIND_PROFILE: &str = "SELECT id, email, first_name, last_name, is_active, created_at,
         coalesce(order_count, 0) AS order_count, (coalesce(total_spent, 0) * 100)::bigint AS spent_cents
     FROM users LEFT JOIN order_statistics ON user_id = id WHERE id = $1";
@@ -24,18 +24,17 @@ pub fn profile(row: &Row) -> Profile {
     }
 }
 
-/// The id of the user who asks. A caller from another issuer may well have an id that is no UUID: then there is no such
-/// user here.
+/// The caller's user id. The id of a caller from another issuer may not be a UUID; then there is no such user here.
 pub fn caller_id<R: Request>(call: &Call<R>) -> Result<Uuid, Failure> {
     Uuid::try_parse(call.caller()?).map_err(|_| unknown_user())
 }
 
-/// Nobody here has the id that the caller's token names.
+/// There is no account with the id in the caller's token.
 pub fn unknown_user() -> Failure {
     Failure::answer(Code::UserNotFound, "There is no account for this token's user.")
 }
 
-/// The key by which an address is compared; nothing for one that would not be taken any more.
+/// The key by which an address is compared; `None` for text that is not accepted as an address any more.
 pub fn email_key(email: &str) -> Option<String> {
     Email::parse(email).ok().map(|email| email.key())
 }

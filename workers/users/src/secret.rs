@@ -1,8 +1,8 @@
-//! Refresh tokens: 256 bits that nobody can guess, kept only as a hash, each leading to its successor.
+//! Refresh tokens: 256 random bits, stored only as a hash, each leading to its successor.
 //!
-//! The first of a family is random. Each next one is made of the one before and a fresh random salt: who holds the old
-//! token can be told the same successor twice, as two tabs that refresh at once need it, while the database alone, which
-//! holds hashes and salts, tells nothing.
+//! The first of a family is random. Each successor is derived from the token before and a fresh random salt. So the
+//! holder of the old token can get the same successor twice, which two tabs that refresh at once need. The database
+//! alone, with hashes and salts, yields no token.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -14,7 +14,7 @@ use worker_runtime::Failure;
 pub struct Secret(String);
 
 impl Secret {
-    /// One that nobody has seen.
+    /// A new random token.
     pub fn random() -> Result<Self, Failure> {
         Ok(Self(hexadecimal(&random()?)))
     }
@@ -26,12 +26,12 @@ impl Secret {
         Self(hexadecimal(hmac::sign(&key, salt).as_ref()))
     }
 
-    /// What is kept of it.
+    /// The hash that is stored.
     pub fn hash(&self) -> Vec<u8> {
         digest(&SHA256, self.0.as_bytes()).as_ref().to_vec()
     }
 
-    /// For the one to whom it is given, and nobody else.
+    /// The token's text: only for its owner.
     pub fn reveal(self) -> String {
         self.0
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_the_sha_256_of_the_text() {
-        // printf abc | sha256sum
+        // Output of `printf abc | sha256sum`.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hexadecimal(&Secret("abc".into()).hash()), expected);
     }

@@ -1,4 +1,4 @@
-//! Sessions: what register, login and refresh share in giving out tokens.
+//! Sessions: how register, login and refresh issue tokens.
 
 use contracts::Code;
 use contracts::users::{self, SignedIn, User};
@@ -10,29 +10,29 @@ use worker_runtime::{Context, Db, Dependencies, Failure};
 use crate::secret::Secret;
 use crate::tokens::Tokens;
 
-/// The users database, and what makes tokens.
+/// The users database, and the maker of tokens.
 pub struct Sessions {
     /// The users database.
     pub db: Db,
-    /// Makes access tokens, and says how long what is good.
+    /// Makes access tokens, and knows all lifetimes.
     pub tokens: Tokens,
 }
 
 impl Dependencies for Sessions {
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        let tokens = Tokens::new(setup.settings.section()?)?;
-        let db = Db::open(setup).await?;
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        let tokens = Tokens::new(context.settings.section()?)?;
+        let db = Db::open(context).await?;
         db.prune("sessions", PRUNE);
         Ok(Self { db, tokens })
     }
 }
 
-/// Sessions that have ended go, and their tokens with them.
+/// Prunes sessions that have ended, with their tokens.
 const PRUNE: &str = "DELETE FROM sessions WHERE id IN (
     SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
 
-/// Opens a session, or finds the one that this request opened before, and gives it one more token; nothing when the
-/// password was changed after it was compared. The user is locked for that: see `users.change_password`.
+/// Opens a session, or finds the one that this request opened before, and adds a token; no row if the password was
+/// changed after it was compared. The user is locked for that: see `users.change_password`.
 const OPEN: &str = "WITH opened AS (
         INSERT INTO sessions (id, user_id, expires_at)
         SELECT $1, users.id, now() + $4::bigint * interval '1 second' FROM users
@@ -45,9 +45,9 @@ const OPEN: &str = "WITH opened AS (
      RETURNING session_id";
 
 impl Sessions {
-    /// Signs in whose password was right: an access token, and a refresh token of which only the hash is kept. The session
-    /// is known by the request that opened it, so that a redelivery opens no second one. `row` is the user's, with
-    /// `password_set_by`.
+    /// Signs in a user whose password matched: issues an access token, and a refresh token of which only the hash is
+    /// stored. The session has the id of the request that opened it, so that a redelivery opens no second one. `row` is
+    /// the user's, with `password_set_by`.
     pub async fn open_for(&self, row: &Row, request: Uuid) -> Result<SignedIn, Failure> {
         let (user, secret) = (user(row), Secret::random()?);
         let set_by: Option<Uuid> = row.get("password_set_by");
@@ -59,7 +59,7 @@ impl Sessions {
         self.signed_in(user, request, secret)
     }
 
-    /// What a user gets with a refresh token that was kept for a session.
+    /// What a user gets with a refresh token that is stored for a session.
     pub fn signed_in(&self, user: User, session: Uuid, secret: Secret) -> Result<SignedIn, Failure> {
         let access_token = self.tokens.access_token(user.id, &user.email, session)?;
         Ok(SignedIn { tokens: users::Tokens { access_token, refresh_token: secret.reveal() }, user })

@@ -65,10 +65,10 @@ impl Section for TokenSettings {
     }
 }
 
-/// Makes tokens.
+/// Makes access tokens.
 pub struct Tokens {
     key: EncodingKey,
-    /// With the key's name, its thumbprint (RFC 7638), which the gateway works out from the public half.
+    /// With the key's id, its thumbprint (RFC 7638), which the gateway computes from the public half.
     header: Header,
     settings: TokenSettings,
 }
@@ -101,7 +101,7 @@ impl Tokens {
         Ok(Self { key, header, settings })
     }
 
-    /// A new access token for a user, in a session of his.
+    /// A new access token for a user, in one of his sessions.
     pub fn access_token(&self, user: Uuid, email: &str, session: Uuid) -> Result<String, Failure> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::broken)?.as_secs();
         let claims = Claims {
@@ -117,7 +117,7 @@ impl Tokens {
         jsonwebtoken::encode(&self.header, &claims, &self.key).map_err(Failure::broken)
     }
 
-    /// How long a session lasts that is not used, in seconds.
+    /// How long an unused session lasts, in seconds.
     pub fn idle_seconds(&self) -> i64 {
         self.settings.refresh_ttl_s.into()
     }

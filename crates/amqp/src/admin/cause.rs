@@ -1,36 +1,33 @@
-//! What most likely stands behind an error, for a person who is to mend it.
+//! The most likely cause of an error, for the person who will fix it.
 
 use std::io;
 
 use lapin::ErrorKind;
 
 use crate::connection::Error;
+use crate::protocol::{ACCESS_REFUSED, NOT_ALLOWED};
 
-/// Reply codes of AMQP 0-9-1, section 1.2.
-const ACCESS_REFUSED: u16 = 403;
-const NOT_ALLOWED: u16 = 530;
-
-/// Why a broker could not be used, as far as the error tells.
+/// Why a broker could not be used, as far as the error says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// Nothing listens at the address.
     NobodyListens,
-    /// The host's name is not known.
+    /// The host name is unknown.
     UnknownHost,
-    /// Something does not answer.
+    /// There is no answer.
     Silent,
-    /// The broker does not know the user, or not by this password.
+    /// The broker does not know the user, or the password is wrong.
     Credentials,
-    /// There is no such vhost, or it is not this user's.
+    /// The vhost does not exist, or the user may not use it.
     Vhost,
-    /// The user may not do what was tried.
+    /// The user lacks a permission.
     Denied,
-    /// What listens there is no broker, or speaks TLS where it was not expected.
+    /// What listens there is not a broker, or unexpectedly speaks TLS.
     NoBroker,
 }
 
 impl Cause {
-    /// Of an error.
+    /// The cause of an error.
     pub fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Silent(_) => Some(Self::Silent),
@@ -65,7 +62,7 @@ impl Cause {
         }
     }
 
-    /// Whether the broker is there and says no to this user.
+    /// Whether the broker is there and refuses this user.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::Credentials | Self::Vhost | Self::Denied)
     }

@@ -1,4 +1,4 @@
-//! What an operator does to the broker: compares it with what the code declares, and looks after dead messages.
+//! What an operator does on the broker: compare the topology, handle dead-lettered messages.
 
 mod cause;
 mod dead_letters;

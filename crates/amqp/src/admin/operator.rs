@@ -1,4 +1,4 @@
-//! A connection for looking around, and for setting up what is missing.
+//! An operator's connection: inspects the broker and declares what is missing.
 
 use crate::admin::dead_letters::DeadLetters;
 use crate::admin::queue_browser::QueueBrowser;
@@ -6,7 +6,7 @@ use crate::connection::{Broker, BrokerConnection, Error};
 use crate::events::publisher::Publisher;
 use crate::topology::{self, Depth, Item, State};
 
-/// A connection for looking around.
+/// An operator's connection.
 pub struct Operator {
     pub(super) broker: Broker,
     pub(super) connection: BrokerConnection,
@@ -20,7 +20,7 @@ impl Operator {
         Ok(Self { broker, connection })
     }
 
-    /// How each item on the broker compares with what is declared here. Makes and changes nothing.
+    /// How each item on the broker compares with its declaration. Changes nothing.
     pub async fn compare<'i>(&self, items: &'i [Item]) -> Result<Vec<(&'i Item, State)>, Error> {
         let mut compared = Vec::with_capacity(items.len());
         for item in items {
@@ -29,22 +29,22 @@ impl Operator {
         Ok(compared)
     }
 
-    /// Declares what is missing; what exists with other arguments is an error.
+    /// Declares what is missing; an item that exists with other arguments is an error.
     pub async fn apply(&self, items: &[Item]) -> Result<(), Error> {
         topology::declare(&self.connection, items).await
     }
 
-    /// How full a queue is and who consumes it; `None` when there is no such queue.
+    /// The state of a queue; `None` if it does not exist.
     pub async fn depth(&self, queue: &str) -> Result<Option<Depth>, Error> {
         topology::depth(&self.connection.channel().await?, queue).await
     }
 
-    /// Takes messages out of a queue to look at them.
+    /// Opens a queue to look at its messages.
     pub async fn look(&self, queue: String) -> Result<QueueBrowser, Error> {
         Ok(QueueBrowser::new(queue, self.connection.channel().await?))
     }
 
-    /// Goes through a listener's dead messages.
+    /// Opens a listener's dead-letter queue.
     pub async fn graveyard(&self, listener: &str) -> Result<DeadLetters, Error> {
         let publisher = Publisher::open(&self.broker, &[]).await?;
         Ok(DeadLetters::new(listener, self.look(topology::dead_queue(listener)).await?, publisher))

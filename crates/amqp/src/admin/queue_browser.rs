@@ -1,4 +1,4 @@
-//! Takes messages out of a queue to look at them, and puts them back where they were.
+//! Takes messages out of a queue to look at them, and returns them.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,9 +13,8 @@ use crate::failure_headers::FailureInfo;
 use crate::packet::EventPacket;
 use crate::topology;
 
-/// Messages taken out of a queue. All of them go back when this is closed or the process dies;
-/// a broker may put them behind those that were not taken out. Meanwhile
-/// nobody else sees them.
+/// Messages taken out of a queue. All of them return when this is closed or the process ends; a broker may put them
+/// behind those that were not taken out. Meanwhile nobody else sees them.
 pub struct QueueBrowser {
     queue: String,
     channel: Channel,
@@ -23,26 +22,26 @@ pub struct QueueBrowser {
     held: Cell<u32>,
 }
 
-/// A message that is held.
+/// A message that was taken out.
 pub struct BrowsedMessage {
     pub(crate) message: BasicGetMessage,
-    /// What travels beside it; `None` when it has no identity.
+    /// Its metadata; `None` if it has no id.
     pub meta: Option<EventMetadata>,
-    /// What is written on it: why it is dead, or why it was put off.
-    pub epitaph: FailureInfo,
+    /// Its failure headers: why it was dead-lettered or retried.
+    pub failure: FailureInfo,
 }
 
-/// Which of the messages that are held: what is needed to remove it.
+/// Which message it is; needed to remove it.
 #[derive(Clone, Copy)]
 pub struct Held(u64);
 
 impl BrowsedMessage {
-    /// Where it is held.
+    /// The queue that it came from.
     pub fn held(&self) -> Held {
         Held(self.message.delivery.delivery_tag)
     }
 
-    /// The packet as it came. May hold what must not be logged.
+    /// The body. May hold what must not be logged.
     pub fn body(&self) -> &[u8] {
         &self.message.delivery.data
     }
@@ -52,12 +51,12 @@ impl BrowsedMessage {
         self.message.delivery.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
     }
 
-    /// The event's name, from its packet; `None` when it is no packet.
+    /// The event's name, from the body; `None` if that is not a packet.
     pub fn event(&self) -> Option<String> {
         EventPacket::decode(self.body()).ok().map(|packet| packet.pattern.into_owned())
     }
 
-    /// How long ago it was published first, to the second; `None` when it does not say.
+    /// How long ago it was first published, to the second; `None` if it does not say.
     pub fn age(&self) -> Option<Duration> {
         let published =
             UNIX_EPOCH.checked_add(Duration::from_secs((*self.message.delivery.properties.timestamp())?))?;
@@ -70,32 +69,32 @@ impl QueueBrowser {
         Self { queue, channel, held: Cell::new(0) }
     }
 
-    /// Takes the next message out; `None` when there are no more.
+    /// Takes the next message out; `None` at the end.
     pub async fn next(&self) -> Result<Option<BrowsedMessage>, Error> {
         let getting = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default());
         Ok(in_time(getting).await?.map(|message| {
             let properties = &message.delivery.properties;
             self.held.set(self.held.get() + 1);
-            let (meta, epitaph) = (EventMetadata::read(properties), FailureInfo::read(properties));
-            BrowsedMessage { message, meta, epitaph }
+            let (meta, failure) = (EventMetadata::read(properties), FailureInfo::read(properties));
+            BrowsedMessage { message, meta, failure }
         }))
     }
 
-    /// Removes a message for good.
+    /// Removes a message for ever.
     pub(crate) async fn remove(&self, held: &Held) -> Result<(), Error> {
         in_time(self.channel.basic_ack(held.0, BasicAckOptions::default())).await?;
         self.held.set(self.held.get().saturating_sub(1));
         Ok(())
     }
 
-    /// Puts everything back that was not removed.
+    /// Returns everything that was not removed.
     pub async fn close(self) -> Result<(), Error> {
         const EVERYTHING: u64 = 0;
         const LOOKS: u32 = 40;
         const BETWEEN: Duration = Duration::from_millis(50);
         let back = BasicNackOptions { multiple: true, requeue: true };
         in_time(self.channel.basic_nack(EVERYTHING, back)).await?;
-        // The broker does not say when they are back, and whoever looks before that takes the queue for empty.
+        // The broker does not say when they are back. Until then the queue looks empty.
         for _ in 0..LOOKS {
             let depth = topology::depth(&self.channel, &self.queue).await?;
             if depth.is_none_or(|depth| depth.waiting >= self.held.get()) {

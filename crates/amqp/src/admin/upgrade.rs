@@ -1,8 +1,8 @@
-//! Makes plain queues of request queues that an older release declared with arguments, without losing what waits in them.
+//! Replaces request queues that an older release declared with arguments by plain ones, without losing messages.
 //!
-//! A queue's arguments cannot be changed: it has to be deleted and made again. What waits in it moves to a spare queue and
-//! back, each message acknowledged only when the broker has confirmed its copy; and the broker deletes a queue only while it
-//! is empty and nobody consumes from it. If this is interrupted, the spare queue keeps what is in it for the next time.
+//! A queue's arguments cannot be changed: it has to be deleted and declared again. Its messages move to a spare queue
+//! and back, each acknowledged only when the broker has confirmed its copy. The broker deletes a queue only while it is
+//! empty and unused. If this is interrupted, the spare queue keeps its messages for the next run.
 
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
@@ -10,29 +10,28 @@ use lapin::{BasicProperties, Channel};
 
 use crate::connection::{Error, in_time};
 use crate::events::publisher::{Outgoing, Publisher};
+use crate::protocol::PRECONDITION_FAILED;
 use crate::topology::{self, Item, State};
 
 use crate::admin::operator::Operator;
 
-/// Reply code of AMQP 0-9-1, section 1.2.
-const PRECONDITION_FAILED: u16 = 406;
-/// How often more may come in between the emptying of a queue and its end.
+/// How often new messages may arrive between the emptying of a queue and its deletion.
 const TRIES: u32 = 50;
 
-/// What became of a request queue.
+/// What happened to a request queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upgrade {
-    /// There was nothing to do.
+    /// Nothing: it was plain already.
     Unneeded,
-    /// It is plain now. So many messages waited in it, and wait again.
+    /// It is plain now, and still holds this many messages.
     Done(u32),
-    /// Somebody consumes from it, so it was left as it was.
+    /// It has a consumer, so it was left as it was.
     InUse,
 }
 
 impl Operator {
-    /// Makes the queue of a request pattern plain if an older release made it with arguments. `items` is what belongs to
-    /// the pattern.
+    /// Replaces the queue of a request pattern by a plain one if an older release declared it with arguments. `items`
+    /// is the pattern's topology.
     pub async fn upgrade(&self, queue: &str, items: &[Item]) -> Result<Upgrade, Error> {
         let spare = format!("{queue}.upgrade");
         let left_over = self.depth(&spare).await?.is_some();
@@ -73,7 +72,7 @@ impl Operator {
         Ok(Upgrade::Done(waiting))
     }
 
-    /// Moves what is in a queue to another and deletes it; false if somebody consumes from it.
+    /// Moves the messages of a queue to another and deletes it; false if it has a consumer.
     async fn empty_and_delete(&self, queue: &str, to: &str, publisher: &Publisher) -> Result<bool, Error> {
         for _ in 0..TRIES {
             move_all(&self.connection.channel().await?, queue, to, publisher).await?;
@@ -103,7 +102,8 @@ async fn move_all(channel: &Channel, from: &str, to: &str, publisher: &Publisher
     Ok(())
 }
 
-/// What may travel beside a copy: the broker refuses another's user id, and would send a second copy to queues in `CC`.
+/// The properties that a copy may have: the broker refuses another account's user id, and would also send to the queues
+/// in `CC`.
 fn copied(before: &BasicProperties) -> BasicProperties {
     let mut after = BasicProperties::default();
     let headers = before.headers().iter().flat_map(FieldTable::inner);

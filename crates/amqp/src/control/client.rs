@@ -1,4 +1,4 @@
-//! The asking side of the exchange `control`: asks processes how they fare, and waits a moment for what they tell.
+//! The asking side of the exchange `control`: asks processes for their status and collects the answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,82 +16,83 @@ use uuid::Uuid;
 use crate::connection::{BrokerConnection, Error, in_time};
 use crate::control::responder::{bind, consume, own_queue};
 use crate::packet::{RequestPacket, decode_reply};
+use crate::protocol::TRANSIENT;
 use crate::topology::names::{REPLIES, STATS, stats_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item};
 
-/// Nobody waits longer for an answer.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// For so long what was told is told again.
-const BELIEVED: Duration = Duration::from_secs(1);
-/// A process that has not answered for so many rounds is not waited for any more.
-const FORGOTTEN: u64 = 5;
+/// The longest wait for answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long answers are cached.
+const CACHED_FOR: Duration = Duration::from_secs(1);
+/// A process that misses this many rounds is not waited for any more.
+const MISSED_ROUNDS: u64 = 5;
 
-/// What the processes of one name told.
+/// The answers of the processes of one name.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
-    /// The broker has nobody of this name to ask.
-    Nobody,
-    /// Those who answered in time; none, when there is somebody who did not.
-    By(Vec<Stats>),
+pub enum ProcessStatus {
+    /// No process of this name exists.
+    Absent,
+    /// The answers that came in time; empty if the processes did not answer.
+    Answered(Vec<Stats>),
 }
 
-/// By name, what was told.
-pub type QueueStateCache = HashMap<&'static str, Told>;
+/// The answers, by name.
+pub type StatusByName = HashMap<&'static str, ProcessStatus>;
 
-/// Asks by one connection.
+/// Asks for status over one connection.
 #[derive(Default)]
-pub(crate) struct Inquiry {
-    asking: tokio::sync::Mutex<Option<Asking>>,
-    known: Mutex<Option<(Instant, Arc<QueueStateCache>)>>,
+pub(crate) struct StatusClient {
+    channel: tokio::sync::Mutex<Option<StatusChannel>>,
+    cached: Mutex<Option<(Instant, Arc<StatusByName>)>>,
 }
 
-impl Inquiry {
-    /// How the processes of these names fare, as of at most a second ago.
+impl StatusClient {
+    /// The status of the processes of these names, as of at most a second ago.
     pub(crate) async fn stats(
         &self,
         connection: &BrokerConnection,
         process: &str,
         names: &[&'static str],
-    ) -> Result<Arc<QueueStateCache>, Error> {
-        if let Some(census) = self.believed() {
-            return Ok(census);
+    ) -> Result<Arc<StatusByName>, Error> {
+        if let Some(status) = self.cached() {
+            return Ok(status);
         }
-        let mut asking = self.asking.lock().await;
-        // Somebody else may have asked while we waited for our turn.
-        if let Some(census) = self.believed() {
-            return Ok(census);
+        let mut channel = self.channel.lock().await;
+        // Another task may have asked while we waited for our turn.
+        if let Some(status) = self.cached() {
+            return Ok(status);
         }
-        // Taken, so that what fails, or is dropped on the way, is made anew.
-        let mut open = match asking.take() {
+        // Taken out, so that a channel whose use fails or is cancelled is replaced.
+        let mut open = match channel.take() {
             Some(open) => open,
-            None => Asking::open(connection, process).await?,
+            None => StatusChannel::open(connection, process).await?,
         };
-        let census = Arc::new(open.ask(names).await?);
-        *asking = Some(open);
-        *self.lock() = Some((Instant::now(), Arc::clone(&census)));
-        Ok(census)
+        let status = Arc::new(open.ask(names).await?);
+        *channel = Some(open);
+        *self.lock() = Some((Instant::now(), Arc::clone(&status)));
+        Ok(status)
     }
 
-    fn believed(&self) -> Option<Arc<QueueStateCache>> {
-        self.lock().as_ref().filter(|(at, _)| at.elapsed() < BELIEVED).map(|(_, census)| Arc::clone(census))
+    fn cached(&self) -> Option<Arc<StatusByName>> {
+        self.lock().as_ref().filter(|(at, _)| at.elapsed() < CACHED_FOR).map(|(_, status)| Arc::clone(status))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<QueueStateCache>)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<StatusByName>)>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A channel to ask on, and what was answered so far.
-struct Asking {
+/// A channel to ask on, and the answers so far.
+struct StatusChannel {
     channel: Channel,
     replies: Consumer,
     reply_to: String,
     round: u64,
-    /// The last answer of each process, and in which round it came.
+    /// The last answer of each process, and its round.
     answers: HashMap<Uuid, (u64, Stats)>,
 }
 
-impl Asking {
+impl StatusChannel {
     async fn open(connection: &BrokerConnection, process: &str) -> Result<Self, Error> {
         let channel = connection.channel().await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
@@ -103,36 +104,39 @@ impl Asking {
         Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new() })
     }
 
-    async fn ask(&mut self, names: &[&'static str]) -> Result<QueueStateCache, Error> {
+    async fn ask(&mut self, names: &[&'static str]) -> Result<StatusByName, Error> {
         self.round += 1;
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let there = self.publish(names).await?;
-        while !self.is_complete(&there) {
+        let deadline = tokio::time::Instant::now() + ANSWER_TIMEOUT;
+        let present = self.publish(names).await?;
+        while !self.is_complete(&present) {
             match timeout_at(deadline, self.replies.next()).await {
                 Ok(reply) => self.note(&reply.ok_or(Error::ConsumerEnded)??),
                 Err(_) => break,
             }
         }
-        self.answers.retain(|_, (round, _)| *round + FORGOTTEN > self.round);
-        let told = |name: &'static str| {
-            if there.contains(&name) { Told::By(self.answers_of(name).cloned().collect()) } else { Told::Nobody }
+        self.answers.retain(|_, (round, _)| *round + MISSED_ROUNDS > self.round);
+        let status = |name: &'static str| {
+            if present.contains(&name) {
+                ProcessStatus::Answered(self.answers_of(name).cloned().collect())
+            } else {
+                ProcessStatus::Absent
+            }
         };
-        Ok(names.iter().map(|name| (*name, told(name))).collect())
+        Ok(names.iter().map(|name| (*name, status(name))).collect())
     }
 
-    /// Asks, and returns the names under which there is somebody.
+    /// Asks, and returns the names of which processes exist.
     async fn publish(&self, names: &[&'static str]) -> Result<Vec<&'static str>, Error> {
-        const TRANSIENT: u8 = 1;
         let data = serde_json::from_str("{}").expect("a constant JSON text");
         let round = self.round.to_string();
         let body = RequestPacket { pattern: Some(STATS.into()), data, id: Some(round.as_str().into()) }.encode();
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(TRANSIENT)
-            .with_expiration(PATIENCE.as_millis().to_string().into())
+            .with_expiration(ANSWER_TIMEOUT.as_millis().to_string().into())
             .with_correlation_id(round.as_str().into())
             .with_reply_to(self.reply_to.as_str().into());
-        // What has nowhere to go comes back: nobody has bound a queue for it.
+        // The broker returns a request that no queue is bound for.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let mut confirms = Vec::with_capacity(names.len());
         for name in names {
@@ -141,20 +145,20 @@ impl Asking {
             confirms.push(in_time(sending).await?);
         }
         let confirmed = in_time(try_join_all(confirms)).await?;
-        let there = names.iter().zip(confirmed).filter(|(_, it)| !matches!(it, Confirmation::Ack(Some(_))));
-        Ok(there.map(|(name, _)| *name).collect())
+        let present = names.iter().zip(confirmed).filter(|(_, it)| !matches!(it, Confirmation::Ack(Some(_))));
+        Ok(present.map(|(name, _)| *name).collect())
     }
 
     fn note(&mut self, reply: &Delivery) {
         let round = reply.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
-        let told = decode_reply("", &reply.data).and_then(Result::ok);
-        let stats = told.and_then(|told| serde_json::from_str::<Stats>(told.get()).ok());
+        let answer = decode_reply("", &reply.data).and_then(Result::ok);
+        let stats = answer.and_then(|answer| serde_json::from_str::<Stats>(answer.get()).ok());
         if let (Some(round), Some(stats)) = (round, stats) {
             self.answers.insert(stats.instance, (round, stats));
         }
     }
 
-    /// Whether everybody has answered who is known, and somebody of each name.
+    /// Whether every known process has answered, and at least one of each name.
     fn is_complete(&self, names: &[&'static str]) -> bool {
         let known = self.answers.values().filter(|(_, stats)| names.iter().any(|name| *name == stats.name));
         known.into_iter().all(|(round, _)| *round == self.round)

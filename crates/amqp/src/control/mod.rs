@@ -1,4 +1,4 @@
-//! The exchange `control`: a process is asked how it fares, and answers.
+//! The exchange `control`: processes are asked for their status, and answer.
 
 pub mod client;
 pub mod responder;

@@ -1,7 +1,8 @@
-//! The answering side of the exchange `control`: a process is asked how it fares, and tells.
+//! The answering side of the exchange `control`: a process is asked for its status, and answers.
 //!
-//! A question goes to the key `stats` (everybody) or `stats.NAME` (the processes of a name). Its `reply_to` is a key of the
-//! same exchange, under `replies.`, and not a queue: whoever may reply to any queue could also send to any.
+//! A request goes to the key `stats` (every process) or `stats.NAME` (the processes of a name). Its `reply_to` is a key
+//! of the same exchange, under `replies.`, and not a queue: an account that may reply to any queue could also send to
+//! any.
 
 use contracts::naming::process_name;
 use futures_util::StreamExt;
@@ -14,28 +15,28 @@ use uuid::Uuid;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::packet::encode_response;
+use crate::protocol::TRANSIENT;
 use crate::topology::names::{REPLIES, STATS, queues_of, stats_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
 
-/// Questions that wait while this process does not read; beyond that the oldest go.
+/// The most requests that wait; beyond that the oldest are dropped.
 const LENGTH: i32 = 32;
-const TRANSIENT: u8 = 1;
 
-/// The questions to one process, until the connection breaks.
+/// The status requests to one process, until the connection breaks.
 pub struct Control {
     questions: Consumer,
     channel: Channel,
     connection: BrokerConnection,
 }
 
-/// A question that can be answered.
+/// A status request that can be answered.
 pub struct Question {
     reply_to: ShortString,
     correlation_id: Option<ShortString>,
 }
 
 impl Control {
-    /// Connects and listens to what is asked of the processes of this name, such as `orders.relay`.
+    /// Connects and subscribes to the status requests of this name, such as `orders.relay`.
     pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
         let connection = broker.connect("tells").await?;
         let channel = connection.channel().await?;
@@ -47,7 +48,7 @@ impl Control {
         Ok(Self { questions: consume(&channel, &queue).await?, channel, connection })
     }
 
-    /// The next question. Safe to drop and call again; an error is final. What nobody could be answered is passed over.
+    /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered.
     pub async fn next(&mut self) -> Result<Question, Error> {
         loop {
             let delivery: Delivery = self.questions.next().await.ok_or(Error::ConsumerEnded)??;
@@ -59,7 +60,7 @@ impl Control {
         }
     }
 
-    /// Answers; whether anybody still waits is not known.
+    /// Answers a request. Whether anybody still waits is not known.
     pub async fn answer(&self, question: Question, told: &impl Serialize) -> Result<(), Error> {
         let body = encode_response(told).expect("names and numbers always serialise");
         let properties =
@@ -72,13 +73,13 @@ impl Control {
         in_time(self.channel.basic_publish(exchange, question.reply_to, options, &body, properties)).await.map(drop)
     }
 
-    /// Closes the connection, and with it the queue ends.
+    /// Closes the connection, which deletes the queue.
     pub async fn close(self) {
         self.connection.close().await;
     }
 }
 
-/// Makes a queue that is this connection's own and ends with it.
+/// Declares an exclusive queue, which is deleted with its connection.
 pub(crate) async fn own_queue(channel: &Channel, process: &str) -> Result<String, Error> {
     let name = format!("{}{}", queues_of(process), Uuid::now_v7());
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };

@@ -17,7 +17,7 @@ use lapin::types::FieldTable;
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::events::metadata::EventMetadata;
 use crate::events::publisher::{Outgoing, Publisher};
-use crate::failure_headers::{Failed, attempts, moved};
+use crate::failure_headers::{Failed, attempts, with_failure};
 use crate::headers::unreadable;
 use crate::topology::{self, dead_queue, retry_queue};
 
@@ -162,7 +162,7 @@ impl EventConsumer {
             Some(publisher) => publisher,
             None => Publisher::open(&self.broker, &[]).await?,
         };
-        let properties = moved(&event.delivery.properties, failed);
+        let properties = with_failure(&event.delivery.properties, failed);
         let copy = Outgoing { exchange: "", key: queue, body: event.delivery.data.clone(), properties };
         publisher.publish(std::iter::once(copy)).await?;
         self.publisher = Some(publisher);

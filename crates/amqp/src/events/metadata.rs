@@ -7,6 +7,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
 use crate::headers::{OWNER, REQUEST_ID, TRACEPARENT, text_header};
+use crate::protocol::PERSISTENT;
 
 /// Everything about an event but its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,6 @@ pub struct EventMetadata {
 
 impl EventMetadata {
     pub(crate) fn properties(&self) -> BasicProperties {
-        const PERSISTENT: u8 = 2;
         let mut headers = FieldTable::default();
         for (name, value) in [(OWNER, &self.owner), (REQUEST_ID, &self.request_id), (TRACEPARENT, &self.traceparent)] {
             if let Some(value) = value {

@@ -1,7 +1,7 @@
-//! The asking side: sends a request to the queue of its pattern and waits for the one reply, telling the truth about
-//! what became of it.
+//! The RPC client: sends a request to the queue of its pattern, waits for the reply, and reports reliably whether the
+//! request may have been executed.
 //!
-//! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and dies with the connection.
+//! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and ends with the connection.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -21,21 +21,21 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
-use crate::control::client::{Inquiry, QueueStateCache as Told};
+use crate::control::client::{StatusByName, StatusClient};
 use crate::packet::{RequestPacket, decode_reply};
+use crate::protocol::DIRECT_REPLY_TO;
 use crate::rpc::expired::{BEGUN, ExpiredRequests};
 use crate::rpc::metadata::RequestMetadata;
 use crate::topology;
 use crate::topology::Depth;
 
-const REPLY_TO: &str = "amq.rabbitmq.reply-to";
-/// How long a queue's state is believed. Asking the broker takes 0.3 ms.
-const STATE_BELIEVED: Duration = Duration::from_millis(100);
+/// How long the state of a queue is cached. A passive declaration takes 0.3 ms.
+const CACHED_FOR: Duration = Duration::from_millis(100);
 /// A request leaves its queue by so much before its caller's time is over, so that the proof of it is here in time; of a
 /// short time only the tenth part.
 const RETURN: Duration = Duration::from_millis(250);
 
-/// Why there is no answer. The first three mean that nothing was or will be executed, the others that nobody knows.
+/// Why there is no reply. The first three mean that nothing was or will be executed; with the others that is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
@@ -50,15 +50,15 @@ pub enum RpcError {
     /// No reply came before the deadline.
     #[error("no reply came in time")]
     TimedOut,
-    /// The connection broke while the request was out.
+    /// The connection broke while the request was in flight.
     #[error("the connection broke while the request was out")]
     Lost,
-    /// The reply is not one.
+    /// The reply cannot be decoded.
     #[error("the reply is malformed")]
     Malformed,
 }
 
-/// A success, still as the text the worker wrote, or the fault that it answered with.
+/// A success, still as the text that the worker wrote, or the fault that it replied with.
 pub type Answer = Result<Box<RawValue>, Fault>;
 
 /// Where requests of one pattern wait while nobody serves it.
@@ -82,19 +82,19 @@ impl WaitingRoom {
     }
 }
 
-/// Asks patterns, over one supervised connection.
+/// Sends requests over one supervised connection.
 pub struct RpcClient {
     broker: Broker,
     session: RwLock<Option<Arc<Session>>>,
 }
 
 impl RpcClient {
-    /// Makes one; it is connected once [`RpcClient::run`] runs.
+    /// Creates a client. It connects once [`RpcClient::run`] runs.
     pub fn new(broker: Broker) -> Self {
         Self { broker, session: RwLock::new(None) }
     }
 
-    /// Keeps the connection: makes it, waits until it breaks, makes it again, until `stop` resolves.
+    /// Keeps the client connected until `stop` resolves.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let mut connecting = KeepConnected(self);
         tokio::select! {
@@ -136,17 +136,17 @@ impl RpcClient {
         self.session()?.queue(pattern).await
     }
 
-    /// How the processes of these names fare, such as relays, as of at most a second ago.
-    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<Told>, RpcError> {
+    /// The status of the processes of these names, such as relays, as of at most a second ago.
+    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<StatusByName>, RpcError> {
         let session = self.session()?;
-        let asking = session.inquiry.stats(&session.connection, self.broker.process(), names);
+        let asking = session.status.stats(&session.connection, self.broker.process(), names);
         asking.await.map_err(|error| {
             tracing::debug!(error = %error, "processes could not be asked how they fare");
             RpcError::NotConnected
         })
     }
 
-    /// Resolves when there is a connection to the broker that it does not block.
+    /// Resolves when there is a connection and the broker does not block it.
     pub async fn connected(&self) {
         const LOOK: Duration = Duration::from_millis(10);
         while !self.is_connected() {
@@ -154,7 +154,7 @@ impl RpcClient {
         }
     }
 
-    /// Whether there is a connection to the broker that it does not block.
+    /// Whether there is a connection and the broker does not block it.
     pub fn is_connected(&self) -> bool {
         self.session().is_ok()
     }
@@ -169,7 +169,7 @@ impl RpcClient {
     }
 }
 
-/// Makes a session whenever there is none.
+/// Opens a session whenever there is none.
 struct KeepConnected<'c>(&'c RpcClient);
 
 impl Supervised for KeepConnected<'_> {
@@ -224,17 +224,17 @@ struct Incoming {
     expired: Option<ExpiredRequests>,
 }
 
-/// One connection's life.
+/// One connection and the requests in flight on it.
 struct Session {
     connection: BrokerConnection,
     channel: Channel,
     /// By what our expired requests find back; `None` where they do not.
     instance: Option<String>,
-    census: QueueStateCache,
-    inquiry: Inquiry,
+    queue_states: QueueStateCache,
+    status: StatusClient,
     /// Who waits for which correlation id; `None` once the connection is gone.
     waiting: Mutex<Option<Waiting>>,
-    /// The broker is out of memory or disk and reads nothing we send.
+    /// The broker is short of memory or disk and does not read what we send.
     blocked: AtomicBool,
 }
 
@@ -243,22 +243,22 @@ impl Session {
         let connection = broker.connect("asks").await?;
         let channel = connection.channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consuming = channel.basic_consume(REPLY_TO.into(), "replies".into(), options, FieldTable::default());
+        let consuming = channel.basic_consume(DIRECT_REPLY_TO.into(), "replies".into(), options, FieldTable::default());
         let replies = in_time(consuming).await?;
         let expired = ExpiredRequests::open(&connection, broker.process()).await?;
         let session = Self {
             connection,
             channel,
             instance: expired.as_ref().map(|expired| expired.instance.clone()),
-            census: QueueStateCache::default(),
-            inquiry: Inquiry::default(),
+            queue_states: QueueStateCache::default(),
+            status: StatusClient::default(),
             waiting: Mutex::new(Some(HashMap::new())),
             blocked: AtomicBool::new(false),
         };
         Ok((session, Incoming { replies, expired }))
     }
 
-    /// Hands every reply to the one that waits for it, until the connection breaks.
+    /// Passes each reply to its waiter, until the connection breaks.
     async fn receive(&self, Incoming { mut replies, mut expired }: Incoming) -> Error {
         let mut blocked = self.connection.blocked();
         loop {
@@ -271,7 +271,7 @@ impl Session {
             tokio::select! {
                 reply = replies.next() => match reply {
                     Some(Ok(reply)) => self.hand_over(reply),
-                    // Both are final: a stream that is polled after its end would hang.
+                    // Both are final: polling the stream after its end would hang.
                     Some(Err(error)) => return error.into(),
                     None => return Error::ConsumerEnded,
                 },
@@ -295,7 +295,7 @@ impl Session {
             }
             return;
         }
-        // A reply that comes after its deadline has nobody waiting any more, and is dropped.
+        // A reply after its deadline has no waiter any more and is dropped.
         if let Some(waiter) = self.take_waiter(id) {
             let _ = waiter.tell.send(Outcome::Reply(reply.data));
         }
@@ -315,7 +315,7 @@ impl Session {
         self.lock().as_mut()?.remove(&id)
     }
 
-    /// Fails everybody who still waits; returns how many that were.
+    /// Fails all requests in flight; returns how many there were.
     fn abandon(&self) -> usize {
         self.lock().take().map_or(0, |waiting| waiting.len())
     }
@@ -337,7 +337,7 @@ impl Session {
         self.lock().as_mut().ok_or(RpcError::NotConnected)?.insert(id, waiter);
         let _forget = PendingGuard { session: self, id };
 
-        // Lets what else is ready get this far, so that several frames leave by one wake-up of lapin's thread.
+        // Lets other ready tasks run first, so that several frames leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
         let id = format!("{id:032x}");
         let properties = meta.properties(wait.min(self.longest_wait(meta)), self.instance.as_deref());
@@ -358,13 +358,13 @@ impl Session {
 
     fn publish(&self, pattern: &str, data: &RawValue, properties: BasicProperties, id: String) -> lapin::Result<()> {
         let body = RequestPacket { pattern: Some(pattern.into()), data, id: Some(id.as_str().into()) }.encode();
-        let properties = properties.with_correlation_id(id.into()).with_reply_to(REPLY_TO.into());
+        let properties = properties.with_correlation_id(id.into()).with_reply_to(DIRECT_REPLY_TO.into());
         let options = BasicPublishOptions::default();
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
     async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
-        self.census.queue(&self.connection, pattern).await
+        self.queue_states.queue(&self.connection, pattern).await
     }
 }
 
@@ -372,15 +372,15 @@ fn correlation_id(message: &Delivery) -> Option<u128> {
     u128::from_str_radix(message.properties.correlation_id().as_ref()?.as_str(), 16).ok()
 }
 
-/// A correlation id nobody can guess. Everybody who serves a pattern knows where replies go, and whoever may publish can
-/// send some there; only who was asked knows the id of the request.
+/// An unguessable correlation id. Every worker of a pattern learns the reply address, and whoever may publish could
+/// send replies there; only the worker that got the request knows its id.
 fn random_id() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(u128::from_be_bytes(bytes))
 }
 
-/// Takes back the place in the waiting list when the asking ends, in whatever way.
+/// Removes a request from the waiters when its future ends, for whatever reason.
 struct PendingGuard<'a> {
     session: &'a Session,
     id: u128,
@@ -392,8 +392,8 @@ impl Drop for PendingGuard<'_> {
     }
 }
 
-/// Knows the state of each pattern's queue. A durable queue without consumers takes messages as gladly as any other,
-/// so `mandatory` would not tell; a passive declaration does.
+/// Caches the state of each pattern's queue. A durable queue without consumers takes messages like any other, so
+/// `mandatory` would not tell; a passive declaration does.
 #[derive(Default)]
 struct QueueStateCache {
     counted: Mutex<HashMap<String, (Instant, Depth)>>,
@@ -406,7 +406,7 @@ impl QueueStateCache {
             return Ok(state);
         }
         let mut channel = self.channel.lock().await;
-        // Somebody else may have asked while we waited for the channel.
+        // Another task may have asked while we waited for the channel.
         if let Some(state) = self.believed(pattern) {
             return Ok(state);
         }
@@ -418,10 +418,10 @@ impl QueueStateCache {
 
     fn believed(&self, pattern: &str) -> Option<Depth> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.get(pattern).filter(|(at, _)| at.elapsed() < STATE_BELIEVED).map(|(_, state)| *state)
+        counted.get(pattern).filter(|(at, _)| at.elapsed() < CACHED_FOR).map(|(_, state)| *state)
     }
 
-    /// Asks on a channel of its own, for asking about a queue that does not exist closes it.
+    /// Uses a channel of its own, because asking about a missing queue closes the channel.
     async fn count(
         channel: &mut Option<Channel>,
         connection: &BrokerConnection,

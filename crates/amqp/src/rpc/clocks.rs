@@ -1,21 +1,21 @@
-//! What a worker can know about time without trusting anybody's clock: how old a request may be, and whose clock is wrong.
+//! How long a request may have waited unseen, and whether clocks differ.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::{Interval, MissedTickBehavior};
 
-/// How often we look whether we run at all.
+/// How often we check that this process is running.
 const TICK: Duration = Duration::from_millis(100);
-/// Who did not run for longer than this has been stopped, or has starved.
+/// A longer gap between two checks means that the process was suspended, or got no processor time.
 const STALL: Duration = Duration::from_millis(300);
-/// For so long after a stall, what comes may have come while it lasted.
+/// For this long after a stall, what is read may have arrived during the stall.
 const AFTERMATH: Duration = Duration::from_millis(500);
 
-/// Notices when this process did not run: what it then finds in its socket may have waited there all the while.
+/// Notices when this process was suspended: what it then reads from its socket may have waited there.
 pub(crate) struct Stalls {
     ticks: Interval,
     last: Instant,
-    /// When the last one began and when it ended.
+    /// When the last stall began and when it ended.
     stall: Option<(Instant, Instant)>,
 }
 
@@ -26,13 +26,13 @@ impl Stalls {
         Self { ticks, last: Instant::now(), stall: None }
     }
 
-    /// Ends with each tick. Safe to drop and call again.
+    /// Resolves at each tick. Cancel-safe.
     pub(crate) async fn tick(&mut self) {
         self.ticks.tick().await;
         self.note();
     }
 
-    /// The earliest moment at which what is read now may have come.
+    /// The earliest moment at which what is read now may have arrived.
     pub(crate) fn arrival(&mut self) -> Instant {
         self.note();
         match self.stall {
@@ -50,14 +50,15 @@ impl Stalls {
     }
 }
 
-/// A difference of clocks below this is nobody's business.
+/// A smaller difference between clocks is ignored.
 const TOLERATED_MS: i64 = 1_000;
-/// So many requests tell waiting in a queue, which differs, from a clock, which is wrong for all of them alike.
+/// A delay in the queue differs between requests; a wrong clock adds the same to all. This many requests tell the two
+/// apart.
 const SAMPLE: u32 = 16;
-/// Between two words about it.
+/// The least time between two warnings.
 const BETWEEN_WORDS: Duration = Duration::from_mins(1);
 
-/// Notices when our clock and those of our callers differ. Nothing depends on them, save what logs say.
+/// Notices when our clock and a caller's differ. Only the times in logs depend on that.
 #[derive(Default)]
 pub(crate) struct Skew {
     least_ms: Option<i64>,
@@ -66,13 +67,13 @@ pub(crate) struct Skew {
 }
 
 impl Skew {
-    /// Takes how long ago, by both clocks, a request with this budget was sent.
+    /// Takes a request's age by both clocks, and its budget.
     pub(crate) fn note(&mut self, age_ms: i64, budget: Duration) {
         let budget_ms = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
         self.seen += 1;
         let least = self.least_ms.map_or(age_ms, |least| least.min(age_ms));
         self.least_ms = Some(least);
-        // Nothing is younger than now, and the broker keeps nothing longer than its budget.
+        // Nothing was sent in the future, and the broker keeps no message longer than its budget.
         let certain = age_ms < -TOLERATED_MS || age_ms > budget_ms.saturating_add(TOLERATED_MS);
         if certain {
             self.say(age_ms);

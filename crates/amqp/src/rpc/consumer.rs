@@ -1,9 +1,9 @@
-//! The serving side: takes requests from the queue of one pattern, sends their replies, acknowledges them.
+//! The consumer of a pattern's queue: delivers requests, sends their replies, acknowledges them.
 //!
-//! Replies go out on the channel that the requests came in on. A second connection would keep acknowledgements flowing
-//! while a broker short of memory blocks publishers, but here each acknowledgement waits for its reply anyway, and the
-//! second connection's thread cost every request some 10 µs. Only what was delivered before takes another way, out
-//! (`suspects.rs`) and in (`redelivered.rs`).
+//! Replies use the channel on which the requests came. A second connection would keep acknowledgements flowing while a
+//! broker that is short of memory blocks publishers. But each acknowledgement waits for its reply anyway, and the
+//! second connection's thread cost some 10 µs per request. Only redelivered requests take another way, out
+//! (`isolated_reply.rs`) and in (`redelivered.rs`).
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -22,6 +22,7 @@ use lapin::{BasicProperties, Channel, Consumer};
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::headers::{counts_on_expiry, unreadable};
 use crate::packet::RequestPacket;
+use crate::protocol::TRANSIENT;
 use crate::rpc::clocks::{Skew, Stalls};
 use crate::rpc::expired::BEGUN;
 use crate::rpc::isolated_reply::IsolatedReplies;
@@ -30,56 +31,58 @@ use crate::rpc::redelivered::{MOST_ATTEMPTS, Redelivered, begun};
 use crate::rpc::reply_address::ReplyAddresses;
 use crate::topology;
 
-/// The broker prefers the higher, and gives to the lower only what the higher have no room for. 0 is everybody's.
+/// Consumer priorities: the broker delivers to a lower one only what the higher ones have no room for. The default is
+/// 0.
 const LAST_PRIORITY: i32 = -1;
 
-/// Who gets requests first, of several processes that serve one pattern.
+/// Which of several processes of one pattern gets requests first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
-    /// As all do.
+    /// The default.
     First,
-    /// Only what nobody else takes.
+    /// Only requests that no other process has room for.
     Last,
 }
 
-/// Asks for the requests of a pattern.
+/// Starts consumers for the requests of a pattern.
 struct Consumers {
     tag: ShortString,
     new: Consumer,
     again: Consumer,
 }
 
-/// The requests of one pattern, as they come, until the connection breaks.
+/// The requests of one pattern, as they arrive, until the connection breaks.
 pub struct RpcConsumer {
     pattern: String,
-    /// While requests are wanted.
+    /// The consumers, while requests are wanted.
     consumers: Option<Consumers>,
-    /// How often they were asked for.
+    /// How often consumers were started.
     asked: u32,
-    /// What consumers had got when they were cancelled, and whether it comes from the queue of redelivered requests.
+    /// What consumers had received when they were cancelled, and whether it comes from the queue of redelivered
+    /// requests.
     got: VecDeque<(lapin::message::Delivery, bool)>,
     redelivered: Rc<Redelivered>,
-    /// Requests on their way to the queue of redelivered ones.
+    /// Requests on their way to the queue of redelivered requests.
     set_apart: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
     blocked: BoxStream<'static, bool>,
     stalls: Stalls,
     skew: Skew,
-    /// A deadline that says nothing was met on this connection.
+    /// Whether an unreadable deadline was logged on this connection.
     met_wrong_deadline: bool,
     channel: Rc<Channel>,
     replies: Rc<Replies>,
     connection: BrokerConnection,
 }
 
-/// What replying takes besides the channel.
+/// What replying needs besides the channel.
 struct Replies {
     addresses: ReplyAddresses,
     suspects: IsolatedReplies,
 }
 
 impl RpcConsumer {
-    /// Connects and declares the queues; at most `prefetch` requests are out at a time, and one more that was delivered
-    /// before, once [`Self::consume`] asks for them.
+    /// Connects and declares the queues. Requests arrive once [`Self::consume`] was called: at most `prefetch` at a
+    /// time, and one redelivered request.
     pub async fn open(broker: &Broker, pattern: &str, prefetch: u16) -> Result<Self, Error> {
         let connection = broker.connect("serves").await?;
         let channel = Rc::new(connection.channel().await?);
@@ -107,7 +110,7 @@ impl RpcConsumer {
         })
     }
 
-    /// Asks for requests, from now on with this rank.
+    /// Starts to consume with this priority, or changes the priority.
     pub async fn consume(&mut self, rank: Rank) -> Result<(), Error> {
         let arguments = match rank {
             Rank::First => topology::arguments([]),
@@ -118,13 +121,13 @@ impl RpcConsumer {
         let (queue, options) = (self.pattern.as_str().into(), BasicConsumeOptions::default());
         let new = in_time(self.channel.basic_consume(queue, tag.clone(), options, arguments.clone())).await?;
         let again = self.redelivered.consume(tag.clone(), arguments).await?;
-        // The new ones first: at no time does nobody consume.
+        // Starts the new consumers first, so that there is always a consumer.
         self.cancel().await?;
         self.consumers = Some(Consumers { tag, new, again });
         Ok(())
     }
 
-    /// Takes no more requests; those already out can still be answered.
+    /// Stops consuming; requests that were delivered can still be answered.
     pub async fn cancel(&mut self) -> Result<(), Error> {
         let Some(Consumers { tag, new, again }) = self.consumers.take() else { return Ok(()) };
         for (channel, mut consumer, alone) in [(&self.channel, new, false), (&self.redelivered.channel, again, true)] {
@@ -136,8 +139,8 @@ impl RpcConsumer {
         Ok(())
     }
 
-    /// Takes no more requests, and gives those back that nobody has begun with; but what was delivered before, to be begun
-    /// alone, would be counted again, and is for this process.
+    /// Stops consuming and returns the requests that were not begun. Keeps those from the queue of redelivered
+    /// requests: returning them would count as another attempt.
     pub async fn pause(&mut self) -> Result<(), Error> {
         self.cancel().await?;
         let (kept, given_back): (VecDeque<_>, VecDeque<_>) = self.got.drain(..).partition(|(_, alone)| *alone);
@@ -148,13 +151,13 @@ impl RpcConsumer {
         Ok(())
     }
 
-    /// Whether somebody else consumes the queue, too.
+    /// Whether another process consumes the queue, too.
     pub async fn has_company(&self) -> Result<bool, Error> {
         let depth = topology::depth(&self.channel, &self.pattern).await?.unwrap_or_default();
         Ok(depth.consumers > u32::from(self.consumers.is_some()))
     }
 
-    /// The next request. Safe to drop and call again; an error is final.
+    /// The next request. Cancel-safe; an error is final.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
             let consumers = &mut self.consumers;
@@ -208,7 +211,7 @@ impl RpcConsumer {
         Delivery { message, alone, attempts, arrived, channel, replies }
     }
 
-    /// Closes the connection. What was not acknowledged goes back to its queue.
+    /// Closes the connection. Unacknowledged requests return to their queue.
     pub async fn close(self) {
         self.replies.suspects.close().await;
         self.connection.close().await;
@@ -218,7 +221,7 @@ impl RpcConsumer {
 /// One request, to be settled exactly once.
 pub struct Delivery {
     message: lapin::message::Delivery,
-    /// It comes from the queue of redelivered requests.
+    /// Whether it comes from the queue of redelivered requests.
     alone: bool,
     attempts: u32,
     arrived: Instant,
@@ -227,19 +230,19 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The packet as it came.
+    /// The body as it arrived.
     pub fn body(&self) -> &[u8] {
         &self.message.data
     }
 
-    /// What travelled beside it.
+    /// Its metadata.
     pub fn meta(&self, pattern: &str, packet: Option<&RequestPacket<'_>>) -> RequestMetadata {
         let packet_id = packet.and_then(|packet| packet.id.as_deref());
         let request = Arrived { at: self.arrived, pattern, packet_id, body: self.body() };
         RequestMetadata::read(&self.message.properties, &request)
     }
 
-    /// Why it must be refused unread: it did not come whole, or a header of ours is no text.
+    /// Why it must be refused without decoding: the frame filter removed something, or one of our headers is not text.
     pub fn unreadable(&self) -> Option<String> {
         unreadable(&self.message.properties)
     }
@@ -249,12 +252,12 @@ impl Delivery {
         self.message.redelivered || self.alone
     }
 
-    /// Whether it has brought down so many workers, each time alone, that it must not be begun again.
+    /// Whether it has crashed so many workers, each time alone, that it must not be begun again.
     pub fn is_given_up(&self) -> bool {
         self.attempts >= MOST_ATTEMPTS
     }
 
-    /// Whether its reply can go where it shall, or none is wanted. Otherwise it must not be begun.
+    /// Whether a reply can reach its address, or none is wanted. Otherwise the request must not be begun.
     pub async fn can_be_answered(&self) -> Result<bool, Error> {
         match self.reply_to() {
             None => Ok(true),
@@ -262,17 +265,17 @@ impl Delivery {
         }
     }
 
-    /// Sends the reply, then acknowledges. In this order: a crash between the two repeats the work, never loses it.
+    /// Sends the reply, then acknowledges. In this order a crash between the two repeats the work and never loses it.
     ///
-    /// The reply address of a request that was delivered before may be what broke the connection then, so its reply
-    /// goes out on another one; if that breaks too, nobody can be told, and the request is acknowledged all the same.
+    /// The reply address of a redelivered request may be what broke the connection before, so its reply uses another
+    /// connection. If that breaks too, nobody can be answered, and the request is acknowledged all the same.
     pub async fn settle(&self, reply: &[u8]) -> Result<(), Error> {
         if let Some(address) = self.reply_to().cloned() {
             let properties = self.reply_properties();
             if self.is_redelivered() {
                 self.replies.suspects.reply(address, reply, properties).await?;
             } else {
-                // Waits until it is on the wire: lapin lets acknowledgements overtake what it has not yet written.
+                // Waits until the reply is written: lapin lets acknowledgements overtake what it has not written yet.
                 let options = BasicPublishOptions::default();
                 in_time(self.channel.basic_publish("".into(), address, options, reply, properties)).await?;
             }
@@ -300,7 +303,7 @@ impl Delivery {
         Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
     }
 
-    /// Hands it back to its queue, for another process: nothing was done about it.
+    /// Returns it to its queue, for another process. It must not have been begun.
     pub fn give_back(&self) -> Result<(), Error> {
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         Ok(send(self.channel.basic_nack(self.message.delivery_tag, options))?)
@@ -313,13 +316,12 @@ impl Delivery {
         redelivered.set_apart(&self.message, &self.channel, self.attempts, left).await
     }
 
-    /// Where the reply goes; some clients write nothing into the property where others leave it out.
+    /// The reply address. Some clients write an empty one where others leave it out.
     fn reply_to(&self) -> Option<&ShortString> {
         self.message.properties.reply_to().as_ref().filter(|address| !address.as_str().is_empty())
     }
 
     fn reply_properties(&self) -> BasicProperties {
-        const TRANSIENT: u8 = 1;
         let reply =
             BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
         match self.message.properties.correlation_id() {

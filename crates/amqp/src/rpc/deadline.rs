@@ -1,16 +1,16 @@
-//! The moment after which nobody waits for an answer any more: so much time from now, by the clock that only counts.
+//! Deadlines: a budget from now, measured by the monotonic clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A budget from when a request was asked, or came. Clocks of machines need not agree: what crosses them is the budget, as
-/// the message's expiration. The time of day travels beside it and is information.
+/// A deadline. The clocks of two machines need not agree: between them a budget travels, as the message's expiration.
+/// The time of day travels along for information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
     at: Instant,
     unix_millis: u64,
 }
 
-/// Nobody waits longer; a larger number is a slip, or an attack on arithmetic.
+/// The longest budget; a larger one is a mistake, or an attack on the arithmetic.
 const LONGEST: Duration = Duration::from_hours(1);
 
 impl Deadline {
@@ -19,29 +19,29 @@ impl Deadline {
         Self::of(Instant::now(), budget)
     }
 
-    /// `budget` from a moment of this process.
+    /// `budget` after an instant.
     pub(crate) fn of(begun: Instant, budget: Duration) -> Self {
         let at = begun + budget.min(LONGEST);
         Self { at, unix_millis: unix_millis().saturating_add(millis(at.saturating_duration_since(Instant::now()))) }
     }
 
-    /// The time of day, as written into a message.
+    /// The time of day, as messages have it.
     pub const fn unix_millis(self) -> u64 {
         self.unix_millis
     }
 
-    /// What is left; zero when it is past.
+    /// The remaining budget; zero after the deadline.
     pub fn remaining(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// Whether it is past.
+    /// Whether the deadline has passed.
     pub fn is_past(self) -> bool {
         self.remaining().is_zero()
     }
 }
 
-/// The time of day.
+/// The current time of day.
 pub(crate) fn unix_millis() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

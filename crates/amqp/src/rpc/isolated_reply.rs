@@ -1,8 +1,8 @@
-//! Replies to requests that were delivered before, on a connection of their own.
+//! Sends replies to redelivered requests on a connection of their own.
 //!
-//! A broker answers a forged reply address by closing the whole connection (541). A request that broke the worker's
-//! connection comes back, together with innocent ones; here its reply can break nothing but this connection, and each
-//! reply is confirmed before the next one goes out, so no innocent one is lost with it.
+//! The broker answers a forged reply address by closing the whole connection (541). A request that did so to a worker's
+//! connection is redelivered, together with innocent ones. Here its reply can break only this connection, and each
+//! reply is confirmed before the next one is sent, so no other reply is lost with it.
 
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 
-/// The connection, once it was needed.
+/// The connection, once one was needed.
 pub(crate) struct IsolatedReplies {
     broker: Broker,
     open: Mutex<Option<(BrokerConnection, Channel)>>,

@@ -1,4 +1,4 @@
-//! What travels beside a request, in AMQP properties and headers: who asks, until when, and how to follow it.
+//! The metadata of a request, in AMQP properties and headers: caller, deadline, ids, trace context.
 
 use std::time::{Duration, Instant};
 
@@ -10,38 +10,39 @@ use crate::headers::{
     BAGGAGE, BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, REQUEST_ID, SESSION, TRACEPARENT, TRACESTATE,
     text_header, whole_number,
 };
+use crate::protocol::TRANSIENT;
 use crate::rpc::deadline::{Deadline, unix_millis};
 
-/// What logs call a request is no longer than this, in bytes.
+/// The longest request id that is accepted, in bytes.
 const LONGEST_REQUEST_ID: usize = 256;
-/// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
-const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
+/// The budget of a request from a caller that states none.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
-/// Everything about a request but its content.
+/// Everything about a request except its content.
 #[derive(Debug, Clone)]
 pub struct RequestMetadata {
-    /// The request's identity: the same when the broker delivers it again. Effects are keyed by it.
+    /// The request's identity, the same at each redelivery. Its effects are keyed by it.
     pub message_id: Uuid,
-    /// What logs and the caller call this request.
+    /// The id that logs and the caller use.
     pub request_id: String,
-    /// The verified user on whose behalf it is; set by the gateway alone.
+    /// The verified user; set only by the gateway.
     pub caller: Option<String>,
-    /// The session in which he asks, where his token names one; set by the gateway alone.
+    /// The session of the verified user, if his token names one; set only by the gateway.
     pub session: Option<Uuid>,
-    /// The client's key that makes several requests one.
+    /// The client's key that marks repetitions of one request.
     pub idempotency_key: Option<String>,
-    /// W3C trace context, passed on as it came.
+    /// W3C trace context, passed on unchanged.
     pub traceparent: Option<String>,
-    /// What tracing systems add to it, passed on as it came.
+    /// Vendor data of the trace context, passed on unchanged.
     pub tracestate: Option<String>,
-    /// W3C baggage, passed on as it came.
+    /// W3C baggage, passed on unchanged.
     pub baggage: Option<String>,
     /// When the caller stops waiting.
     pub deadline: Deadline,
 }
 
 impl RequestMetadata {
-    /// The same for one more request on the same behalf, with `budget` from now.
+    /// The metadata of a further request on the same behalf, with `budget` from now.
     #[must_use]
     pub fn renewed(&self, budget: Duration) -> Self {
         Self { message_id: Uuid::now_v7(), deadline: Deadline::after(budget), ..self.clone() }
@@ -50,7 +51,6 @@ impl RequestMetadata {
     /// The AMQP properties of a request, less those of its reply path. It waits no longer than `wait` in its queue, so that
     /// a worker that comes later cannot do what the caller was told is not done.
     pub(crate) fn properties(&self, wait: Duration, expired_to: Option<&str>) -> BasicProperties {
-        const TRANSIENT: u8 = 1;
         let mut headers = FieldTable::default();
         let mut text = |name: &str, value: &str| {
             headers.insert(name.into(), AMQPValue::LongString(value.as_bytes().into()));
@@ -84,7 +84,7 @@ impl RequestMetadata {
             .with_headers(headers)
     }
 
-    /// Reads them back, for a request that came at `arrived`.
+    /// Reads the properties of a request that arrived at `arrived`.
     pub(crate) fn read(properties: &BasicProperties, request: &Arrived<'_>) -> Self {
         let text = |name: &str| text_header(properties, name);
         let caller = text(CALLER);
@@ -103,12 +103,12 @@ impl RequestMetadata {
     }
 }
 
-/// What of a request counts for its identity and its deadline, apart from its properties.
+/// What else decides a request's identity and deadline, besides its properties.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrived<'a> {
     pub(crate) at: Instant,
     pub(crate) pattern: &'a str,
-    /// The caller's own mark in the packet, as Nest clients set it.
+    /// The caller's own id in the packet, as Nest clients set it.
     pub(crate) packet_id: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
@@ -139,14 +139,14 @@ fn expiration(properties: &BasicProperties) -> Option<Duration> {
     Some(Duration::from_millis(properties.expiration().as_ref()?.as_str().parse().ok()?))
 }
 
-/// How long ago a request was sent, by its sender's clock and ours, in milliseconds, and its budget; if it says both.
+/// A request's age in milliseconds, by its sender's clock and ours, and its budget; if it has both.
 pub(crate) fn age(properties: &BasicProperties) -> Option<(i64, Duration)> {
     let budget = stated_budget(properties)?;
     let sent = i64::try_from(deadline(properties)?.ok()?).ok()?.checked_sub(i64::try_from(budget.as_millis()).ok()?)?;
     Some((i64::try_from(unix_millis()).ok()?.checked_sub(sent)?, budget))
 }
 
-/// The deadline header, in Unix milliseconds, if there is one; an error if it says nothing.
+/// The deadline header in Unix milliseconds, if there is one; an error if it is not a time.
 pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> {
     /// The year 5138 in seconds and 1973 in milliseconds.
     const SECONDS_BELOW: u64 = 100_000_000_000;
@@ -157,9 +157,10 @@ pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> 
     Some(millis.ok_or(()))
 }
 
-/// The same request always gets the same id. A UUID as its message id is one, and the caller's to choose. Other marks are
-/// numbers that start anew with each program, so they count only together with all that a true repetition has in common:
-/// where the reply goes, on whose behalf it is, and what it says. With no mark at all there is nothing to know it by.
+/// A request's identity, the same for each copy of it. A UUID as message id is the identity, chosen by the caller.
+/// Other ids are often counters that start again with each process, so they count only together with everything that a
+/// true repetition has in common: the reply address, the caller and the body. Without any id, nothing tells a
+/// repetition.
 fn identity(properties: &BasicProperties, request: &Arrived<'_>, caller: Option<&str>) -> Uuid {
     let text = |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
     let message_id = text(properties.message_id());

@@ -1,4 +1,4 @@
-//! Requests and replies: the client, the consumer, and what travels beside a request.
+//! Requests and replies: the client, the consumer, and a request's metadata.
 
 pub mod client;
 pub(crate) mod clocks;

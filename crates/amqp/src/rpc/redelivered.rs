@@ -1,8 +1,8 @@
-//! Requests that were delivered before, to a worker that did not settle them: one at a time, and only so often.
+//! Redelivered requests: begun one at a time, and only a few times.
 //!
-//! One of them may be what killed the worker, and the broker delivers requests again without end. So each goes into a
-//! queue of its own beside the pattern's, of which every worker takes one at a time: what is delivered there is begun at
-//! once, and what comes from there a second time has brought down a worker all by itself. That is counted on the message.
+//! One of them may have crashed the worker, and the broker redelivers requests without end. So each goes into a second
+//! queue beside the pattern's, from which every worker takes one at a time. A request that is delivered from there
+//! again must have crashed a worker on its own. These attempts are counted on the message.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::headers::BUDGET;
 use crate::rpc::metadata;
 use crate::topology;
 
-/// A request that brought down so many workers, each time alone, is not begun again.
+/// A request that has crashed this many workers, each time alone, is not begun again.
 pub(crate) const MOST_ATTEMPTS: u32 = 3;
 
 /// The queue of one pattern's redelivered requests.
@@ -30,7 +30,7 @@ pub(crate) struct Redelivered {
 }
 
 impl Redelivered {
-    /// Makes ready to consume it.
+    /// Opens a channel for the queue.
     pub(crate) async fn open(connection: &BrokerConnection, pattern: &str) -> Result<Rc<Self>, Error> {
         const ONE_AT_A_TIME: u16 = 1;
         let queue = topology::redelivered_queue(pattern);
@@ -40,14 +40,14 @@ impl Redelivered {
         Ok(Rc::new(Self { queue, channel: Rc::new(channel) }))
     }
 
-    /// Starts to consume it.
+    /// Starts to consume the queue.
     pub(crate) async fn consume(&self, tag: ShortString, arguments: FieldTable) -> Result<Consumer, Error> {
         let queue = self.queue.as_str().into();
         in_time(self.channel.basic_consume(queue, tag, BasicConsumeOptions::default(), arguments)).await
     }
 
-    /// Puts a request at the end of the queue, with how often it was begun there, and takes the original away. A crash
-    /// between the two leaves both, which their identity makes one.
+    /// Appends a request to the queue, with the number of attempts, and acknowledges the original. A crash between the
+    /// two leaves both; they have the same identity, so they count as one.
     pub(crate) async fn set_apart(
         &self,
         request: &Delivery,
@@ -77,7 +77,7 @@ fn counted(before: &BasicProperties, attempts: u32, left: Duration) -> BasicProp
     before.clone().with_headers(headers).with_expiration(left.as_millis().max(1).to_string().into())
 }
 
-/// How often this request was begun and not settled, of the times that count.
+/// How often this request was begun alone and not settled.
 pub(crate) fn begun(request: &Delivery, alone: bool) -> u32 {
     attempts(&request.properties).saturating_add(u32::from(alone && request.redelivered))
 }

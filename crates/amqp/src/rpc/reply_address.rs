@@ -1,7 +1,7 @@
-//! Where replies may go: to whoever asked, by a queue that exists, and never into a queue of the system's own.
+//! Checks a reply address: the queue must exist, and must not be one of the system's own.
 //!
-//! Asked of the broker before any work is done, on a connection that is made for it and may break: a forged address of
-//! direct reply-to makes the broker close the connection of whoever names it (541).
+//! The broker is asked before any work is done, on a separate connection that may break: a forged address of direct
+//! reply-to makes the broker close the connection of whoever names it (541).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,24 +11,24 @@ use contracts::{LISTENERS, PATTERNS};
 use tokio::sync::Mutex;
 
 use crate::connection::{Broker, Error};
+use crate::protocol::DIRECT_REPLY_TO;
 use crate::topology;
 use crate::topology::names::{CONTROL_QUEUES, FEED_QUEUES};
 
-/// What every address of direct reply-to begins with.
-const DIRECT: &str = "amq.rabbitmq.reply-to";
-/// How long an answer is believed. An address of direct reply-to that was good once never does harm: at its end, replies
-/// to it are dropped. A caller that comes back makes its queue anew, so a "no" is asked again soon.
+/// How long an answer is cached. A direct reply-to address that was good once is never harmful: after its end, the
+/// broker drops replies to it. A negative answer is cached only briefly, because a caller that reconnects declares its
+/// queue again.
 const DIRECT_BELIEVED: Duration = Duration::from_hours(1);
 const YES_BELIEVED: Duration = Duration::from_secs(30);
 const NO_BELIEVED: Duration = Duration::from_secs(1);
-/// So many answers are remembered; whoever sends more addresses than this only makes us ask more often.
+/// The most answers that are cached. More addresses than this only cause more checks.
 const REMEMBERED: usize = 1_024;
 
-/// What is known of reply addresses.
+/// Checks reply addresses and caches the answers.
 pub(crate) struct ReplyAddresses {
     broker: Broker,
     known: RefCell<HashMap<String, (Instant, bool)>>,
-    /// One is asked for at a time.
+    /// Held while one address is checked.
     asking: Mutex<()>,
 }
 
@@ -37,9 +37,9 @@ impl ReplyAddresses {
         Self { broker, known: RefCell::default(), asking: Mutex::default() }
     }
 
-    /// Whether a reply to this address reaches somebody who may have it. An error says that nobody could be asked.
+    /// Whether replies may go to this address. An error means that the broker could not be asked.
     pub(crate) async fn takes_replies(&self, address: &str) -> Result<bool, Error> {
-        if address == DIRECT || is_our_own(address) {
+        if address == DIRECT_REPLY_TO || is_our_own(address) {
             return Ok(false);
         }
         if let Some(known) = self.known(address) {
@@ -52,7 +52,7 @@ impl ReplyAddresses {
         let connection = self.broker.connect("asks where replies go").await?;
         let exists = match topology::exists(&connection, address).await {
             Ok(exists) => exists,
-            // Whatever the broker's words are: it does not take replies there.
+            // For whatever reason, the broker takes no replies there.
             Err(Error::Amqp(_)) => false,
             Err(error) => return Err(error),
         };
@@ -71,7 +71,7 @@ impl ReplyAddresses {
         let known = self.known.borrow();
         let (at, exists) = known.get(address)?;
         let believed = match exists {
-            true if address.starts_with(DIRECT) => DIRECT_BELIEVED,
+            true if address.starts_with(DIRECT_REPLY_TO) => DIRECT_BELIEVED,
             true => YES_BELIEVED,
             false => NO_BELIEVED,
         };

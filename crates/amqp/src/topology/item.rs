@@ -1,8 +1,8 @@
-//! One thing on the broker: an exchange, a queue, or a binding.
+//! One item of the topology: an exchange, a queue, or a binding.
 
 use lapin::types::{AMQPValue, FieldTable};
 
-/// One thing on the broker.
+/// One item of the topology.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
     /// A durable topic exchange.
@@ -11,7 +11,7 @@ pub enum Item {
     HeadersExchange(&'static str),
     /// A durable queue with its arguments.
     Queue(String, FieldTable),
-    /// What an exchange gets under a key goes into a queue.
+    /// A binding: the queue receives what the exchange gets under the key.
     Binding {
         /// The queue.
         queue: String,

@@ -1,6 +1,7 @@
-//! What exists on the broker, as a list that can be declared, or compared with what is there.
+//! What must exist on the broker, as a list of items that can be declared or compared with what is there.
 //!
-//! Everybody declares through here, so the arguments never differ. All names are frozen: other systems use them.
+//! Every process declares through this module, so the arguments never differ. All names are frozen: other systems use
+//! them.
 
 mod events;
 mod item;
@@ -14,6 +15,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use crate::connection::{BrokerConnection, Error, in_time};
+use crate::protocol::{NOT_FOUND, PRECONDITION_FAILED, REPLY_SUCCESS, RESOURCE_LOCKED};
 
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
@@ -23,25 +25,20 @@ pub use crate::topology::policies::{Bound, Policy, policies};
 pub(crate) use crate::topology::requests::former_request;
 pub use crate::topology::requests::{redelivered_queue, request};
 
-/// Reply codes of AMQP 0-9-1, section 1.2.
-const DONE: u16 = 200;
-const NOT_FOUND: u16 = 404;
-const PRECONDITION_FAILED: u16 = 406;
-
-/// Makes sure that all of it exists, for a process whose queues these are: one that exists with other arguments is an
-/// error. Exchanges are everybody's, so they are made only if they are missing: who may make a thing may also delete it,
-/// and no process needs that right where an operator has made them.
+/// Declares items for the process that owns their queues: a queue that exists with other arguments is an error.
+/// Exchanges are shared, so they are declared only if they are missing. Whoever may declare a thing may also delete it,
+/// and no process needs that right once an operator has created the exchanges.
 pub(crate) async fn declare(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     declare_all(connection, items, |item| matches!(item, Item::Exchange(_) | Item::HeadersExchange(_))).await
 }
 
-/// The same for a process to which none of it belongs: queues, too, are made only if they are missing.
+/// The same for a process that owns none of the items: queues, too, are declared only if they are missing.
 pub(crate) async fn declare_for_others(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     declare_all(connection, items, |item| !matches!(item, Item::Binding { .. })).await
 }
 
-/// The same for requests, whose queues others may have made, too: one that exists with other arguments is taken as it is.
-/// It can be consumed from all the same, and to refuse it would stop the pattern.
+/// The same for request queues, which other systems may have declared: one that exists with other arguments is used as
+/// it is. It can be consumed all the same, and refusing it would stop the pattern.
 pub(crate) async fn declare_requests(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     for item in items {
         match declare(connection, std::slice::from_ref(item)).await {
@@ -69,7 +66,7 @@ async fn declare_all(
             in_time(declare_one(&channel, item)).await?;
         }
     }
-    in_time(channel.close(DONE, "done".into())).await
+    in_time(channel.close(REPLY_SUCCESS, "done".into())).await
 }
 
 async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
@@ -95,12 +92,12 @@ async fn declare_one(channel: &Channel, item: &Item) -> lapin::Result<()> {
     }
 }
 
-/// How an item on the broker compares with what the code declares.
+/// How an item on the broker compares with its declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is as declared.
+    /// It exists as declared.
     Same,
-    /// It is a binding, and a broker does not say which there are.
+    /// It is a binding, which cannot be queried over AMQP.
     Unverifiable,
     /// It does not exist.
     Missing,
@@ -108,7 +105,7 @@ pub enum State {
     Different(String),
 }
 
-/// Compares an item, without making or changing anything. Takes channels of its own, for a "no" closes them.
+/// Compares an item and changes nothing. Uses channels of its own, because an error closes them.
 pub(crate) async fn compare(connection: &BrokerConnection, item: &Item) -> Result<State, Error> {
     if matches!(item, Item::Binding { .. }) {
         return Ok(State::Unverifiable);
@@ -116,7 +113,7 @@ pub(crate) async fn compare(connection: &BrokerConnection, item: &Item) -> Resul
     if !is_there(connection, item).await? {
         return Ok(State::Missing);
     }
-    // It exists, so declaring it makes nothing: it only finds out whether the arguments are the same.
+    // It exists, so declaring it creates nothing and only checks the arguments.
     match in_time(declare_one(&connection.channel().await?, item)).await {
         Ok(()) => Ok(State::Same),
         Err(error) if error.is_refusal(PRECONDITION_FAILED) => Ok(State::Different(error.to_string())),
@@ -124,7 +121,7 @@ pub(crate) async fn compare(connection: &BrokerConnection, item: &Item) -> Resul
     }
 }
 
-/// Whether there is an exchange or a queue of this name, which anybody may ask. Takes a channel of its own, for a "no"
+/// Whether an exchange or a queue of this name exists. Needs no permission. Uses a channel of its own, because an error
 /// closes it.
 async fn is_there(connection: &BrokerConnection, item: &Item) -> Result<bool, Error> {
     let channel = connection.channel().await?;
@@ -144,38 +141,36 @@ async fn is_there(connection: &BrokerConnection, item: &Item) -> Result<bool, Er
         }
     };
     match in_time(passive).await {
-        Ok(()) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Ok(()) => in_time(channel.close(REPLY_SUCCESS, "done".into())).await.map(|()| true),
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Whether there is a queue of this name, whoever's it is. Takes a channel of its own, for a "no" closes it.
+/// Whether a queue of this name exists, even an exclusive one. Uses a channel of its own, because an error closes it.
 pub(crate) async fn exists(connection: &BrokerConnection, queue: &str) -> Result<bool, Error> {
-    /// What the broker says of a queue that is another connection's own.
-    const RESOURCE_LOCKED: u16 = 405;
     let channel = connection.channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match in_time(channel.queue_declare(queue.into(), options, FieldTable::default())).await {
-        Ok(_) => in_time(channel.close(DONE, "done".into())).await.map(|()| true),
+        Ok(_) => in_time(channel.close(REPLY_SUCCESS, "done".into())).await.map(|()| true),
         Err(error) if error.is_refusal(RESOURCE_LOCKED) => Ok(true),
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// What a passive declaration tells of a queue.
+/// The result of a passive declaration of a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Whether there is such a queue.
+    /// Whether the queue exists.
     pub exists: bool,
-    /// Messages that no consumer has.
+    /// Messages that are ready for delivery.
     pub waiting: u32,
     /// Consumers.
     pub consumers: u32,
 }
 
-/// How full a queue is and who consumes it; `None` when there is no such queue, which also closes the channel.
+/// The state of a queue; `None` if it does not exist, which also closes the channel.
 pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth>, Error> {
     let declaring =
         channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());

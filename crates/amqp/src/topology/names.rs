@@ -1,10 +1,10 @@
-//! Names of exchanges and keys, and how the names of queues begin that processes make for themselves.
+//! Names of exchanges and routing keys, and prefixes of the queues that processes declare for themselves.
 
 /// Events are published here under their names. Frozen.
 pub const EVENTS_EXCHANGE: &str = "events";
 /// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
 pub const PATTERNS_EXCHANGE: &str = "patterns";
-/// Processes are asked here how they fare. Frozen.
+/// Processes are asked for their status here. Frozen.
 pub const CONTROL_EXCHANGE: &str = "control";
 /// Requests that no worker took in time are dead-lettered here, and go back to whoever their header names. Frozen.
 pub const EXPIRED_EXCHANGE: &str = "expired";
@@ -12,19 +12,19 @@ pub const EXPIRED_EXCHANGE: &str = "expired";
 pub(crate) const EXPIRED_QUEUES: &str = "expired.";
 /// How the names of live subscriptions' queues begin.
 pub(crate) const FEED_QUEUES: &str = "feed.";
-/// How the names of queues begin by which a process hears and is answered.
+/// Prefix of the queues by which a process receives status requests and answers.
 pub(crate) const CONTROL_QUEUES: &str = "control.";
-/// How the keys begin to which answers go. Frozen.
+/// Prefix of the routing keys of answers. Frozen.
 pub(crate) const REPLIES: &str = "replies.";
-/// The question how a process fares. Frozen.
+/// The key of a status request to every process. Frozen.
 pub(crate) const STATS: &str = "stats";
 
-/// The key by which the processes of a name are asked.
+/// The key of a status request to the processes of a name.
 pub(crate) fn stats_of(name: &str) -> String {
     format!("{STATS}.{name}")
 }
 
-/// How the names of a process's own queues begin.
+/// Prefix of a process's own queues.
 pub(crate) fn queues_of(process: &str) -> String {
     format!("{CONTROL_QUEUES}{process}.")
 }

@@ -1,8 +1,8 @@
-//! What each process may do at the broker: what it does there and nothing else, worked out from what it declares.
+//! The permissions of each process on the broker: exactly what it needs, derived from what it declares.
 //!
-//! In RabbitMQ's own vocabulary: regular expressions over the names of what may be made and deleted (`configure`), put
-//! into (`write`) and taken from (`read`), and over the routing keys of topic exchanges. An administrator has made
-//! everything before, with `signalbox topology apply`: what is missing can be made by nobody else.
+//! In RabbitMQ's own terms: regular expressions over the names that may be declared and deleted (`configure`),
+//! published to (`write`) and consumed from (`read`), and over the routing keys of topic exchanges. An administrator
+//! creates the topology first, with `signalbox topology apply`; no process may create what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::topology::names::{
 };
 use crate::topology::requests::{redelivered_queue, request};
 
-/// What the broker calls the exchange without a name, by which any queue can be reached.
+/// RabbitMQ's name for the default exchange, by which any queue can be reached.
 const DEFAULT_EXCHANGE: &str = "amq.default";
 
 /// Names, each as a regular expression.
@@ -35,7 +35,7 @@ impl Names {
         self.0.insert(format!("{}.*", escape(start)));
     }
 
-    /// One expression, which fits these names and no others.
+    /// One expression that matches exactly these names.
     fn expression(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(String::as_str).collect();
         match names.as_slice() {
@@ -46,44 +46,44 @@ impl Names {
     }
 }
 
-/// Which routing keys of a topic exchange an account may publish to and bind to.
+/// The routing keys of a topic exchange that an account may publish to and bind to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Keys {
     write: Names,
     read: Names,
 }
 
-/// What one process may do.
+/// The permissions of one process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights {
+pub struct Permissions {
     configure: Names,
     write: Names,
     read: Names,
     keys: BTreeMap<&'static str, Keys>,
 }
 
-impl Rights {
-    /// What may be made and deleted, as one expression.
+impl Permissions {
+    /// What may be declared and deleted, as one expression.
     pub fn configure(&self) -> String {
         self.configure.expression()
     }
 
-    /// What may be put into: exchanges that are published to, queues that are bound.
+    /// What may be written to: exchanges that are published to, queues that are bound.
     pub fn write(&self) -> String {
         self.write.expression()
     }
 
-    /// What may be taken from: queues that are consumed, exchanges that queues are bound to.
+    /// What may be read from: queues that are consumed, exchanges that queues are bound to.
     pub fn read(&self) -> String {
         self.read.expression()
     }
 
-    /// For each topic exchange that is used: its name, and which routing keys may be published to, and bound to.
+    /// For each topic exchange in use: its name, and the routing keys that may be published to and bound to.
     pub fn topics(&self) -> impl Iterator<Item = (&'static str, String, String)> {
         self.keys.iter().map(|(exchange, keys)| (*exchange, keys.write.expression(), keys.read.expression()))
     }
 
-    /// A worker: takes from its queue, replies to whoever asked.
+    /// A worker: consumes its queue, replies to its callers.
     fn of_worker(pattern: &str) -> Self {
         let mut rights = Self::owning(&request(pattern));
         rights.read.add(pattern);
@@ -92,7 +92,7 @@ impl Rights {
         rights
     }
 
-    /// A listener: takes from its queue, puts off or buries what fails.
+    /// A listener: consumes its queue, retries or dead-letters what fails.
     fn of_listener(listener: &SubscriptionInfo, delays_ms: &[u32]) -> Self {
         let mut rights = Self::owning(&subscription(listener));
         rights.own(&retries(listener.name, delays_ms));
@@ -101,7 +101,7 @@ impl Rights {
         rights
     }
 
-    /// A relay: publishes its service's events, binds the queues of those who listen to them, tells how it fares.
+    /// A relay: publishes its service's events, binds the queues of their listeners, answers status requests.
     fn of_relay(name: &str, service: &str) -> Self {
         let mut rights = Self::default();
         for item in published_by(service) {
@@ -133,7 +133,7 @@ impl Rights {
         rights
     }
 
-    /// Hears what is asked on the exchange `control`, and answers there: to nobody's queue.
+    /// Receives status requests and answers them, by the exchange `control` and no queue.
     fn tell(&mut self, name: &str) {
         self.keep_queues(&queues_of(&process_name(name)));
         self.read.add(CONTROL_EXCHANGE);
@@ -155,7 +155,7 @@ impl Rights {
         keys.read.add_all_that_begin_with(REPLIES);
     }
 
-    /// Makes queues of its own whose names begin like this.
+    /// Declares queues of its own with this prefix.
     fn keep_queues(&mut self, start: &str) {
         for names in [&mut self.configure, &mut self.write, &mut self.read] {
             names.add_all_that_begin_with(start);
@@ -168,7 +168,7 @@ impl Rights {
         rights
     }
 
-    /// Makes what is here, save the exchanges: those are everybody's.
+    /// Declares these items, except the exchanges, which are shared.
     fn own(&mut self, items: &[Item]) {
         for item in items {
             if let Item::Queue(name, _) = item {
@@ -187,16 +187,16 @@ impl Rights {
     }
 }
 
-/// Every process that comes to the broker, by its name, with its rights.
-pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Rights)> {
-    let workers = PATTERNS.iter().map(|pattern| (process_name(pattern), Rights::of_worker(pattern)));
-    let listeners = LISTENERS.iter().map(|it| (process_name(it.name), Rights::of_listener(it, delays_ms)));
-    let relays = RELAYS.into_iter().map(|name| (process_name(name), Rights::of_relay(name, service(name))));
-    let gateway = std::iter::once(("gateway".to_owned(), Rights::of_gateway()));
+/// Every process that connects to the broker, by its name, with its permissions.
+pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Permissions)> {
+    let workers = PATTERNS.iter().map(|pattern| (process_name(pattern), Permissions::of_worker(pattern)));
+    let listeners = LISTENERS.iter().map(|it| (process_name(it.name), Permissions::of_listener(it, delays_ms)));
+    let relays = RELAYS.into_iter().map(|name| (process_name(name), Permissions::of_relay(name, service(name))));
+    let gateway = std::iter::once(("gateway".to_owned(), Permissions::of_gateway()));
     workers.chain(listeners).chain(relays).chain(gateway).collect()
 }
 
-/// A name as a regular expression that fits it alone.
+/// A regular expression that matches only this name.
 pub(crate) fn escape(name: &str) -> String {
     name.chars().fold(String::new(), |mut escaped, character| {
         if !character.is_ascii_alphanumeric() && !matches!(character, '_' | '-') {
@@ -211,7 +211,7 @@ pub(crate) fn escape(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// configure, write, read, and what is said of topic exchanges.
+    /// Compares configure, write, read, and the topic permissions.
     #[track_caller]
     fn assert_rights(process: &str, [configure, write, read]: [&str; 3], topics: &[(&'static str, &str, &str)]) {
         let accounts = accounts(&[1_000]);

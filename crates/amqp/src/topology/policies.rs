@@ -1,20 +1,20 @@
-//! Bounds of queues, as policies of RabbitMQ's. They are no arguments of the queues, so that a client which declares a queue
-//! plainly, durable and nothing more, finds it as it declares it; and they can be changed while the queues are in use.
+//! Bounds of queues, as RabbitMQ policies. They are not arguments of the queues, so that a client which declares a
+//! plain durable queue finds the same arguments, and so that they can be changed while the queues are in use.
 
 use contracts::{LISTENERS, PATTERNS};
 
 use crate::topology::names::EXPIRED_EXCHANGE;
 use crate::topology::permissions::escape;
 
-/// A request queue holds at most this many; the broker refuses what comes above it. The gateways' bounds are far lower.
+/// The most requests that a queue holds; the broker refuses further ones. The gateway's limits are far lower.
 const REQUESTS: u64 = 10_000;
-/// And at most so many bytes.
+/// The most bytes that it holds.
 const REQUEST_BYTES: u64 = 64 << 20;
-/// For requests that come without an expiration: as long as a worker takes for granted that their caller waits.
+/// For requests without an expiration: as long as a worker assumes that their caller waits.
 const REQUEST_TTL_MS: u64 = 30_000;
-/// An event queue holds at most so many bytes; how many events, its arguments say.
+/// The most bytes that an event queue holds. Its arguments limit the number of events.
 const EVENT_BYTES: u64 = 1 << 30;
-/// Above those that an operator makes for all queues and gives no priority.
+/// Above an operator's policies for all queues that have no priority.
 const PRIORITY: i32 = 10;
 
 /// A policy, in RabbitMQ's own terms.
@@ -22,11 +22,11 @@ const PRIORITY: i32 = 10;
 pub struct Policy {
     /// Its name in the vhost. Frozen: another name would be one more policy.
     pub name: &'static str,
-    /// Which queues it is for, as a regular expression.
+    /// The queues that it applies to, as a regular expression.
     pub pattern: String,
-    /// What it says of them.
+    /// What it defines.
     pub definition: Vec<(&'static str, Bound)>,
-    /// Of two policies that fit a queue the one with the higher priority counts.
+    /// If several policies match a queue, the one with the highest priority applies.
     pub priority: i32,
 }
 
@@ -35,7 +35,7 @@ pub struct Policy {
 pub enum Bound {
     /// A number.
     Number(u64),
-    /// A word.
+    /// A text.
     Word(&'static str),
 }
 

@@ -5,7 +5,7 @@ use lapin::types::FieldTable;
 use crate::topology::item::{Item, arguments, text};
 use crate::topology::names::PATTERNS_EXCHANGE;
 
-/// What a request pattern needs. Its queue is plain, so that other clients can declare it; its bounds are a policy's.
+/// What a request pattern needs. Its queue has no arguments, so that other clients can declare it; a policy bounds it.
 pub fn request(pattern: &str) -> Vec<Item> {
     vec![
         Item::Queue(redelivered_queue(pattern), FieldTable::default()),
@@ -15,7 +15,7 @@ pub fn request(pattern: &str) -> Vec<Item> {
     ]
 }
 
-/// Where requests wait that were delivered before and not settled. Frozen.
+/// Where redelivered requests wait. Frozen.
 pub fn redelivered_queue(pattern: &str) -> String {
     format!("{pattern}.redelivered")
 }

@@ -1,19 +1,18 @@
-//! Makes any message safe to parse, frame by frame, before the AMQP library sees it: one odd message costs at most itself.
+//! Makes every message safe to parse before the AMQP library sees its frames, so that an odd message harms only itself.
 //!
-//! A broker passes on whatever some publisher sent: headers larger than our frames, tables nested ten thousand deep (a
-//! parser that recurses dies of them), names that are no UTF-8, bodies of a hundred megabytes. The library ends the
-//! connection, or the process, over each of them, and the broker then delivers the same message again. Here such headers
-//! and bodies are left out, and the message says so in the header [`UNREADABLE`]: whoever takes it refuses or buries it.
+//! A broker passes on whatever a publisher sent: headers larger than our frames, tables nested ten thousand deep (which
+//! overflow a recursive parser's stack), names that are not UTF-8, bodies of a hundred megabytes. Each of them makes
+//! the library end the connection, or the process, and the broker then delivers the same message again. This filter
+//! removes such headers and bodies and says so in the header [`UNREADABLE`]; the consumer then refuses or dead-letters
+//! the message.
 
 use std::collections::HashMap;
 use std::io;
 
+use crate::headers::UNREADABLE;
 use crate::transport::header_table::{self, Table};
 
-/// The header that says why a message did not come whole. Set here, so whatever a publisher puts there only hurts itself.
-pub(crate) const UNREADABLE: &str = "x-unreadable";
-
-/// How much of one message is let through.
+/// The largest message that is passed on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Bytes of the header table. With the other properties it must fit one frame.
@@ -30,30 +29,30 @@ const HEARTBEAT: u8 = 8;
 const FRAME_END: u8 = 0xce;
 /// Type, channel, size.
 const HEAD: usize = 7;
-/// A method or header frame above this is no frame of a broker's: those end at its `frame_max` and what it adds itself.
+/// The largest method or header frame of any broker: those are bounded by its `frame_max` and what it adds itself.
 const LARGEST_FRAME: usize = 4 * 1024 * 1024;
 
-/// Where in the stream of frames we are.
+/// The position in the stream of frames.
 enum State {
     /// In a frame's head.
     Head { head: [u8; HEAD], have: usize },
-    /// Collecting a frame whose content is looked at; `rest` bytes are to come.
+    /// In a frame that is collected for inspection; `rest` bytes are missing.
     Collect { head: [u8; HEAD], frame: Vec<u8>, rest: usize },
-    /// In a frame that is passed on as it is.
+    /// In a frame that is passed on unchanged.
     Pass { rest: usize },
-    /// In a frame that is left out.
+    /// In a frame that is dropped.
     Skip { rest: usize },
-    /// No frames at all: the broker speaks another protocol, and the library says so.
+    /// Not in frames: the broker speaks another protocol, and the library reports it.
     Raw,
 }
 
 const START: State = State::Head { head: [0; HEAD], have: 0 };
 
-/// Reads what a broker sends and gives what the library may see of it.
+/// Reads a broker's bytes and passes on those that are safe.
 pub(crate) struct FrameFilter {
     limits: Limits,
     state: State,
-    /// Per channel, how much of a body is still to be left out.
+    /// Per channel, how much of a body is still to be dropped.
     left_out: HashMap<u16, u64>,
 }
 
@@ -62,7 +61,7 @@ impl FrameFilter {
         Self { limits, state: START, left_out: HashMap::new() }
     }
 
-    /// Takes the next bytes and appends what is let through.
+    /// Takes the next bytes and appends what is passed on.
     pub(crate) fn feed(&mut self, mut input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
         while !input.is_empty() {
             input = self.step(input, output)?;
@@ -120,7 +119,7 @@ impl FrameFilter {
         }
     }
 
-    /// What to do with a frame, by its head.
+    /// Decides what to do with a frame, by its head.
     fn begin(&mut self, head: [u8; HEAD], output: &mut Vec<u8>) -> io::Result<State> {
         let size = usize::try_from(u32::from_be_bytes([head[3], head[4], head[5], head[6]])).unwrap_or(usize::MAX);
         let rest = size.saturating_add(1);
@@ -135,7 +134,7 @@ impl FrameFilter {
         }
     }
 
-    /// Whether this part of a body belongs to one that is left out.
+    /// Whether this body frame belongs to a body that is dropped.
     fn leaves_out(&mut self, channel: u16, size: usize) -> bool {
         let Some(left) = self.left_out.get_mut(&channel) else { return false };
         *left = left.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
@@ -145,7 +144,7 @@ impl FrameFilter {
         true
     }
 
-    /// Passes a whole frame on, after a look at its content. `frame` is the payload with the octet after it.
+    /// Inspects a complete frame and passes it on. `frame` is the payload with the end octet.
     fn inspect(&mut self, head: [u8; HEAD], mut frame: Vec<u8>, output: &mut Vec<u8>) -> io::Result<()> {
         if frame.pop() != Some(FRAME_END) {
             return Err(malformed("a frame has no end"));
@@ -178,13 +177,13 @@ fn malformed(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// In the methods that bring messages, names that publishers chose (a routing key, by way of a `CC` header) may be no
-/// UTF-8. Each wrong byte becomes a question mark, so that lengths stay.
+/// In the methods that deliver messages, names that publishers chose (a routing key, through a `CC` header) may not be
+/// UTF-8. Each invalid byte becomes a question mark, which keeps the lengths.
 fn clean_names(method: &mut [u8]) {
     const BASIC: u16 = 60;
     let Some(&[c0, c1, m0, m1]) = method.first_chunk() else { return };
     let mut cursor = Cursor { bytes: method, at: 4 };
-    // AMQP 0-9-1 section 1.8.3: what stands before, between and after the names.
+    // AMQP 0-9-1 section 1.8.3: the fields before, between and after the names.
     let _ = match (u16::from_be_bytes([c0, c1]), u16::from_be_bytes([m0, m1])) {
         (BASIC, 50) => cursor.skip(2).and_then(|()| cursor.clean_names(3)), // return
         (BASIC, 60) => cursor.clean_names(1).and_then(|()| cursor.skip(9)).and_then(|()| cursor.clean_names(2)), // deliver
@@ -215,7 +214,7 @@ impl Cursor<'_> {
     }
 }
 
-/// Replaces what is no UTF-8, byte by byte.
+/// Replaces what is not UTF-8, byte by byte.
 fn clean(mut text: &mut [u8]) {
     while let Err(error) = std::str::from_utf8(text) {
         let wrong = error.valid_up_to();
@@ -251,7 +250,7 @@ const PROPERTIES: [Property; 14] = [
 ];
 const TABLE_FLAG: u16 = 1 << 13;
 
-/// What precedes a body.
+/// A content header, which precedes a body.
 struct ContentHeader<'f> {
     class: [u8; 2],
     body: u64,
@@ -263,7 +262,7 @@ struct ContentHeader<'f> {
 }
 
 impl<'f> ContentHeader<'f> {
-    /// `None` when the properties are cut short, which no broker sends: it has parsed them itself.
+    /// `None` if the properties are cut short, which no broker sends: it has parsed them itself.
     fn read(frame: &'f [u8]) -> Option<Self> {
         let (fixed, mut rest) = frame.split_first_chunk::<14>()?;
         let flags = u16::from_be_bytes([fixed[12], fixed[13]]);
@@ -294,7 +293,7 @@ impl<'f> ContentHeader<'f> {
         Some(Self { class: [fixed[0], fixed[1]], body, flags, before, table, after })
     }
 
-    /// The same with all that is too much left out.
+    /// The same without what exceeds the limits.
     fn within(self, limits: &Limits) -> Vec<u8> {
         let mut table = Table::within(self.table, limits.table);
         let mut body = self.body;
@@ -344,7 +343,7 @@ mod tests {
         [&[u8::try_from(name.len()).unwrap()][..], name.as_bytes(), b"S", &length, value.as_bytes()].concat()
     }
 
-    /// Lets the stream through in pieces of every size up to `most`.
+    /// Feeds the stream in pieces of every size up to `most`.
     fn filtered(stream: &[u8], most: usize) -> Vec<u8> {
         let mut output = Vec::new();
         let mut filter = FrameFilter::new(LIMITS);

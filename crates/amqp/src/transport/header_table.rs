@@ -1,33 +1,37 @@
-//! Header tables as bytes: which entries of one can be shown to a parser that recurses and believes in UTF-8.
+//! Header tables as bytes: keeps the entries that are safe for a recursive parser that expects UTF-8.
 
-/// Tables and arrays within tables and arrays deeper than this are left out.
+use crate::headers::{
+    ATTEMPTS, CALLER, DEADLINE, FIRST_ERROR, IDEMPOTENCY_KEY, LAST_ERROR, OWNER, REASON, REQUEST_ID, TRACEPARENT,
+};
+
+/// Entries that are nested deeper than this are removed.
 const DEEPEST: usize = 8;
 
-/// Headers of ours: a message from which one of them is missing would mean something else, so it must be refused. What
-/// other systems add is left out without a word.
+/// Our own headers. Without one of them a message would mean something else, so it must be refused. Others' headers are
+/// removed silently.
 const OURS: [&str; 11] = [
-    "caller",
-    "deadline",
+    CALLER,
+    DEADLINE,
     "budget-ms",
-    "request-id",
-    "idempotency-key",
-    "traceparent",
-    "owner",
-    "attempts",
-    "reason",
-    "first-error",
-    "last-error",
+    REQUEST_ID,
+    IDEMPOTENCY_KEY,
+    TRACEPARENT,
+    OWNER,
+    ATTEMPTS,
+    REASON,
+    FIRST_ERROR,
+    LAST_ERROR,
 ];
 
-/// What is left of a table.
+/// The entries of a table that are kept.
 pub(crate) struct Table<'t> {
     entries: Vec<&'t [u8]>,
-    /// Why the message must not be taken as it is.
+    /// Why the message must be refused.
     pub(crate) unreadable: Option<String>,
 }
 
 impl<'t> Table<'t> {
-    /// The entries of a table that are sound and, ours first, fit into `budget` bytes.
+    /// Keeps the entries that are valid and, ours first, fit into `budget` bytes.
     pub(crate) fn within(table: &'t [u8], budget: usize) -> Self {
         let mut unreadable = None;
         let (mut ours, mut others) = (Vec::new(), Vec::new());
@@ -65,7 +69,7 @@ impl<'t> Table<'t> {
         Self { entries, unreadable }
     }
 
-    /// As bytes again, with why it is unreadable under the name `mark`.
+    /// Encodes the table, with the reason why it is unreadable under the name `mark`.
     pub(crate) fn encode(&self, mark: &str) -> Vec<u8> {
         let mut bytes = self.entries.concat();
         if let Some(why) = &self.unreadable {
@@ -79,20 +83,20 @@ impl<'t> Table<'t> {
     }
 }
 
-/// The length of a table or of long text, with the four bytes before it that say so; `None` when it is cut short.
+/// The length of a table or of long text, with the four bytes of its length; `None` if it is cut short.
 pub(crate) fn long(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?.checked_add(4)?;
     (length <= bytes.len()).then_some(length)
 }
 
-/// The name of the first entry and the length of all of it.
+/// The name of the first entry and the entry's length.
 fn entry(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let name = bytes.get(1..1 + usize::from(*bytes.first()?))?;
     let value = 1 + name.len();
     Some((name, value + value_length(&bytes[value..])?))
 }
 
-/// The length of a value, its type included. The types are those of RabbitMQ, which differ from the specification's.
+/// The length of a value with its type. The types are RabbitMQ's, which differ from the specification's.
 fn value_length(bytes: &[u8]) -> Option<usize> {
     let length = 1 + match bytes.first()? {
         b'V' => 0,
@@ -111,7 +115,7 @@ fn is_sound(entry: &[u8], name: &[u8]) -> bool {
     std::str::from_utf8(name).is_ok() && is_sound_value(&entry[1 + name.len()..], DEEPEST)
 }
 
-/// Whether a value can be parsed without going deeper than `levels`.
+/// Whether a value can be parsed without nesting deeper than `levels`.
 fn is_sound_value(value: &[u8], levels: usize) -> bool {
     let is_table = match value.first() {
         Some(b'F') => true,
@@ -160,7 +164,7 @@ mod tests {
         let table = [text("caller", b"u-1"), text("x", b"\xff\xfe"), nested(8), b"\x01v\x56".to_vec()].concat();
         let kept = Table::within(&table, 1_000);
         assert_eq!(kept.unreadable, None);
-        // Ours come first; here they do already.
+        // Ours come first; here they already do.
         assert_eq!(kept.encode("why"), table);
     }
 

@@ -23,12 +23,12 @@ use tokio::net::TcpStream;
 
 use crate::transport::frame_filter::{FrameFilter, Limits};
 
-/// What one read may bring.
+/// The most bytes of one read.
 const CHUNK: usize = 16 * 1024;
 
-/// Connects, and reads from the broker only what stays within the limits. `authorities` are trusted beside the machine's.
+/// Connects, with a filter that enforces the limits. `authorities` are trusted in addition to the machine's.
 ///
-/// The library is given a stream that is ready: it has no TLS of its own here, whose crates are many.
+/// The library gets a connected stream. Its own TLS would need many more crates.
 pub(crate) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
@@ -66,7 +66,7 @@ pub(crate) struct Filtered {
     below: Box<dyn Bytes>,
     filter: FrameFilter,
     chunk: Box<[u8]>,
-    /// What was let through and is not yet read: from `read` on.
+    /// Filtered bytes that are not read yet: from `read` on.
     through: Vec<u8>,
     read: usize,
 }
@@ -121,7 +121,7 @@ impl AsyncWrite for Filtered {
     }
 }
 
-/// Tokio's reactor, but that its streams are filtered: the library takes the type of its stream from here.
+/// Tokio's reactor, except that its streams are filtered: the library takes the stream type from here.
 #[derive(Debug, Clone)]
 struct Filtering {
     tokio: Tokio,
@@ -131,7 +131,7 @@ impl Reactor for Filtering {
     type TcpStream = Filtered;
     type Sleep = <Tokio as Reactor>::Sleep;
 
-    /// For sockets of other libraries, which nobody has here.
+    /// For sockets of other libraries, which are not used here.
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _socket: H,

@@ -82,14 +82,13 @@ fn answers() -> Value {
 }
 
 fn operation() -> Value {
-    const TRANSIENT: u8 = 1;
     json!({
         "action": "receive",
         "summary": "Tells how it fares.",
         "description": "Each process of the name answers for itself.",
         "channel": { "$ref": format!("#/channels/{QUESTION}") },
         "messages": [{ "$ref": format!("#/channels/{QUESTION}/messages/request") }],
-        "bindings": { "amqp": { "deliveryMode": TRANSIENT, "ack": false, "bindingVersion": BINDING_VERSION } },
+        "bindings": { "amqp": { "deliveryMode": names::TRANSIENT, "ack": false, "bindingVersion": BINDING_VERSION } },
         "reply": {
             "address": { "location": "$message.header#/reply_to" },
             "channel": { "$ref": format!("#/channels/{ANSWER}") },

@@ -84,7 +84,6 @@ fn messages(event: &str) -> Value {
 }
 
 fn operation(action: &str, channel: &str, event: &str) -> Value {
-    const PERSISTENT: u8 = 2;
     json!({
         "action": action,
         "summary": format!("{} {event}.", if action == "send" { "Tells of" } else { "Hears of" }),
@@ -95,6 +94,6 @@ fn operation(action: &str, channel: &str, event: &str) -> Value {
         },
         "channel": { "$ref": format!("#/channels/{channel}") },
         "messages": [{ "$ref": format!("#/channels/{channel}/messages/event") }],
-        "bindings": { "amqp": { "deliveryMode": PERSISTENT, "ack": true, "bindingVersion": BINDING_VERSION } },
+        "bindings": { "amqp": { "deliveryMode": names::PERSISTENT, "ack": true, "bindingVersion": BINDING_VERSION } },
     })
 }

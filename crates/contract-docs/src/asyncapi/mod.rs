@@ -214,7 +214,6 @@ fn topic_exchange() -> Value {
 
 /// What the workers of a pattern do.
 fn operation(contract: &Contract, purpose: &str) -> Value {
-    const TRANSIENT: u8 = 1;
     let pattern = contract.pattern;
     let channel = format!("#/channels/{pattern}");
     let message = |of: &str, role: &str| json!({ "$ref": format!("{of}/messages/{role}") });
@@ -228,7 +227,7 @@ fn operation(contract: &Contract, purpose: &str) -> Value {
         ),
         "channel": { "$ref": channel },
         "messages": [message(&channel, "request")],
-        "bindings": { "amqp": { "deliveryMode": TRANSIENT, "ack": true, "bindingVersion": BINDING_VERSION } },
+        "bindings": { "amqp": { "deliveryMode": names::TRANSIENT, "ack": true, "bindingVersion": BINDING_VERSION } },
         "reply": {
             "address": { "location": "$message.header#/reply_to" },
             "channel": { "$ref": reply },

@@ -1,11 +1,11 @@
-//! What is agreed about a request, as data: for the published documents and the tests that hold them to the code.
+//! The contract of a request as data: for the published documents and the tests that compare them with the code.
 
 use crate::fault::Code;
 #[cfg(feature = "schema")]
 use crate::message::contract_schema::ContractSchema;
 use crate::message::request::Request;
 
-/// What any worker may answer with instead of a reply, whatever is asked: its frame does.
+/// The errors that any worker may reply with: the frame makes them.
 const ANY_WORKER: [Code; 9] = [
     Code::MalformedJson,
     Code::WrongPattern,
@@ -18,16 +18,16 @@ const ANY_WORKER: [Code; 9] = [
     Code::Internal,
 ];
 
-/// A request type, seen from outside.
+/// A request type, as data.
 #[derive(Clone, Copy)]
 pub struct Contract {
     /// The pattern.
     pub pattern: &'static str,
-    /// Whether repeating it is always safe.
+    /// Whether handling it changes nothing, so that repeating it is safe.
     pub safe: bool,
-    /// Raised when a change breaks those who use it.
+    /// Raised when a change breaks clients.
     pub version: u32,
-    /// What its worker may answer with instead of a reply, apart from what any worker may.
+    /// The errors that its worker may reply with, besides those of any worker.
     pub faults: &'static [Code],
     /// A message of this type, as JSON.
     pub example: &'static str,
@@ -50,7 +50,7 @@ impl Contract {
         }
     }
 
-    /// Everything that its worker may answer with instead of a reply.
+    /// Every error that its worker may reply with.
     pub fn all_faults(&self) -> impl Iterator<Item = Code> {
         ANY_WORKER.iter().chain(self.faults).copied()
     }

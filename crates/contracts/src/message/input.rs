@@ -1,4 +1,4 @@
-//! Reads a JSON object field by field and collects everything that is wrong with it, not only the first thing.
+//! Reads a JSON object field by field and collects every error, not only the first.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use crate::fault::Invalid;
 use crate::message::HasSchema;
 
-/// More unknown fields than this are not listed one by one: the answer stays small however long the question.
+/// At most this many unknown fields are listed one by one, so the reply stays small however long the request is.
 const UNKNOWN_FIELDS_NAMED: usize = 8;
 /// An unknown field's name is quoted up to this many characters.
 const UNKNOWN_FIELD_CHARS: usize = 40;
 
-/// A type that can be read from one JSON value; the error is a sentence part such as "must be a string". Its schema
-/// says the same rules in JSON Schema.
+/// A type that can be read from one JSON value; the error is the rest of a sentence, such as "must be a string". Its
+/// schema states the same rules in JSON Schema.
 pub trait Field: HasSchema + Sized {
     /// Reads and validates the value.
     fn read(value: &RawValue) -> Result<Self, String>;
@@ -23,31 +23,31 @@ pub trait Field: HasSchema + Sized {
 
 /// What a message is read from, field by field.
 pub trait Fields {
-    /// Takes a field that must be there.
+    /// Reads a required field.
     fn required<T: Field>(&mut self, name: &'static str) -> Option<T>;
 
-    /// Takes a field that may be absent or `null`. The outer `None` means it was there and wrong.
+    /// Reads an optional field, which may be absent or `null`. The outer `None` means that it was present and invalid.
     fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>>;
 
-    /// Says that a field does not fit the others.
+    /// Adds an error for a field that contradicts another.
     fn refuse(&mut self, name: &'static str, problem: &str);
 }
 
-/// The fields of one JSON object, taken one after another.
+/// The fields of one JSON object, removed as they are read.
 pub struct Input<'a> {
     fields: Vec<(String, &'a RawValue)>,
     errors: Invalid,
 }
 
 impl<'a> Input<'a> {
-    /// Splits an object into its fields. Values stay text until they are taken, so depth costs nothing.
+    /// Splits an object into its fields. Values stay text until they are read, so nesting costs nothing.
     pub fn parse(data: &'a RawValue) -> Result<Self, Invalid> {
         let Split(fields) =
             serde_json::from_str(data.get()).map_err(|_| Invalid::field("body", "must be a JSON object"))?;
         Ok(Self { fields, errors: Invalid::default() })
     }
 
-    /// The message, unless something was wrong or left over.
+    /// The message, unless there was an error or an unknown field.
     pub fn finish<T>(mut self, message: Option<T>) -> Result<T, Invalid> {
         for (name, _) in self.fields.iter().take(UNKNOWN_FIELDS_NAMED) {
             let name: String = name.chars().take(UNKNOWN_FIELD_CHARS).collect();

@@ -1,4 +1,4 @@
-//! What makes a type a message: reading its fields, describing its contract, paging.
+//! What makes a type a message: the request trait, reading fields, describing the contract, paging.
 
 pub mod contract;
 #[cfg(feature = "schema")]

@@ -1,4 +1,4 @@
-//! Paging by keyset: how many rows, and the place after which they begin.
+//! Keyset pagination: how many rows, and the position after which they begin.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -44,11 +44,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Length of the text form: `c`, 16 hexadecimal digits of filters and key, 32 of id.
+    /// Length of the text form: `c`, 16 hexadecimal digits of filters and key, 32 of the id.
     const LENGTH: usize = 49;
-    /// The key's part of those; the filters have the ten bits above it.
+    /// The bits of the key; the filters have the ten bits above it.
     const KEY_BITS: u32 = 53;
-    /// Marks of filters are below this.
+    /// Filter fingerprints are below this.
     pub(crate) const MARKS: u64 = 1 << (63 - Self::KEY_BITS);
 
     fn decode(text: &str) -> Option<Self> {
@@ -80,7 +80,7 @@ impl Field for Cursor {
 impl Field for Uuid {
     fn read(value: &RawValue) -> Result<Self, String> {
         let text: Option<&str> = serde_json::from_str(value.get()).ok();
-        // Only the hyphenated form: one id, one spelling.
+        // Only the hyphenated form: each id has one spelling.
         text.filter(|text| text.len() == 36)
             .and_then(|text| Self::try_parse(text).ok())
             .ok_or_else(|| "must be a UUID".into())

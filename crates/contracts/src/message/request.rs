@@ -1,4 +1,4 @@
-//! The trait of a message that asks for an answer.
+//! The trait of a message that expects a reply.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -7,25 +7,25 @@ use crate::fault::{Code, Invalid};
 use crate::message::HasSchema;
 use crate::message::input::{Fields, Input};
 
-/// A message that asks for an answer. Its worker is the process named like the pattern, with dashes.
+/// A request message. Its worker is the process named like the pattern, with dashes.
 pub trait Request: HasSchema + Sized {
     /// The pattern: also the queue's name. Frozen: other systems send to it.
     const PATTERN: &'static str;
-    /// True when handling it changes nothing, so that repeating it is always safe.
+    /// True if handling it changes nothing, so that repeating it is always safe.
     const SAFE: bool;
-    /// Raised when a change breaks those who use it: a field that goes, a new one that is required, a narrower type.
+    /// Raised when a change breaks clients: a removed field, a new required one, a narrower type.
     const VERSION: u32 = 1;
     /// A message of this type as JSON, with every field in it; published, and read by a test.
     const EXAMPLE: &'static str;
-    /// What the worker may answer with instead of a reply, apart from what any worker may.
+    /// The errors that the worker may reply with, besides those of any worker.
     const FAULTS: &'static [Code] = &[];
     /// What a success answers with.
     type Reply: Serialize + HasSchema;
 
-    /// Takes every field of the message, then makes the message; `None` when anything is wrong.
+    /// Reads every field, then makes the message; `None` if there was an error.
     fn read(input: &mut impl Fields) -> Option<Self>;
 
-    /// Decodes and validates a message; the error names every field that breaks a rule.
+    /// Decodes and validates a message; the error names every invalid field.
     fn decode(data: &RawValue) -> Result<Self, Invalid> {
         let mut input = Input::parse(data)?;
         let message = Self::read(&mut input);

@@ -1,8 +1,8 @@
-//! E-mail addresses: whoever types one that looks the same means the same person.
+//! E-mail addresses, compared the way people read them.
 //!
-//! Two addresses are the same when their domains are (UTS 46: `bücher.example` and `xn--bcher-kva.example`) and what stands
-//! before the `@` is, in Unicode's composed form (NFC) and without regard to case. Letters of different scripts that only look
-//! alike are different, as they are in DNS.
+//! Two addresses are equal if their domains are (UTS 46: `bücher.example` and `xn--bcher-kva.example`) and if their
+//! local parts are equal in Unicode's composed form (NFC), ignoring case. Letters of different scripts that only look
+//! alike differ, as in DNS.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// An address from text; the error is a sentence part.
+    /// Parses an address; the error is the rest of a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         length(text, 1, 100)?;
         if text.contains(is_invisible) {
@@ -42,7 +42,7 @@ impl Email {
         self.key.clone()
     }
 
-    /// The form in which they were compared before domains and accents were: some accounts are known by it still.
+    /// The form in which earlier releases compared addresses: some accounts are stored under it.
     pub fn former_key(&self) -> String {
         self.written.to_lowercase()
     }
@@ -54,8 +54,8 @@ impl Field for Email {
     }
 }
 
-/// The form in which addresses are compared; nothing for what is none. Shape only: whether mail arrives there is not for a
-/// parser to say.
+/// The form in which addresses are compared; `None` for text that is not an address. Checks the syntax only: whether
+/// mail arrives is not a parser's question.
 fn key(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ',' | ';');

@@ -15,12 +15,12 @@ pub struct Price {
 }
 
 impl Price {
-    /// An amount already known to be good, such as one read back from the database.
+    /// An amount that is known to be valid, such as one read back from the database.
     pub const fn from_cents(cents: i64) -> Self {
         Self { cents }
     }
 
-    /// The amount in hundredths.
+    /// The amount in cents.
     pub const fn cents(self) -> i64 {
         self.cents
     }
@@ -40,7 +40,7 @@ impl Field for Price {
     }
 }
 
-/// An amount from 0 to the most a price can be, in hundredths.
+/// Parses an amount from 0 to the maximum price, in cents.
 pub(crate) fn cents_from(number: &str) -> Result<i64, &'static str> {
     let is_nothing = number.bytes().take_while(|b| !matches!(b, b'e' | b'E')).all(|b| matches!(b, b'0' | b'.'));
     match if is_nothing { Ok(0) } else { cents(number) } {
@@ -55,7 +55,7 @@ const TOO_SMALL: &str = "must be at least 0.01";
 const TOO_LARGE: &str = "must be at most 1000000";
 const TOO_FINE: &str = "must have at most two decimals";
 
-/// The exact value of a JSON number in hundredths. Works on the digits, so no float ever rounds an amount.
+/// The exact value of a JSON number in cents. Works on the digits, so no float ever rounds an amount.
 fn cents(number: &str) -> Result<i64, &'static str> {
     if number.starts_with('-') {
         return Err(TOO_SMALL);
@@ -67,7 +67,7 @@ fn cents(number: &str) -> Result<i64, &'static str> {
     if significant.is_empty() {
         return Err(TOO_SMALL);
     }
-    // An exponent beyond i32 is far outside every bound on either side.
+    // An exponent beyond i32 is far outside the bounds on either side.
     let exponent: i64 = exponent
         .parse::<i32>()
         .map_or_else(|_| if exponent.starts_with('-') { i64::from(i32::MIN) } else { i64::from(i32::MAX) }, i64::from);
@@ -87,7 +87,7 @@ fn cents(number: &str) -> Result<i64, &'static str> {
 }
 
 impl<'de> Deserialize<'de> for Price {
-    /// By the digits, as a field of a message is read: no float comes in between.
+    /// Reads the digits, as a message's field does: no float in between.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = <&RawValue>::deserialize(deserializer)?;
         Self::read(number).map_err(serde::de::Error::custom)
@@ -107,7 +107,7 @@ pub struct Total {
 }
 
 impl Total {
-    /// A sum as it was kept, in hundredths.
+    /// A stored sum, in cents.
     pub const fn from_cents(cents: i64) -> Self {
         Self { cents }
     }

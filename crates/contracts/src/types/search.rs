@@ -1,4 +1,4 @@
-//! What a list of orders can be narrowed to, and the order it is shown in.
+//! Filters and sort orders of the list of orders.
 
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ fn moment(text: &str) -> Option<jiff::Timestamp> {
     if text.len() == 10 {
         return format!("{text}T00:00:00Z").parse().ok();
     }
-    // The one offset that jiff takes and RFC 3339 does not have is that of a zone's name, in brackets.
+    // jiff also takes a zone name in brackets as the offset, which RFC 3339 does not have.
     let has_time = matches!(text.as_bytes()[10], b'T' | b't' | b' ') && !text.contains('[');
     has_time.then(|| text.parse().ok()).flatten()
 }
@@ -64,7 +64,7 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// In hundredths.
+    /// In cents.
     pub const fn cents(self) -> i64 {
         self.cents
     }
@@ -100,7 +100,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// Every one, as clients name it.
+    /// All of them, by the names that clients use.
     pub(crate) const NAMES: [(&'static str, Self); 4] = [
         ("newest", Self::Newest),
         ("oldest", Self::Oldest),
@@ -152,14 +152,14 @@ pub enum Relation {
     Gte,
 }
 
-/// A whole number's digits.
+/// The digits of an integer.
 fn text_of(value: &RawValue) -> Option<&str> {
     let digits = value.get().strip_prefix('-').unwrap_or(value.get());
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| value.get())
 }
 
 /// Tells one set of filters from another, the same in every process and release: FNV-1a, folded to the few bits that a
-/// cursor has for it. Never 0, which stands for no filters at all.
+/// cursor has for it. Never 0, which stands for "no filters".
 pub(crate) fn fingerprint(parts: &[&str]) -> u16 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
     let hash =

@@ -1,4 +1,5 @@
-//! Texts with rules: bounded text of one line or several, passwords, ids. Addresses and names have files of their own.
+//! Text types: bounded single-line and multi-line text, passwords, tokens, ids. Addresses and names have their own
+//! files.
 
 use std::fmt;
 
@@ -59,12 +60,13 @@ impl<const MIN: usize, const MAX: usize> Field for Lines<MIN, MAX> {
 pub struct Password<const MIN: usize>(String);
 
 impl<const MIN: usize> Password<MIN> {
-    /// The password itself, as it was sent: never for a log.
+    /// The password as it was sent: never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The password as it is hashed: the same however a keyboard composes its accents (NFKC, as NIST SP 800-63B says).
+    /// The password as it is hashed: in NFKC (NIST SP 800-63B), so that it does not depend on how a keyboard composes
+    /// accents.
     pub fn normalized(&self) -> String {
         self.0.nfkc().collect()
     }
@@ -83,7 +85,7 @@ impl<const MIN: usize> Field for Password<MIN> {
 pub struct RefreshToken(String);
 
 impl RefreshToken {
-    /// The token itself: for its hash, never for a log.
+    /// The token: for its hash, never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -135,7 +137,7 @@ impl Field for UserId {
     }
 }
 
-/// What is shown of a text that must not be logged.
+/// What `Debug` shows of a text that must not be logged.
 pub(crate) fn redacted(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("…")
 }

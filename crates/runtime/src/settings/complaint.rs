@@ -1,4 +1,4 @@
-//! Says what is wrong with a setting, in our words and not the parser's: where it stands, what it is, what it must be.
+//! Describes an invalid setting for a person: where it is set, its value, and what it must be.
 
 use std::path::Path;
 
@@ -30,21 +30,21 @@ impl Place<'_> {
     }
 }
 
-/// Whether a value must not be repeated: an address may hold a password.
+/// Whether the value may be secret: an address may hold a password.
 pub(crate) fn is_secret(key: &str) -> bool {
     ["url", "secret", "password", "passphrase", "credentials"]
         .iter()
         .any(|word| key.split('_').any(|part| part == *word))
 }
 
-/// A value, fit to be repeated: what commands a terminal is escaped, and a long one is cut.
+/// A value that is safe to show: control characters are escaped, and a long value is cut.
 pub(crate) fn shown(value: &str) -> String {
     let text: String = value.chars().take(60).collect();
     let cut = if text.len() < value.len() { "…" } else { "" };
     format!("{text:?}{cut}")
 }
 
-/// The bounds of a whole number of some type.
+/// The range of an integer type.
 const BOUNDS: [(&str, &str); 5] = [
     ("u8", "from 0 to 255"),
     ("u16", "from 0 to 65535"),
@@ -53,7 +53,7 @@ const BOUNDS: [(&str, &str); 5] = [
     ("usize", "of 0 or more"),
 ];
 
-/// Says what is wrong with a value in our words: the value (unless it may be secret), what it must be, an example.
+/// Describes an invalid value: the value (unless it may be secret), what it must be, an example.
 pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> SettingError {
     let path = &error.path;
     let key = path.first().map_or("", String::as_str);
@@ -98,7 +98,7 @@ fn actual_text(actual: &Actual) -> Option<String> {
     }
 }
 
-/// What a setting must be, from the type that was wanted or else from the default.
+/// What a setting must be, from the expected type or else from the default.
 pub(crate) fn must_be(wanted: &str, default: Option<&Value>) -> String {
     let bounds = BOUNDS.iter().find(|(name, _)| *name == wanted).map(|(_, bounds)| *bounds);
     match default {
@@ -118,7 +118,7 @@ pub(crate) fn must_be(wanted: &str, default: Option<&Value>) -> String {
     }
 }
 
-/// The name that differs least from one that is not known, if it does not differ much: "did you mean …?"
+/// The known name closest to an unknown one, if it is close enough: "did you mean …?"
 pub fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
     const LIKE: f64 = 0.85;
     let likeness = |other: &str| strsim::jaro_winkler(name, other);

@@ -1,8 +1,8 @@
-//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins. A text may
-//! also stand in a file that the variable with `_FILE` names.
+//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins. A text can
+//! also be read from a file, named by the variable with the suffix `_FILE`.
 //!
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
-//! struct say which settings exist, so a mistyped variable is found by comparing.
+//! struct define which settings exist, so a mistyped variable can be found.
 
 mod complaint;
 
@@ -26,18 +26,18 @@ use crate::settings::complaint::{Place, explain, is_secret, must_be, shown};
 pub struct Settings {
     file: Figment,
     variables: Vec<(String, String)>,
-    /// The prefix of each section that was read, and the variables that it knows.
+    /// The prefix of each section that was read, and its variables.
     prefixes: Vec<String>,
     known: HashSet<String>,
-    /// The settings file, for complaints.
+    /// The settings file, for error messages.
     path: Option<PathBuf>,
-    /// What they are read for, if not to be used.
+    /// Set if the program is not to run.
     only: Option<Only>,
     /// Each setting that was read, with its default.
     defaults: Vec<String>,
 }
 
-/// What settings are read for, if the program is not to run.
+/// What to do with the settings instead of running the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Only {
     Check,
@@ -45,14 +45,14 @@ pub(crate) enum Only {
 }
 
 impl Settings {
-    /// Takes the process's environment and reads the file that `CONFIG_FILE` names, if it names one.
+    /// Takes the process's environment and reads the file that `CONFIG_FILE` names, if any.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_environment() -> Result<Self, SettingError> {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         Self::from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
     }
 
-    /// The same from given variables.
+    /// The same from the given variables.
     pub fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Result<Self, SettingError> {
         let variables: Vec<_> = variables.collect();
         let path = variables.iter().find(|(name, _)| name == "CONFIG_FILE").map(|(_, path)| PathBuf::from(path));
@@ -73,14 +73,14 @@ impl Settings {
         })
     }
 
-    /// Reads one section; the first value that does not fit is the error.
+    /// Reads one section; the first invalid value is the error.
     pub fn section<S: Section>(&mut self) -> Result<S, SettingError> {
         let section: S = self.section_named(S::NAME)?;
         section.check().map_err(|(key, problem)| self.unfit(&section, key, &problem))?;
         Ok(section)
     }
 
-    /// A value of the right type that cannot be used all the same.
+    /// The error for a value that has the right type but breaks a rule.
     fn unfit<S: Section>(&self, section: &S, key: &str, problem: &str) -> SettingError {
         let place = self.place(S::NAME).of(key);
         let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Settings {
         }
     }
 
-    /// Reads a section whose struct serves several names, or lives in a crate that knows nothing of processes.
+    /// Reads a section whose struct serves several names, or is defined in a crate that does not know this one.
     pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
         let defaults = Figment::from(Serialized::defaults(S::default()));
         let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
@@ -117,7 +117,7 @@ impl Settings {
         Place { section, variables: &self.variables, file: self.path.as_deref() }
     }
 
-    /// Whether they are only to be checked: nothing is to be connected to.
+    /// Whether the settings are only to be checked: nothing may connect.
     pub fn only_checked(&self) -> bool {
         self.only.is_some()
     }
@@ -126,8 +126,8 @@ impl Settings {
         self.only = only;
     }
 
-    /// All sections are read, and what they name is opened. Warns of variables that look like ours and are no setting:
-    /// most likely misspelt. If the settings were only to be checked, this is the end.
+    /// Ends the reading: warns of variables that look like ours but are not settings, which are probably misspelt. If
+    /// the settings were only to be checked, the process ends here.
     pub fn done(&self) -> Result<(), StartError> {
         for name in self.unknown() {
             if self.only.is_some() {
@@ -149,18 +149,18 @@ impl Settings {
     }
 }
 
-/// Reads a settings file; what does not parse is noticed here and not at the first section.
+/// Parses a settings file now, rather than at the first section.
 fn read(path: &Path) -> Result<Figment, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let file = Figment::from(Toml::string(&text));
     match file.extract::<Dict>() {
         Ok(_) => Ok(file),
-        // Only the parser's first line: the next ones quote the file, and that may hold a secret.
+        // Only the first line of the parser's message: the next ones quote the file, which may hold a secret.
         Err(error) => Err(error.kind.to_string().lines().next().unwrap_or("it is not TOML").to_owned()),
     }
 }
 
-/// A default, as a variable would have it.
+/// A default, as a variable would hold it.
 fn plain(default: &Value) -> String {
     match default {
         Value::String(_, text) => text.clone(),
@@ -170,8 +170,8 @@ fn plain(default: &Value) -> String {
     }
 }
 
-/// The text of a setting: its variable's, or, for texts, that of the file which the variable with `_FILE` names, as
-/// secrets are often handed over. The newline with which such a file ends is not part of it.
+/// The text of a setting: its variable's value or, for text settings, the content of the file that the variable with
+/// `_FILE` names, as secrets are often provided. One trailing newline is not part of it.
 fn text_of(
     section: &str,
     key: &str,
@@ -195,7 +195,7 @@ fn text_of(
     }
 }
 
-/// The environment as a provider: a variable takes the type that its default has, so a password of digits stays text.
+/// The environment as a figment provider. A variable takes the type of its default, so a password of digits stays text.
 struct Environment(Dict);
 
 impl Environment {

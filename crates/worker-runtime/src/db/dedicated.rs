@@ -1,5 +1,5 @@
-//! A connection of one's own, made when it is needed: for transactions, which a shared one cannot have, and for
-//! hearing notifications.
+//! A connection for one user, opened when needed: for transactions, which a shared connection cannot have, and for
+//! notifications.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::db::error::{DbError, classify};
 use crate::db::target::ConnectTarget;
 use crate::error_chain::chain;
 
-/// A connection that somebody has for themselves.
+/// A connection for one user.
 pub(crate) struct DedicatedConnection {
     pub(crate) client: Client,
-    /// Told at each notification that this connection has asked for with `LISTEN`, and at its end.
+    /// Notified at each notification for which this connection has said `LISTEN`, and when the connection ends.
     pub(crate) notified: Arc<Notify>,
 }
 
 impl DedicatedConnection {
-    /// Connects; the error says why not, in one line.
+    /// Connects; the error is one line with the reason.
     pub(crate) async fn connect(target: &ConnectTarget) -> Result<Self, String> {
         let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());
@@ -40,7 +40,7 @@ impl DedicatedConnection {
     }
 }
 
-/// A transaction in which an event takes effect.
+/// The transaction in which an event takes effect.
 pub struct Transaction<'a>(pub(crate) tokio_postgres::Transaction<'a>);
 
 impl Transaction<'_> {
@@ -49,7 +49,7 @@ impl Transaction<'_> {
         self.0.query(sql, values).await.map_err(classify)
     }
 
-    /// Runs one statement; the number of rows that it changed.
+    /// Runs one statement; returns the number of rows that it changed.
     pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
         self.0.execute(sql, values).await.map_err(classify)
     }

@@ -1,4 +1,4 @@
-//! Why a statement gave no rows: what is known of it, and the cause for the log.
+//! Why a statement failed: what is known about its execution, and the cause for the log.
 
 use std::error::Error;
 
@@ -6,28 +6,28 @@ use tokio_postgres::error::{DbError as ServerError, Severity};
 
 use crate::db::sqlstate::{Meaning, meaning};
 
-/// What went wrong, as the library or the network told it.
+/// The underlying error, of the library or the network.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why a statement gave no rows.
+/// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// This process has no connection that can be used. Nothing was executed.
+    /// This process has no usable connection. Nothing was executed.
     #[error("there is no usable connection to the database")]
     Unusable(#[source] Cause),
-    /// The server can do nothing of the kind just now, for nobody. Nothing was executed.
+    /// The server currently executes no such statement for anybody. Nothing was executed.
     #[error("the database can do nothing of the kind just now")]
     Unavailable(#[source] Cause),
-    /// The statement waited too long, for a lock or altogether, or collided again and again. Nothing was executed.
+    /// The statement hit a time limit, or collided too often. Nothing was executed.
     #[error("the database is busy: a statement was given up")]
     Busy(#[source] Cause),
-    /// The connection broke, or went silent, while the statement was out.
+    /// The connection broke, or went silent, while the statement was in flight.
     #[error("the connection to the database broke under a statement")]
     Lost(#[source] Cause),
-    /// A value is none that the database can keep. Nothing was executed.
+    /// The database cannot store a value. Nothing was executed.
     #[error("the database cannot keep a value")]
     Value(#[source] Cause),
-    /// The statement is wrong, or its values are, or what came back: a defect of ours.
+    /// The statement, its values or its result are wrong: a defect of ours.
     #[error("a statement failed")]
     Defect(#[source] Cause),
 }
@@ -37,13 +37,13 @@ pub(crate) fn meaning_of(error: &tokio_postgres::Error) -> Meaning {
     match error.as_db_error() {
         Some(said) if ends_the_connection(said) => Meaning::Lost,
         Some(said) => meaning(said.code().code(), said.message()),
-        // A value that fits no parameter, or a column that fits no value: of a table that has changed, perhaps.
+        // A value of the wrong type, or a column that cannot be read: perhaps of a table that has changed.
         None if is_ours(error) => Meaning::Stale,
         None => Meaning::Lost,
     }
 }
 
-/// Turns an error of the library's into ours.
+/// Converts an error of the library.
 pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
     let meaning = meaning_of(&error);
     let cause = Box::new(error);
@@ -57,18 +57,18 @@ pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
     }
 }
 
-/// A server that says so with its last words may have executed the statement before.
+/// A server that ends the connection with an error may have executed the statement before.
 fn ends_the_connection(said: &ServerError) -> bool {
     matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
 }
 
-/// Whether the library found fault with our values, or with how we read what came back. The connection is good.
+/// Whether the library could not encode our values or decode the result. Then the connection is good.
 fn is_ours(error: &tokio_postgres::Error) -> bool {
     if error.is_closed() {
         return false;
     }
     match error.source() {
-        // What broke on the way; or what came is no message of PostgreSQL's.
+        // The connection broke, or what arrived is not a message of PostgreSQL.
         Some(cause) => !cause.is::<std::io::Error>(),
         None => error.to_string() != "unexpected message from server",
     }

@@ -1,4 +1,4 @@
-//! The service's database: one connection or a few, shared by all handlers of the process and remade when they break.
+//! The service's database: one connection or a few, shared by all handlers of the process and reopened when they break.
 //!
 //! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does. Where a pattern
 //! writes, statements share commits (`group_commit.rs`), and there are two lanes: the first connection takes every
@@ -43,11 +43,11 @@ pub use crate::db::error::DbError;
 
 pub use crate::db::dedicated::Transaction;
 
-/// A process that is frozen inside a transaction loses it, and its locks, after this long.
+/// A process that hangs inside a transaction loses it, and its locks, after this long.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
-/// How long a statement waits for a lock on the first connection, where others wait behind it.
+/// How long a statement waits for a lock on the first connection, while others wait behind it.
 const BRIEF: Duration = Duration::from_millis(50);
-/// How often a statement is tried that collides with others, or whose plan went stale.
+/// How often a statement is tried that collides with others, or whose plan became stale.
 const ATTEMPTS: u32 = 3;
 
 /// Settings of a service's database: `USERS_DATABASE_…`, `ORDERS_DATABASE_…`.
@@ -71,7 +71,7 @@ enum Lane {
     Slow,
 }
 
-/// Rows to come.
+/// The future of a statement's rows.
 pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 
 /// A handle on the database.
@@ -80,23 +80,23 @@ pub struct Db {
     lanes: Vec<PooledConnection>,
     /// Whether statements share transactions (`group_commit.rs`): what only reads gains nothing from it.
     writes: bool,
-    patience: Duration,
+    answer_timeout: Duration,
 }
 
 impl Db {
-    /// Runs one statement; at most one row is expected.
+    /// Runs one statement and returns its row, of which at most one is expected.
     pub async fn row(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, DbError> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    /// Runs one statement and returns its rows. The text is the key under which it is prepared.
+    /// Runs one statement and returns its rows. It is prepared under its text.
     pub fn rows<'a>(&'a self, sql: &'static str, values: &'a [&(dyn ToSql + Sync)]) -> Answer<'a> {
-        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        // Boxed by a plain function, so that its code is compiled once and not for each worker.
         self.query(sql, values).boxed_local()
     }
 
-    /// Removes rows that nobody needs any more, now and then and beside everything else: `sql` is a `DELETE` of at most
-    /// `$1` rows. That it cannot be done is logged and tried again later; it is held against no request.
+    /// Removes old rows regularly, in the background: `sql` is a `DELETE` of at most `$1` rows. A failure is logged and
+    /// retried later, and affects no request.
     pub fn prune(&self, what: &'static str, sql: &'static str) {
         let (db, mut prune) = (self.clone(), Prune::new(what, sql));
         #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
@@ -105,7 +105,7 @@ impl Db {
                 sleep_until(prune.due()).await;
                 let done = match db.connection(Lane::Slow) {
                     Ok(connection) => connection.execute(sql, &[&Prune::BATCH]).await,
-                    // Why, the log has already.
+                    // The reason is in the log already.
                     Err(_) => Ok(0),
                 };
                 prune.note(done);
@@ -118,8 +118,8 @@ impl Db {
         loop {
             let connection = self.connection(lane)?;
             let running = self.run(&connection, sql, values, alone || lane == Lane::Slow);
-            let Ok(written) = timeout(self.patience, running).await else {
-                connection.give_up_after(self.patience);
+            let Ok(written) = timeout(self.answer_timeout, running).await else {
+                connection.give_up_after(self.answer_timeout);
                 return Err(DbError::Lost("no answer in time".into()));
             };
             let error = match written {
@@ -136,7 +136,7 @@ impl Db {
                 continue;
             }
             match meaning_of(&error) {
-                // Neither has done anything, so it may be done again.
+                // Neither has changed anything, so it may be repeated.
                 Meaning::Stale if attempt < ATTEMPTS => connection.forget(sql),
                 Meaning::Collision if attempt < ATTEMPTS => sleep(jitter()).await,
                 meaning => {
@@ -178,12 +178,12 @@ impl Db {
         least_busy.map_or(first, Ok).map_err(|why| DbError::Unusable(why.as_ref().into()))
     }
 
-    fn connect(setup: &mut Context<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
-        // Reads wait for no locks, and pipelined on one line they cost a tenth less.
-        let connections = if setup.safe { 1 } else { setup.worker.db_connections };
-        let connections = if setup.settings.only_checked() { 0 } else { connections };
-        let limit = setup.worker.statement_timeout_ms;
-        let (target, writes, health) = (bounded(setup), !setup.safe, setup.health.clone());
+    fn connect(context: &mut Context<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
+        // Reads wait for no locks, and pipelined on one connection they cost a tenth less.
+        let connections = if context.safe { 1 } else { context.worker.db_connections };
+        let connections = if context.settings.only_checked() { 0 } else { connections };
+        let limit = context.worker.statement_timeout_ms;
+        let (target, writes, health) = (bounded(context), !context.safe, context.health.clone());
         async move {
             let mut target = target?;
             if writes {
@@ -196,40 +196,40 @@ impl Db {
             let targets = std::iter::once(target).chain(std::iter::repeat(slow)).take(connections.into());
             let (lanes, first_attempts): (_, Vec<_>) =
                 targets.map(|target| PooledConnection::keep(target, health.clone())).unzip();
-            // A worker that takes requests before it has tried to connect would refuse them for no reason.
+            // A worker that takes requests before it has tried to connect would refuse them without need.
             join_all(first_attempts).await;
-            Ok(Self { lanes, writes, patience: Duration::from_millis(limit.into()) + SILENCE })
+            Ok(Self { lanes, writes, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
         }
         .boxed_local()
     }
 }
 
 impl Dependencies for Db {
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        Self::connect(setup).await
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        Self::connect(context).await
     }
 }
 
-/// Where the service's database is, with a limit on every statement: one that outlives its caller would only hold locks.
-pub(crate) fn bounded(setup: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
-    let limit = setup.worker.statement_timeout_ms;
-    let mut target = target(setup)?;
+/// The service's database, with a limit on every statement: a statement that outlives its caller only holds locks.
+pub(crate) fn bounded(context: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
+    let limit = context.worker.statement_timeout_ms;
+    let mut target = target(context)?;
     target.set("statement_timeout", limit);
     target.set("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis());
     Ok(target)
 }
 
-/// Where the service's database is.
-pub(crate) fn target(setup: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
-    let section = format!("{}_database", setup.service);
-    let settings: DatabaseSettings = setup.settings.section_named(&section)?;
+/// The service's database.
+pub(crate) fn target(context: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
+    let section = format!("{}_database", context.service);
+    let settings: DatabaseSettings = context.settings.section_named(&section)?;
     let mut target =
         ConnectTarget::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
-    target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(setup.process);
+    target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(context.process);
     Ok(target)
 }
 
-/// A short pause, never the same for two who collided.
+/// A short random pause, so that two statements that collided do not collide again.
 pub(crate) fn jitter() -> Duration {
     Backoff::default().pause()
 }

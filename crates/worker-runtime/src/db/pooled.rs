@@ -1,4 +1,4 @@
-//! One connection to the database, remade whenever it breaks.
+//! One shared connection to the database, reopened whenever it breaks.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -18,26 +18,26 @@ use crate::db::target::{ConnectTarget, Driver};
 use crate::error_chain::chain;
 use crate::health::Health;
 
-/// A line on which nothing was heard for this long, though something is out, is passed over if another is free.
+/// A connection that has been silent for this long with statements in flight is avoided if another is free.
 const OVERDUE: Duration = Duration::from_millis(20);
 
-/// A place for a connection: there is one, or it is being made.
+/// A slot for a connection that exists or is being opened.
 #[derive(Clone)]
 pub(crate) struct PooledConnection {
-    /// Or why there is none.
+    /// The connection, or why there is none.
     current: Arc<RwLock<Result<Arc<Connection>, Arc<str>>>>,
     health: Health,
 }
 
 impl PooledConnection {
-    /// Starts to keep a connection; the receiver hears when the first attempt has ended, in whatever way.
+    /// Starts to keep a connection open. The receiver resolves when the first attempt has ended, successful or not.
     pub(crate) fn keep(target: ConnectTarget, health: Health) -> (Self, oneshot::Receiver<()>) {
         let (tried, first_attempt) = oneshot::channel();
-        let line = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
-        line.health.add();
+        let slot = Self { current: Arc::new(RwLock::new(Err("not connected yet".into()))), health };
+        slot.health.add();
         #[expect(clippy::disallowed_methods, reason = "lives as long as the process; nothing waits for it")]
-        tokio::spawn(KeepConnected { line: line.clone(), target, tried: Some(tried) }.run());
-        (line, first_attempt)
+        tokio::spawn(KeepConnected { slot: slot.clone(), target, tried: Some(tried) }.run());
+        (slot, first_attempt)
     }
 
     /// The connection, or why there is none.
@@ -55,22 +55,22 @@ impl PooledConnection {
     }
 }
 
-/// Connects whenever there is no connection, for as long as the process lives.
+/// Keeps the connection open for as long as the process lives.
 struct KeepConnected {
-    line: PooledConnection,
+    slot: PooledConnection,
     target: ConnectTarget,
-    /// Until the first attempt has ended.
+    /// Resolved after the first attempt.
     tried: Option<oneshot::Sender<()>>,
 }
 
 impl KeepConnected {
     async fn run(mut self) {
-        // It never gives up, for no silence of the database's costs a thread.
+        // It never gives up: a silent database costs no thread.
         let _ = supervise(&mut self, pending()).await;
     }
 
     fn first_attempt_ended(&mut self) {
-        // Nobody may be waiting for it any more.
+        // The receiver may be gone.
         self.tried.take().map(|tried| tried.send(()));
     }
 }
@@ -91,13 +91,13 @@ impl Supervised for KeepConnected {
         tracing::info!("connected to the database");
         backoff.reset();
         let connection = Arc::new(Connection::new(client));
-        self.line.set(Ok(Arc::clone(&connection)));
+        self.slot.set(Ok(Arc::clone(&connection)));
         self.first_attempt_ended();
         let ended = tokio::select! {
             ended = &mut driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
             () = connection.given_up.notified() => "silent".into(),
             () = connection.retired.notified() => {
-                // What is still out on it may come to its end; it closes when nobody holds it any more.
+                // Statements in flight may finish; the connection closes when nobody holds it any more.
                 #[expect(clippy::disallowed_methods, reason = "ends with the connection, and in bounded time")]
                 tokio::spawn(timeout(CONNECT + SILENCE, driver));
                 "of no use any more".into()
@@ -108,7 +108,7 @@ impl Supervised for KeepConnected {
     }
 
     fn failed(&mut self, error: &Arc<str>) {
-        self.line.set(Err(Arc::clone(error)));
+        self.slot.set(Err(Arc::clone(error)));
         self.first_attempt_ended();
     }
 }
@@ -123,17 +123,17 @@ pub(crate) enum Written {
     Unknown,
 }
 
-/// A live connection, and how busy it is.
+/// An open connection, and how busy it is.
 pub(crate) struct Connection {
     client: Arc<Client>,
     group_commit: Arc<GroupCommit>,
     statements: Mutex<HashMap<&'static str, Statement>>,
     in_flight: AtomicUsize,
-    /// When the last answer came, or the first question after a time of rest went out.
+    /// When the last response came, or when the first statement after an idle time was sent.
     heard: Mutex<Instant>,
-    /// Told when the server is silent, so that the supervisor drops this connection and makes another.
+    /// Notified when the server is silent: the connection is dropped and replaced.
     given_up: Notify,
-    /// Told when it is good for nothing more, so that the supervisor makes another.
+    /// Notified when the connection has become unsuitable: it is replaced.
     retired: Notify,
 }
 
@@ -160,7 +160,7 @@ impl Connection {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Runs one statement, prepared at its first use.
+    /// Runs one statement, which is prepared at its first use.
     pub(crate) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let _counted = Counted::new(self);
         let statement = self.prepared(sql).await?;
@@ -201,12 +201,12 @@ impl Connection {
         changed
     }
 
-    /// Prepares the statement anew when it is needed next.
+    /// Prepares the statement again at its next use.
     pub(crate) fn forget(&self, sql: &'static str) {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
     }
 
-    /// Replaces the connection by a new one; what is still out on it comes to its end.
+    /// Replaces the connection; statements in flight finish.
     pub(crate) fn retire(&self) {
         self.retired.notify_one();
     }
@@ -240,7 +240,7 @@ impl Connection {
     }
 }
 
-/// Counts a statement as in flight for as long as somebody waits for it.
+/// Counts a statement as in flight for as long as its future lives.
 struct Counted<'a>(&'a Connection);
 
 impl<'a> Counted<'a> {

@@ -1,49 +1,51 @@
-//! THE TABLE of what PostgreSQL's error codes mean to us: what becomes of the statement, the connection, the caller, the event.
+//! THE TABLE of PostgreSQL's error codes: what each means for the statement, the connection, the caller and the event.
 //!
-//! A code that stands nowhere here is a defect of ours: it is told as `internal`, logged as an error, and counts against an
+//! A code that is missing here is a defect of ours: it becomes `internal`, is logged as an error, and counts against an
 //! event. The codes are those of PostgreSQL's appendix A; the first two characters are the class.
 
-/// What an error of the server's means.
+/// The meaning of a server's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// A value that our contract let through and the database cannot keep. The caller's fault; counts against an event.
+    /// A value that our contract accepted and the database cannot store. The caller's fault; counts against an event.
     Value,
-    /// It collided with another transaction and was rolled back: repeat it here, once or a few times; then it is `Busy`.
+    /// The statement collided with another transaction and was rolled back. It is repeated a few times, then it is
+    /// `Busy`.
     Collision,
-    /// The statement does not fit the schema, or the server does not know it; perhaps it did when it was prepared. Prepare
-    /// it again, here; then it is a `Defect`.
+    /// The statement does not fit the schema any more, or the server does not know it. It is prepared again; after that
+    /// it is a `Defect`.
     Stale,
-    /// It waited too long, for a lock or altogether, and was rolled back. Counts against an event if it happens again and again.
+    /// The statement hit a time limit and was rolled back. Counts against an event if it happens repeatedly.
     Busy,
-    /// The service cannot do its work just now, whoever asks; the statement was rolled back. Never counts against an event.
+    /// The service cannot work at present, whoever asks; the statement was rolled back. Never counts against an event.
     Unavailable,
     /// The same, and a new connection may help: this one is replaced.
     Unusable,
-    /// The server ends the connection, and nobody knows how far the statement came. Counts if it happens again and again.
+    /// The server ended the connection, and it is unknown how far the statement came. Counts if it happens repeatedly.
     Lost,
-    /// A defect of ours, or of the data: a bug, a missing right, a broken constraint. Counts against an event.
+    /// A defect of ours, or of the data: a bug, a missing privilege, a violated constraint. Counts against an event.
     Defect,
 }
 
-/// What an SQLSTATE means. `message` is the server's, which one code needs to be understood.
+/// The meaning of an SQLSTATE. One code also needs the server's `message`.
 #[expect(clippy::match_same_arms, reason = "a table: each line has a reason of its own")]
 pub(crate) fn meaning(sqlstate: &str, message: &str) -> Meaning {
     let class = sqlstate.get(..2).unwrap_or_default();
     match (class, sqlstate) {
-        // Too long, out of range, or characters that the database's encoding does not have.
+        // Too long, out of range, or characters that the database's encoding lacks.
         (_, "22001" | "22003" | "22008" | "22021" | "22P05") => Meaning::Value,
 
         // serialization_failure, deadlock_detected, transaction_rollback; snapshot_too_old
         (_, "40000" | "40001" | "40P01" | "72000") => Meaning::Collision,
 
-        // The columns of a table have changed since a statement was prepared.
+        // The columns of a table have changed since the statement was prepared.
         (_, "0A000") if message.starts_with("cached plan must not change result type") => Meaning::Stale,
         // invalid_sql_statement_name, duplicate_prepared_statement: a pooler has given us another connection.
         ("26", _) => Meaning::Stale,
-        // A column or its type has changed, a right is missing, a statement is wrong; or duplicate_prepared_statement.
+        // A column or its type has changed, a privilege is missing, the statement is wrong; or
+        // duplicate_prepared_statement.
         ("42", _) => Meaning::Stale,
 
-        // object_in_use, lock_not_available; query_canceled, which is what a statement's time limit says
+        // object_in_use, lock_not_available; query_canceled, which is how a statement timeout is reported
         (_, "55006" | "55P03" | "57014") => Meaning::Busy,
 
         // statement_completion_unknown; idle_in_transaction_session_timeout, transaction_timeout
@@ -51,13 +53,13 @@ pub(crate) fn meaning(sqlstate: &str, message: &str) -> Meaning {
         // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout
         (_, "57P01" | "57P02" | "57P03" | "57P04" | "57P05") => Meaning::Lost,
 
-        // read_only_sql_transaction: the server has become a standby, or was told to write nothing.
+        // read_only_sql_transaction: the server has become a standby, or was switched to read-only.
         (_, "25006") => Meaning::Unusable,
-        // out_of_memory: a new connection begins with none.
+        // out_of_memory: a new connection starts with an empty process.
         (_, "53200") => Meaning::Unusable,
-        // Who we are and where we come to, as a pooler tells it after connecting.
+        // Wrong credentials or database, as a pooler reports them after connecting.
         ("28" | "3D", _) => Meaning::Unusable,
-        // A connection broke somewhere between us and the server: a pooler says so, and does not say when.
+        // A connection broke between a pooler and the server; the pooler does not say when.
         ("08", _) => Meaning::Lost,
 
         // insufficient_resources: disk_full, too_many_connections, …; operator_intervention; I/O and other errors of the machine

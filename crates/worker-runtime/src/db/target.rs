@@ -1,7 +1,8 @@
-//! Where the database is and how it is reached: in the clear, or by TLS to a server whose certificate and name are checked.
+//! Where the database is and how it is reached: in plain text, or by TLS to a server whose certificate and name are
+//! verified.
 //!
-//! There is nothing in between: a connection that is encrypted for whoever answers, or not encrypted when the server does
-//! not feel like it, only looks safe.
+//! There is nothing in between: a connection that is encrypted for an unverified server, or only if the server agrees,
+//! looks safe and is not.
 
 use std::sync::Arc;
 
@@ -18,12 +19,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::db::error::Cause;
 use crate::db::limits::CONNECT;
 
-/// Drives a connection: it must be polled for anything to happen.
+/// Drives a connection: nothing happens unless it is polled.
 pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 const A_URL: &str = "must be like postgres://user:password@host:5432/database";
 
-/// An address, and whom to trust there.
+/// An address, and the certificate authorities that are trusted there.
 #[derive(Clone)]
 pub(crate) struct ConnectTarget {
     pub(crate) config: Config,
@@ -34,8 +35,8 @@ pub(crate) struct ConnectTarget {
 }
 
 impl ConnectTarget {
-    /// Reads a URL. `sslmode` is `disable`, which is the default, or `verify-full`, with the authorities of the file
-    /// `sslrootcert` or else the machine's. The error is a sentence part that does not quote the URL.
+    /// Parses a URL. `sslmode` is `disable`, which is the default, or `verify-full`, with the authorities of the file
+    /// `sslrootcert` or else the machine's. The error is the rest of a sentence and does not quote the URL.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut authorities, mut rest) = ("disable", None, Vec::new());
@@ -62,8 +63,8 @@ impl ConnectTarget {
         Ok(Self { config, tls: MakeRustlsConnect::new(tls), parameters: String::new(), writes: false })
     }
 
-    /// Connects, and sets the connection's parameters. The error says why that cannot be, or why the connection is of no
-    /// use: a server that takes no writes is as good as none to those who write.
+    /// Connects, and sets the connection's parameters. The error says why it cannot connect, or why the connection is
+    /// useless: a read-only server does not serve processes that write.
     pub(crate) async fn connect(&self) -> Result<(Client, Driver), Cause> {
         timeout(CONNECT, self.connected()).await.map_err(|_| "no answer in time")?
     }

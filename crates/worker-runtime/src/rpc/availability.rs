@@ -1,7 +1,7 @@
-//! Whether this copy takes requests: one that cannot work leaves them to those that can.
+//! Decides whether this copy takes requests: a copy that cannot work leaves them to those that can.
 //!
-//! A copy without a usable database gives back what it has not begun with and takes nothing more. When nobody else is
-//! left it takes requests after all, behind everybody who may come, and refuses them: then callers hear the truth at once.
+//! A copy without a usable database returns the requests that it has not begun and takes no more. If no other copy is
+//! left, it takes requests again, with the lowest priority, and refuses them, so that callers get an answer at once.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::db::jitter;
 use crate::health::Health;
 
-/// How often a copy that cannot work looks whether others are left; and, added to it, never the same for two of them.
+/// How often a copy that cannot work checks for other copies; a random part is added, so that two copies differ.
 const LOOK: Duration = Duration::from_millis(200);
-/// The connection is gone before it is known to be.
+/// How long a copy waits for others at least: a connection may break before the broker notices.
 const NOTICED: Duration = Duration::from_millis(50);
-/// Longer than the first look takes.
+/// Longer than the first check takes.
 const DECIDED: Duration = Duration::from_millis(500);
 
-/// How a copy stands to its queue.
+/// A copy's standing with its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// It has not asked for anything yet.
+    /// It has not started to consume.
     Comes,
-    /// It takes requests and works on them.
+    /// It consumes and works.
     Serves,
-    /// It cannot work and nobody else is there: it takes what nobody else takes, and refuses it.
+    /// It cannot work and is the only copy: it consumes with the lowest priority and refuses requests.
     Refuses,
-    /// It cannot work and others are there: it takes nothing.
+    /// It cannot work and other copies exist: it does not consume.
     Pauses,
 }
 
-/// A copy's place at its queue.
+/// Decides a copy's standing.
 pub(crate) struct Availability {
     pattern: &'static str,
     health: Health,
     standing: watch::Sender<Standing>,
-    /// When to look next, while it cannot work.
+    /// When to check next, while it cannot work.
     look: Cell<Option<Instant>>,
 }
 
@@ -47,18 +47,18 @@ impl Availability {
         Self { pattern, health, standing: watch::Sender::new(Standing::Comes), look: Cell::new(None) }
     }
 
-    /// Begins a session: asks for requests, or leaves them to others.
+    /// Begins a session: consumes, or leaves requests to others.
     pub(crate) async fn begin(&self, deliveries: &mut RpcConsumer) -> Result<(), Error> {
         self.standing.send_replace(Standing::Comes);
         self.look.set(None);
         self.review(deliveries).await
     }
 
-    /// Waits until it is time for [`Self::review`]. Safe to drop and call again.
+    /// Waits until [`Self::review`] is due. Cancel-safe.
     pub(crate) async fn due(&self) {
         if self.standing() == Standing::Serves {
             self.health.until(false).await;
-            // Copies that lose one database together must not leave together, or nobody is there to say so.
+            // Copies that lose the same database must not all leave at once: one has to answer.
             let look = self.look.get().unwrap_or_else(|| Instant::now() + jitter());
             self.look.set(Some(look));
             sleep_until(look).await;
@@ -71,7 +71,7 @@ impl Availability {
         }
     }
 
-    /// Does what the copy's health asks for.
+    /// Consumes or stops consuming, according to the copy's health.
     pub(crate) async fn review(&self, deliveries: &mut RpcConsumer) -> Result<(), Error> {
         let before = self.standing();
         let now = if self.health.is_good() {
@@ -96,7 +96,7 @@ impl Availability {
         Ok(())
     }
 
-    /// Whether a request that could not be begun with is for another copy. Waits until that is decided.
+    /// Whether a request that was not begun should go to another copy. Waits until that is decided.
     pub(crate) async fn leaves_to_others(&self) -> bool {
         if timeout(NOTICED, self.health.until(false)).await.is_err() {
             return false;

@@ -1,4 +1,4 @@
-//! One request as its handler sees it: decoded, valid, and with the caller known.
+//! A request as its handler sees it: decoded, valid, and with the caller known.
 
 use std::time::Instant;
 
@@ -13,11 +13,12 @@ use crate::outbox::record::OutboxRecord;
 pub struct Call<R: Request> {
     /// The message.
     pub data: R,
-    /// The request's identity, the same at each delivery: key the effect by it, and a redelivery has none of its own.
+    /// The request's identity, the same at each delivery. Key the effect by it, so that a redelivery has no second
+    /// effect.
     pub id: Uuid,
-    /// The client's own key that makes several requests one.
+    /// The client's own key that marks repetitions of one request.
     pub idempotency_key: Option<String>,
-    /// The session in which the caller asks, where his token names one.
+    /// The caller's session, if his token names one.
     pub session: Option<Uuid>,
     caller: Option<String>,
     request_id: String,
@@ -40,12 +41,12 @@ impl<R: Request> Call<R> {
         OutboxRecord::new(event, &self.request_id, self.traceparent.as_deref())
     }
 
-    /// When the caller stops waiting: look at it before you begin what takes long.
+    /// When the caller stops waiting. Check it before starting long work.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.deadline.remaining()
     }
 
-    /// The user on whose behalf this is; refuses the request when it has none.
+    /// The user on whose behalf the request is made; refuses a request without one.
     pub fn caller(&self) -> Result<&str, Failure> {
         let refusal = || Fault::new(Code::MissingToken, "This needs a signed-in user: the request names no caller.");
         self.caller.as_deref().ok_or_else(|| refusal().into())

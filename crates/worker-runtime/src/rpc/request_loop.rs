@@ -1,4 +1,4 @@
-//! Serves one pattern: takes requests from its queue, lets the handler work on them, settles each of them.
+//! Serves one pattern: takes requests from its queue, runs the handler, replies and acknowledges.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -15,25 +15,26 @@ use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::failure::{Circumstances, Failure};
 use crate::rpc::availability::Availability;
 
-/// A handler without its types: a message's text in, the body of the reply out.
+/// A handler without its types: the message's text in, the body of the reply out.
 pub(crate) trait Handle {
     fn handle<'a>(&'a self, data: &'a RawValue, meta: RequestMetadata) -> LocalBoxFuture<'a, Result<Vec<u8>, Failure>>;
 }
 
-/// Serves a pattern by a handler.
+/// Serves a pattern with a handler.
 pub(crate) struct Server<'h> {
     spec: ProcessSpec,
     handler: &'h dyn Handle,
     broker: Broker,
     prefetch: u16,
     stop: Shutdown,
-    post: Availability,
+    availability: Availability,
 }
 
-/// The requests being worked on. Each ends with whether its reply and its acknowledgement were handed over.
+/// The requests in progress. Each resolves to whether its reply and its acknowledgement were handed over.
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<(), Error>>>;
 
-/// The sessions of a server, one after another. What a broken session leaves running is finished beside the next one.
+/// The sessions of a server, one after another. Requests that a broken session leaves running finish during the next
+/// one.
 struct Sessions<'a> {
     server: &'a Server<'a>,
     running: Running<'a>,
@@ -51,15 +52,15 @@ impl Supervised for Sessions<'_> {
     async fn serve(&mut self, mut deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         let (server, running) = (self.server, &mut self.running);
-        server.post.begin(&mut deliveries).await?;
+        server.availability.begin(&mut deliveries).await?;
         tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
         runtime::notify_ready();
         loop {
             tokio::select! {
                 () = server.stop.requested() => break,
                 Some(settled) = running.next() => settled?,
-                () = server.post.due() => server.post.review(&mut deliveries).await?,
-                // Its own bound is the prefetch; above it are only what an earlier session left, and one redelivered.
+                () = server.availability.due() => server.availability.review(&mut deliveries).await?,
+                // At most the prefetch, plus what an earlier session left running and one redelivered request.
                 delivery = deliveries.next(), if running.len() <= usize::from(server.prefetch) => {
                     running.push(server.serve(delivery?).boxed_local());
                 }
@@ -85,19 +86,19 @@ impl Supervised for Sessions<'_> {
 }
 
 impl Sessions<'_> {
-    /// Waits for something else while requests go on.
+    /// Waits for a future while requests continue.
     async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
         loop {
             tokio::select! {
                 outcome = &mut other => return outcome,
-                // Its session is gone, so the broker delivers it again; that it cannot be settled is no news.
+                // Its session is gone, so the broker redelivers the request; that it cannot be settled is expected.
                 Some(_) = self.running.next() => {}
             }
         }
     }
 
-    /// Waits for what still runs, until it is done or the process may wait no longer.
+    /// Waits for the running requests, until they are done or the grace period is over.
     async fn finish(&mut self) {
         loop {
             tokio::select! {
@@ -120,16 +121,16 @@ impl<'h> Server<'h> {
         lookahead: u16,
     ) -> Result<Self, StartError> {
         let prefetch = start.prefetch().saturating_mul(lookahead);
-        let post = Availability::new(spec.name, start.health());
+        let availability = Availability::new(spec.name, start.health());
         let (broker, stop) = start.finish()?;
-        Ok(Self { spec, handler, broker, prefetch, stop, post })
+        Ok(Self { spec, handler, broker, prefetch, stop, availability })
     }
 }
 
 impl Server<'_> {
-    /// Serves until a stop was requested and everything is answered.
+    /// Serves until a shutdown was requested and every request is answered.
     pub(crate) fn run(&self) -> LocalBoxFuture<'_, Result<(), StartError>> {
-        // Boxed by a plain function, so that its code is made here and not again in every worker.
+        // Boxed by a plain function, so that its code is compiled once and not for each worker.
         self.supervised().boxed_local()
     }
 
@@ -159,7 +160,8 @@ impl Server<'_> {
             );
         };
         if meta.deadline.is_past() {
-            // Its caller was told "unknown" or has gone; to begin now could only make that worse.
+            // Its caller has been told that the outcome is unknown, or has gone; beginning now could only make that
+            // worse.
             log("expired");
             return delivery.acknowledge();
         }
@@ -184,7 +186,7 @@ impl Server<'_> {
             }
             Err(failure) => Err(self.fault(failure, &request_id, &delivery)),
         };
-        // Lets what else is ready get this far, so that several replies leave by one wake-up of lapin's thread.
+        // Lets other ready tasks run first, so that several replies leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
         match outcome {
             Ok(reply) => {
@@ -198,7 +200,7 @@ impl Server<'_> {
         }
     }
 
-    /// The packet, if a handler may see it.
+    /// The packet, if the handler may get it.
     fn acceptable<'p>(
         &self,
         packet: Result<RequestPacket<'p>, serde_json::Error>,
@@ -222,19 +224,21 @@ impl Server<'_> {
         Ok(packet)
     }
 
-    /// Lets the handler work.
+    /// Runs the handler.
     async fn work(&self, data: &RawValue, meta: RequestMetadata) -> Result<Vec<u8>, Failure> {
         let handling = AssertUnwindSafe(self.handler.handle(data, meta)).catch_unwind();
-        // The panic's own words went to standard error when it happened.
+        // The panic hook has written the panic's message to standard error.
         handling.await.unwrap_or_else(|_| Err(Failure::broken("the handler panicked")))
     }
 
-    /// Whether another copy can do what this one cannot. Only once: a request that goes round is answered in the end.
+    /// Whether another copy can do what this one cannot. Only at the first delivery, so that requests do not circulate.
     async fn is_for_another(&self, failure: &Failure, delivery: &Delivery) -> bool {
-        !delivery.is_redelivered() && failure.is_for_another(self.spec.safe) && self.post.leaves_to_others().await
+        !delivery.is_redelivered()
+            && failure.is_for_another(self.spec.safe)
+            && self.availability.leaves_to_others().await
     }
 
-    /// Turns a failure into what the caller is told, and logs what he is not told.
+    /// Converts a failure to the caller's fault, and logs the causes that the fault does not show.
     fn fault(&self, failure: Failure, request_id: &str, delivery: &Delivery) -> Fault {
         let causes = failure.causes();
         let circumstances = Circumstances { safe: self.spec.safe, redelivered: delivery.is_redelivered() };
@@ -245,7 +249,7 @@ impl Server<'_> {
         fault
     }
 
-    /// A defect of ours is an error; that something else is away, or in the way, is a warning.
+    /// A defect of ours is an error; a missing or busy dependency is a warning.
     fn log_failure(&self, fault: &Fault, request_id: &str, causes: &str) {
         let (pattern, code) = (self.spec.name, fault.code.as_str());
         if fault.code == Code::Internal {

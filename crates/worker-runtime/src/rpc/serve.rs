@@ -1,6 +1,6 @@
-//! Runs a worker process for one request pattern: what depends on the handler's types, and nothing else.
+//! Runs a worker process for one request pattern: only what depends on the handler's types.
 //!
-//! The loop around it, in `request_loop.rs`, knows no types: it is compiled once, not once for each worker.
+//! The loop in `request_loop.rs` knows no types, so it is compiled once and not for each worker.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::rpc::call::Call;
 use crate::rpc::request_loop::{Handle, Server};
 use crate::settings::Dependencies;
 
-/// Runs a worker process for the handler's pattern until it is told to stop.
+/// Runs a worker process for the handler's pattern until a shutdown is requested.
 pub async fn serve<R, D, H>(handler: H) -> ExitCode
 where
     R: Request,
@@ -41,7 +41,7 @@ where
     Server::new(start, spec, &handler, D::LOOKAHEAD)?.run().await
 }
 
-/// A handler with its dependencies, seen as one that takes text and gives text.
+/// A handler with its dependencies, behind the untyped interface.
 struct Typed<R, D, H> {
     handler: H,
     dependencies: D,

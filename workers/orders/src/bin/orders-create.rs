@@ -1,7 +1,7 @@
 //! `orders.create` — places an order for the caller, once however often the request comes.
 //!
-//! Twice over: the order's id is the request's, so a redelivered request finds its own row; and a client's
-//! `Idempotency-Key` makes several requests one.
+//! The order's id is the request's, so a redelivered request finds its own row; and a client's `Idempotency-Key` makes
+//! several requests one.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use runtime::StartError;
 use worker_runtime::db::ToSql;
 use worker_runtime::{Call, Context, Db, Dependencies, Failure, OutboxRecord};
 
-/// Places it and records the fact; no row when this request placed it before.
+/// Places the order and records its event; no row if this request placed it before.
 const PLACE: &str = concat!(
     "WITH placed AS (
         INSERT INTO orders (id, user_id, title, description, price, order_reference, created_at, updated_at)
@@ -29,8 +29,8 @@ const PLACE: &str = concat!(
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
-/// Claims the key, places the order and records the fact, together or not at all. `free` is false while another request with this key
-/// is under way: the lock is the transaction's, so it is held exactly as long as the outcome is open.
+/// Claims the key, places the order and records its event, all or nothing. `free` is false while another request with
+/// this key is running: the lock belongs to the transaction, so it is held exactly until the outcome is known.
 const PLACE_WITH_KEY: &str = concat!(
     "WITH key AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(hashtextextended($2 || chr(10) || $9, 0)) AS free
@@ -51,7 +51,7 @@ const PLACE_WITH_KEY: &str = concat!(
     " FROM key LEFT JOIN placed ON true"
 );
 
-/// What a key stands for, and whether it came with the same payload.
+/// The order that a key belongs to, and whether its payload was the same.
 const FIND_BY_KEY: &str = concat!(
     "SELECT fingerprint = sha256($3) AS same_payload, placed.*
      FROM idempotency_keys JOIN LATERAL (SELECT ",
@@ -65,15 +65,15 @@ const SWEEP: &str = "DELETE FROM idempotency_keys WHERE (user_id, operation, key
     SELECT user_id, operation, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
     ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
 
-/// How often a key is claimed that was taken and then let go of: the sweep can come between.
+/// How often a key is claimed that was taken and then released: the pruning can come in between.
 const CLAIMS: usize = 3;
 
-/// The orders database, kept free of old keys.
+/// The orders database, from which old keys are pruned.
 struct Orders(Db);
 
 impl Dependencies for Orders {
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        let db = Db::open(setup).await?;
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        let db = Db::open(context).await?;
         db.prune("idempotency keys", SWEEP);
         Ok(Self(db))
     }
@@ -100,7 +100,7 @@ async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
     placed_before(&wanted, db).await
 }
 
-/// The order of this request, placed when it was delivered before; unless its id is that of another request.
+/// The order that this request placed when it was delivered before; an error if the id belongs to another request.
 async fn placed_before(wanted: &Wanted, db: &Db) -> Result<Order, Failure> {
     let before = find_placed(wanted, db).await?;
     before.ok_or_else(|| Failure::broken("the request's id is taken and stands for nothing"))
@@ -131,7 +131,7 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
             return Ok(order(&row));
         }
         let Some(before) = db.row(FIND_BY_KEY, &[&wanted.order.user_id, &key, &payload]).await? else {
-            // Either the request's id is taken, or the key was swept in between.
+            // Either the request's id is taken, or the key was pruned in between.
             match find_placed(&wanted, db).await? {
                 Some(before) => return Ok(before),
                 None => continue,
@@ -149,7 +149,7 @@ fn in_use() -> Failure {
     Failure::answer(Code::IdempotencyKeyInUse, "A request with this idempotency key is still running.")
 }
 
-/// The order as it will be if this request is the first, and the fact that it was placed.
+/// The order as it will be if this request is the first, and its event.
 struct Wanted {
     order: Order,
     cents: i64,
@@ -157,8 +157,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Its time is this process's, so that the fact can be written down before the row is there; whole microseconds, for
-    /// the database keeps no more.
+    /// The time is this process's, so that the event can be written before the row exists; in whole microseconds,
+    /// because the database keeps no more.
     fn new(call: &Call<CreateOrder>) -> Result<Self, Failure> {
         let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).map_err(Failure::broken)?;
         let created = OrderCreated(Order {
@@ -175,7 +175,7 @@ impl Wanted {
         Ok(Self { cents: created.0.price.cents(), order: created.0, fact })
     }
 
-    /// Whether an order is what this request wants, apart from when.
+    /// Whether an order is what this request asks for, apart from its times.
     fn is_same_as(&self, other: &Order) -> bool {
         let Order { user_id, title, description, price, order_reference, .. } = &self.order;
         (user_id, title, description, order_reference)
@@ -183,7 +183,7 @@ impl Wanted {
             && price.cents() == other.price.cents()
     }
 
-    /// `$1` to `$8` of the statements that place it.
+    /// The parameters `$1` to `$8` of the statements that place it.
     fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
         let Order { id, user_id, title, description, order_reference, created_at, .. } = &self.order;
         [id, user_id, title, description, &self.cents, order_reference, &created_at.0, self.fact.parameter()]

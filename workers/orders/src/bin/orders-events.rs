@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Db, Failure};
 
-/// What was committed in the last ten minutes, in the order in which it was published; what is still to be published
-/// comes last. Of the known event the place in that order is taken, so nothing falls between two pages.
+/// The events that were committed in the last ten minutes, in the order in which they were published; unpublished ones
+/// come last. The known event's position in that order is used, so nothing falls between two pages.
 const MISSED: &str = "SELECT id, name, data FROM outbox
     WHERE owner = $1 AND created_at > now() - interval '10 minutes'
       AND ($2::uuid IS NULL OR NOT EXISTS (SELECT FROM outbox WHERE id = $2 AND owner = $1)
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
 }
 
 async fn events(call: Call<ListEvents>, db: &Db) -> Result<EventPage, Failure> {
-    // One row more than a page tells whether there is another.
+    // One row more than a page holds tells whether there is another page.
     let wanted = i64::try_from(PAGE + 1).map_err(Failure::broken)?;
     let rows = db.rows(MISSED, &[&call.caller()?, &call.data.after, &wanted]).await?;
     let items = rows.iter().take(PAGE).map(recorded).collect::<Result<_, _>>()?;

@@ -10,15 +10,15 @@ use worker_runtime::{Call, Context, Db, Dependencies, Failure};
 
 const FIND: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE id = $1");
 
-/// The database, and what is known of customers.
+/// The database, and a cache of customers.
 struct Books {
     db: Db,
     customers: Customers,
 }
 
 impl Dependencies for Books {
-    async fn open(setup: &mut Context<'_>) -> Result<Self, StartError> {
-        Ok(Self { db: Db::open(setup).await?, customers: Customers::default() })
+    async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
+        Ok(Self { db: Db::open(context).await?, customers: Customers::default() })
     }
 }
 

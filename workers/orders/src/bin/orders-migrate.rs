@@ -1,4 +1,4 @@
-//! Brings the order service's database to the schema of this release, grants each process its rights there, then
+//! Migrates the order service's database to the schema of this release, grants its processes their privileges, then
 //! ends.
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use contracts::events::{KnowCustomers, UserRegistered};
 use worker_runtime::{Failure, Transaction};
 
-/// What changed since is known already, if it was heard first.
+/// A later change may have arrived first; then this changes nothing.
 const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name) VALUES ($1, $2, $3, $4)
     ON CONFLICT (user_id) DO NOTHING";
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use contracts::events::{ChangedUser, FollowCustomers, UserUpdated};
 use worker_runtime::{Failure, Transaction};
 
-/// An older change that is heard late, or again, undoes nothing.
+/// An older change that arrives late, or again, changes nothing.
 const FOLLOW: &str = "INSERT INTO customers AS known (user_id, email, first_name, last_name, version)
     VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,

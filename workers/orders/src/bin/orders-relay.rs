@@ -1,4 +1,4 @@
-//! Publishes what the order service has recorded for others to hear.
+//! Publishes the order service's outbox.
 
 use std::process::ExitCode;
 

@@ -9,11 +9,12 @@ use worker_runtime::{Call, Failure};
 
 const FIND: &str = "SELECT password_hash, password_set_by = $2 IS TRUE AS done FROM users WHERE id = $1 AND is_active";
 
-/// Nothing, when it was changed meanwhile.
+/// No row if the password was changed meanwhile.
 const SET: &str = "UPDATE users SET password_hash = $3, password_set_by = $4 WHERE id = $1 AND password_hash = $2
     RETURNING id";
 
-/// A statement of its own, after the password is another one: whoever signs in with the old one while this goes on either
+/// A separate statement, after the password has changed: a sign-in with the old password that runs at the same time
+/// either has a session by now, which ends here, or gets none.
 /// has a session by now, which ends here, or gets none.
 const END: &str = "WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id)
     SELECT count(*) AS ended FROM ended";
@@ -32,7 +33,7 @@ async fn change(
     passwords.accept(new_password).map_err(|problem| Invalid::field("newPassword", problem))?;
     let row = db.row(FIND, &[&id, &call.id]).await?.ok_or_else(unknown_user)?;
     let kept: &str = row.get("password_hash");
-    // A request that comes again, after it was done, knows what it has set.
+    // A redelivered request knows that it has already set the password.
     let done = row.get("done") && passwords.check(new_password, Some(kept), deadline).await?.is_right();
     if !done {
         if !passwords.check(current_password, Some(kept), deadline).await?.is_right() {

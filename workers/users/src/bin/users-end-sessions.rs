@@ -20,7 +20,7 @@ async fn end(call: Call<EndSessions>, db: &Db) -> Result<SessionsEnded, Failure>
     let EndSessions { id, keep } = &call.data;
     let kept = keep.as_ref().and(call.session);
     if keep.is_some() && kept.is_none() {
-        // To end all instead would be the opposite of what was asked for.
+        // Ending all sessions instead would be the opposite of what was requested.
         let problem = "needs an access token that names its session: sign in again, or leave this out to end all";
         return Err(Invalid::field("keep", problem).into());
     }

@@ -1,6 +1,6 @@
 //! `users.login` — checks a password and signs the person in. An unknown address takes as long as a wrong password.
 //!
-//! A password that was kept in a way of before, say with less memory, is hashed anew when it is used.
+//! A password whose hash has older parameters, such as less memory, is hashed again when it is used.
 
 use std::process::ExitCode;
 
@@ -11,11 +11,11 @@ use uuid::Uuid;
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Failure};
 
-/// Two accounts of before may turn out to have one address, and then each is found by the way its own was written.
+/// Two accounts of earlier releases may turn out to have one address; then each is found by its own spelling.
 const FIND: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by FROM users
     WHERE email_key IN ($1, $2) AND is_active ORDER BY email_key = $2 DESC LIMIT 1";
 
-/// Nothing, when the password was changed meanwhile.
+/// No row if the password was changed meanwhile.
 const KEEP_ANEW: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,7 +33,7 @@ async fn login(call: Call<Login>, accounts: &Accounts) -> Result<SignedIn, Failu
     if verdict == Verdict::Outdated
         && let Err(why) = keep_anew(&call, &row, accounts).await
     {
-        // There is a next time.
+        // The next sign-in will try again.
         tracing::warn!(error = ?why, "a password could not be hashed anew");
     }
     accounts.sessions.open_for(&row, call.id).await

@@ -1,6 +1,7 @@
-//! `users.logout` — ends a session: none of its refresh tokens is good any more.
+//! `users.logout` — ends a session: none of its refresh tokens is valid any more.
 //!
-//! Access tokens are not asked about anywhere, so one that was given out lives on until it expires, minutes later.
+//! Access tokens are verified without asking anybody, so one that was issued stays valid until it expires, minutes
+//! later.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use contracts::users::{Logout, SignedOut};
 use users::Secret;
 use worker_runtime::{Call, Db, Failure};
 
-/// Any token of the family will do: whoever still holds an old one wants the session ended, too.
+/// Any token of the family serves: the owner of an old one also wants the session to end.
 const END: &str =
     "DELETE FROM sessions WHERE id = (SELECT session_id FROM refresh_tokens WHERE token_hash = $1) RETURNING id";
 
@@ -18,7 +19,7 @@ async fn main() -> ExitCode {
 }
 
 async fn logout(call: Call<Logout>, db: &Db) -> Result<SignedOut, Failure> {
-    // A token that nobody knows has no session left to end; to say so would only tell a guesser.
+    // An unknown token has no session to end; saying so would only help somebody who guesses.
     db.row(END, &[&Secret::from(&call.data.refresh_token).hash()]).await?;
     Ok(SignedOut { success: true })
 }

@@ -1,4 +1,4 @@
-//! Brings the user service's database to the schema of this release, grants each process its rights there, then
+//! Migrates the user service's database to the schema of this release, grants its processes their privileges, then
 //! ends.
 
 use std::process::ExitCode;
@@ -7,9 +7,9 @@ mod embedded {
     refinery::embed_migrations!("../../sql/users");
 }
 
-/// Addresses are compared by the domain that DNS knows and in Unicode's composed form, which only concerns those that are not
-/// plain ASCII. Where two accounts of before turn out to have one address, the second keeps its old key, and each signs in by
-/// its address as it was registered.
+/// Addresses are compared by their DNS domain and in Unicode's composed form, which matters only for those that are not
+/// plain ASCII. If two accounts of earlier releases turn out to have one address, the second keeps its old key, and
+/// each signs in with its address as it was registered.
 const ADDRESSES: worker_runtime::Rework = worker_runtime::Rework {
     find: "SELECT id::text, email, email_key AS value FROM users
         WHERE email_key ~ '[^\\x01-\\x7f]' OR email_key ~ '[@.]xn--' ORDER BY created_at, id",

@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
 }
 
 async fn count(OrderCreated(order): OrderCreated, effect: &Transaction<'_>) -> Result<(), Failure> {
-    // A customer from another issuer may have an id that is no UUID: then there is no profile to show it on.
+    // A customer from another issuer may have an id that is not a UUID: then there is no profile to show it on.
     if let Ok(user) = Uuid::try_parse(&order.user_id) {
         effect.execute(COUNT, &[&user, &order.price.cents()]).await?;
     }

@@ -1,9 +1,10 @@
-//! `users.refresh` — exchanges a refresh token for new tokens. Each is good once; one that comes again ends its session.
+//! `users.refresh` — exchanges a refresh token for new tokens. Each is valid once; one that is used again ends its
+//! session.
 //!
-//! A client whose answer was lost sends the token once more, and gets the same successor for as long as nobody has used
-//! that: nothing tells a lost answer from one that has not arrived yet. Once the successor was used, the old token in
-//! anybody's hands ends the session; only for a few seconds it leads on to the newest, for two tabs that refresh at once.
-//! The family never branches, so a thief and the owner hold the same token, and whoever lags behind by one ends it.
+//! A client whose reply was lost sends the token again, and gets the same successor as long as nobody has used that: a
+//! lost reply cannot be told from a late one. Once the successor was used, the old token ends the session, whoever
+//! sends it; only for a few seconds it leads to the newest token, for two tabs that refresh at once. The family never
+//! branches, so a thief and the owner hold the same token, and the first who uses an outdated one ends the session.
 
 use std::process::ExitCode;
 
@@ -14,10 +15,10 @@ use uuid::Uuid;
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Failure};
 
-/// Replaces a token that was not used yet and keeps its successor. The session is locked first, as its deletion does
-/// it, so that these never wait for each other in a circle. Tokens that were used longer ago than a session may lie idle
-/// are forgotten: an unused one of that age would be refused as well. Salts go as soon as they have served, so that an old
-/// token and a copy of the database do not make a good one.
+/// Replaces an unused token and stores its successor. The session is locked first, as its deletion does, so that the
+/// two cannot deadlock. Tokens are forgotten once they were used longer ago than a session may stay idle: an unused
+/// token of that age would be refused as well. Salts are removed as soon as they are not needed, so that an old token
+/// and a copy of the database do not yield a valid one.
 const ROTATE: &str = "WITH session AS MATERIALIZED (
         SELECT sessions.id AS session_id, sessions.started_at, users.id, email, first_name, last_name
         FROM refresh_tokens
@@ -47,7 +48,7 @@ const ROTATE: &str = "WITH session AS MATERIALIZED (
      )
      SELECT * FROM used";
 
-/// What became of a token that cannot be replaced.
+/// The state of a token that cannot be replaced.
 const FOLLOW: &str = "SELECT session_id, salt, users.id, email, first_name, last_name,
         replaced_by = $3 AS by_this_request, replaced_at > now() - $4::bigint * interval '1 second' AS just_now
      FROM refresh_tokens
@@ -57,7 +58,7 @@ const FOLLOW: &str = "SELECT session_id, salt, users.id, email, first_name, last
 
 const END: &str = "DELETE FROM sessions WHERE id = $1";
 
-/// A session is not refreshed more often than this within the grace period, save by a client that has gone wild.
+/// The most refreshes of a session within the grace period; only a faulty client needs more.
 const LONGEST_CHAIN: usize = 100;
 
 #[tokio::main(flavor = "current_thread")]
@@ -81,8 +82,8 @@ async fn refresh(call: Call<Refresh>, sessions: &Sessions) -> Result<Refreshed, 
     }
 }
 
-/// Follows a used token to the newest of its family: to its successor while that is unused, and further as far as each was
-/// used only just now.
+/// Follows a used token to the newest of its family: to its successor if that is unused, and further as long as each
+/// was used just now.
 async fn follow(
     token: Secret,
     user_id: Option<Uuid>,
@@ -90,7 +91,7 @@ async fn follow(
     sessions: &Sessions,
 ) -> Result<Refreshed, Failure> {
     let grace = sessions.tokens.grace_seconds();
-    // Of the first it is known that it was used; that its successor was used as well is only excused for a moment.
+    // The first token is known to be used; that its successor was used as well is excused only for a moment.
     let (mut token, mut excused, mut repeated) = (token, true, false);
     for _ in 0..LONGEST_CHAIN {
         let row = sessions.db.row(FOLLOW, &[&token.hash(), &user_id, &request, &grace]).await?.ok_or_else(ended)?;
@@ -98,9 +99,9 @@ async fn follow(
             return Ok(sessions.signed_in(user(&row), row.get("session_id"), token)?.into());
         };
         repeated |= row.get::<_, bool>("by_this_request");
-        // The salt of a token whose successor was used is emptied after a while.
+        // The salt of a token whose successor was used is removed after a while.
         if !excused || salt.is_empty() {
-            // The broker delivers a request again whose answer has long arrived: that is nobody's second use.
+            // The broker may redeliver a request whose reply has arrived long ago: that is not a second use.
             return Err(if repeated { ended() } else { end(&row, sessions).await? });
         }
         excused = row.get("just_now");
@@ -109,7 +110,7 @@ async fn follow(
     Err(Failure::answer(Code::Overloaded, "This session is being refreshed too often. Nothing was done."))
 }
 
-/// Somebody has a token that was used before, and nobody can say who is the thief.
+/// A used token was used again, and nobody can say who is the thief.
 async fn end(row: &Row, sessions: &Sessions) -> Result<Failure, Failure> {
     let (session, user_id): (Uuid, Uuid) = (row.get("session_id"), row.get("id"));
     sessions.db.rows(END, &[&session]).await?;

@@ -8,7 +8,7 @@ use contracts::{Code, Invalid};
 use users::{Accounts, Secret, user};
 use worker_runtime::{Call, Failure};
 
-/// Opens the account and its first session and records the fact, all or nothing; no row when this request did so before,
+/// Opens the account and its first session and records the event, all or nothing; no row if this request did so before,
 /// or the address is taken.
 const OPEN: &str = concat!(
     "WITH opened AS (
@@ -26,7 +26,7 @@ const OPEN: &str = concat!(
     ") SELECT * FROM opened"
 );
 
-/// The account this very request opened when it was delivered before.
+/// The account that this request opened when it was delivered before.
 const FIND_OWN: &str = "SELECT id, email, first_name, last_name, password_hash, password_set_by,
         email_key = $2 AS same_address
     FROM users WHERE id = $1 AND is_active";
@@ -55,7 +55,7 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
     if let Some(row) = opened {
         return sessions.signed_in(user(&row), call.id, secret);
     }
-    // Whoever repeats a request knows its password; an id and an address anybody may know.
+    // Whoever repeats a request knows its password; ids and addresses are no secrets.
     let own = sessions.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
     if !own.get::<_, bool>("same_address") {
         let message = "Another request has this message id: each needs one of its own.";

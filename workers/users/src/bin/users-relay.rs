@@ -1,4 +1,4 @@
-//! Publishes what the user service has recorded for others to hear.
+//! Publishes the user service's outbox.
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use users::caller_id;
 use uuid::Uuid;
 use worker_runtime::{Call, Db, Failure};
 
-/// More than anybody looks through; those that were used last are shown.
+/// More than anybody reads; the most recently used are shown.
 const FIND: &str = "SELECT * FROM (
         SELECT id, started_at, last_used_at, expires_at FROM sessions
         WHERE user_id = $1 AND expires_at > now() ORDER BY last_used_at DESC LIMIT 100

@@ -1,4 +1,4 @@
-//! `users.update_profile` — changes the caller's names, and tells others.
+//! `users.update_profile` — changes the caller's names and records an event.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use worker_runtime::{Call, Db, Failure};
 
 const FIND: &str = "SELECT id, email, first_name, last_name, version FROM users WHERE id = $1 AND is_active";
 
-/// Changes what was read and records the fact, all or nothing; no row when somebody else changed it meanwhile.
+/// Changes the row that was read and records the event, all or nothing; no row if it was changed meanwhile.
 const CHANGE: &str = concat!(
     "WITH changed AS (
         UPDATE users SET first_name = $3, last_name = $4, version = version + 1
@@ -21,7 +21,7 @@ const CHANGE: &str = concat!(
     ") SELECT id FROM changed"
 );
 
-/// Two changes of one account at once are rare, and more are no person's.
+/// Two concurrent changes of one account are rare, and more do not come from a person.
 const ATTEMPTS: usize = 5;
 
 #[tokio::main(flavor = "current_thread")]
@@ -35,7 +35,7 @@ async fn update(call: Call<UpdateProfile>, db: &Db) -> Result<Profile, Failure> 
         let row = db.row(FIND, &[&id]).await?.ok_or_else(unknown_user)?;
         let (before, version): (User, i64) = (user(&row), row.get("version"));
         let after = changed(&before, &call.data);
-        // Also when this request did it before.
+        // Also if this request made the change before.
         let same = (&after.first_name, &after.last_name) == (&before.first_name, &before.last_name);
         let (first_name, last_name) = (after.first_name.clone(), after.last_name.clone());
         let fact = call.fact(&UserUpdated(ChangedUser { user: after, version: version + 1 }))?;
