@@ -118,7 +118,7 @@ pub(crate) struct Arrived<'a> {
 /// of day.
 fn budget(properties: &BasicProperties) -> Duration {
     let until_deadline = || Some(Duration::from_millis(deadline(properties)?.ok()?.saturating_sub(unix_millis())));
-    stated_budget(properties).or_else(until_deadline).unwrap_or(UNSAID_PATIENCE)
+    stated_budget(properties).or_else(until_deadline).unwrap_or(DEFAULT_BUDGET)
 }
 
 /// What the caller says of its patience, without a time of day.

@@ -15,8 +15,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 
 use crate::connection::{BrokerConnection, Error, in_time};
-use crate::failure_headers::{ATTEMPTS, attempts};
-use crate::headers::BUDGET;
+use crate::failure_headers::attempts;
+use crate::headers::{ATTEMPTS, BUDGET};
 use crate::rpc::metadata;
 use crate::topology;
 
