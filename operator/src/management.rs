@@ -1,16 +1,14 @@
 //! The broker's management API: reads and sets policies, which AMQP itself cannot.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 use amqp::topology::{Bound, Policy};
 use amqp::{AmqpSettings, Broker};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use runtime::SettingError;
+use runtime::{SettingError, https};
 use serde_json::{Map, Value, json};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::error::CliError;
 use crate::print::harmless;
@@ -49,7 +47,8 @@ impl Management {
             None => (broker.user().0.to_owned(), broker.user().1.to_owned()),
         };
         Ok(Some(Self {
-            agent: agent(),
+            // The broker is not behind the proxy of whoever browses from here.
+            agent: https::client(PATIENCE).proxy(None).build().into(),
             base: format!("{scheme}://{place}"),
             authorization: format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))),
             vhost: encoded(broker.vhost()),
@@ -132,25 +131,6 @@ pub(crate) fn body(policy: &Policy) -> Value {
     json!({
         "pattern": policy.pattern, "apply-to": "queues", "priority": policy.priority, "definition": definition,
     })
-}
-
-fn agent() -> ureq::Agent {
-    let roots: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
-        .certs
-        .iter()
-        .map(|root| Certificate::from_der(root).to_owned())
-        .collect();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
-    ureq::Agent::config_builder()
-        .tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
-        .timeout_global(Some(PATIENCE))
-        .max_redirects(0)
-        .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into()
 }
 
 /// For a path: everything but letters and digits as `%XX`.

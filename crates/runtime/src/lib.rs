@@ -2,6 +2,8 @@
 
 mod backoff;
 mod exit;
+#[cfg(feature = "https")]
+pub mod https;
 mod lines;
 pub mod log;
 mod notify;

@@ -1,10 +1,14 @@
 //! Tokens of every bad kind against the verifier.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use hyper::header::HeaderValue;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -316,4 +320,40 @@ fn any_number_of_unknown_keys_makes_one_look() {
     let began = std::time::Instant::now();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); 500]);
     assert!(began.elapsed() < Duration::from_mins(1), "they wait together, not one after another");
+}
+
+proptest! {
+    #[test]
+    fn no_token_ends_the_check_and_no_made_up_one_passes(
+        value in vec(prop_oneof![0x20_u8..=0x7e, 0x80_u8..=0xff], 0..60),
+        parts in vec(vec(any::<u8>(), 0..40), 0..5),
+        alg in "(none|None|HS256|EdDSA|RS256|Ed25519|)", rest in "\\PC{0,40}", claims in "\\PC{0,60}",
+    ) {
+        let header = HeaderValue::from_bytes(&[&b"Bearer "[..], &value].concat()).unwrap();
+        if let Err(refusal) = bearer(&[(AUTHORIZATION, header)].into_iter().collect()) {
+            prop_assert!(matches!(refusal.code(), Code::MissingToken | Code::InvalidToken));
+        }
+        let named = json!({ "alg": alg, "kid": null, "typ": "JWT", "x": rest }).to_string();
+        let good = claims_for(&claims);
+        let texts: Vec<Vec<String>> = vec![
+            parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part)).collect(),
+            parts.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect(),
+            [&named, &claims, &rest].map(|part| URL_SAFE_NO_PAD.encode(part)).into(),
+            [&named, &good, &rest].map(|part| URL_SAFE_NO_PAD.encode(part)).into(),
+        ];
+        KEYS.with(|keys| for text in texts {
+            let text = text.join(".");
+            let outcome = Token::read(&text).and_then(|token| checked(&keys.trusted(), &token, keys.times, now()));
+            assert!(outcome.is_err(), "{text}");
+        });
+    }
+}
+
+thread_local! {
+    static KEYS: KeyStore = keyring();
+}
+
+/// Claims that would do, but for the signature.
+fn claims_for(subject: &str) -> String {
+    claims(&json!({ "sub": subject })).to_string()
 }

@@ -4,6 +4,7 @@ mod cli;
 mod command_line;
 mod completeness;
 mod compose;
+mod dotenv;
 mod migrate;
 mod notify;
 mod pooler;

@@ -37,12 +37,30 @@ pub(crate) fn is_secret(key: &str) -> bool {
         .any(|word| key.split('_').any(|part| part == *word))
 }
 
+/// What a setting is: "is 7", "is empty". `None` where that may be secret, or is not known.
+pub(crate) fn is(key: &str, value: Option<&str>) -> Option<String> {
+    match value {
+        Some("\"\"") => Some("is empty".into()),
+        Some(value) if !is_secret(key) => Some(format!("is {value}")),
+        _ => None,
+    }
+}
+
+/// The path in a variable with `_FILE`, unless it looks like the secret itself, put there by mistake.
+pub(crate) fn path_shown(key: &str, path: &str) -> String {
+    let is_path = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
+    if is_secret(key) && !is_path { "a file".into() } else { path.escape_debug().to_string() }
+}
+
 /// A value, fit to be repeated: what commands a terminal is escaped, and a long one is cut.
 pub(crate) fn shown(value: &str) -> String {
     let text: String = value.chars().take(60).collect();
     let cut = if text.len() < value.len() { "…" } else { "" };
     format!("{text:?}{cut}")
 }
+
+/// Said of a value that cannot be shown.
+pub(crate) const UNFIT: &str = "has a value that does not fit";
 
 /// The bounds of a whole number of some type.
 const BOUNDS: [(&str, &str); 5] = [
@@ -72,11 +90,8 @@ pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> Setting
         Kind::UnknownVariant(name, variants) => (Some(shown(name)), format!("one of {}", variants.join(", "))),
         _ => (text_given(place, key), must_be("", known.get(key))),
     };
-    let value = value.filter(|_| !is_secret(key)).map_or_else(
-        || "has a value that does not fit: it".into(),
-        |value| if value == "\"\"" { "is empty: it".into() } else { format!("is {value}: it") },
-    );
-    SettingError(format!("{} {value} must be {must}", place.of(key)))
+    let is = is(key, value.as_deref()).unwrap_or_else(|| UNFIT.into());
+    SettingError(format!("{} {is}: it must be {must}", place.of(key)))
 }
 
 fn text_given(place: &Place<'_>, key: &str) -> Option<String> {

@@ -20,7 +20,7 @@ use crate::exit::StartError;
 use crate::section::variable;
 pub use crate::section::{Section, SettingError};
 pub use crate::settings::complaint::nearest;
-use crate::settings::complaint::{Place, explain, is_secret, must_be, shown};
+use crate::settings::complaint::{Place, UNFIT, explain, is, must_be, path_shown, shown};
 
 /// Where sections are read from.
 pub struct Settings {
@@ -84,14 +84,13 @@ impl Settings {
     fn unfit<S: Section>(&self, section: &S, key: &str, problem: &str) -> SettingError {
         let place = self.place(S::NAME).of(key);
         let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
-        let is = match values.get(key) {
-            Some(Value::String(_, text)) if text.is_empty() => Some("is empty".into()),
-            Some(Value::String(_, text)) if !is_secret(key) => Some(format!("is {}", shown(text))),
-            Some(Value::Num(_, number)) => number.to_u128().map(|number| format!("is {number}")),
-            Some(Value::Bool(_, value)) => Some(format!("is {value}")),
+        let value = match values.get(key) {
+            Some(Value::String(_, text)) => Some(shown(text)),
+            Some(Value::Num(_, number)) => number.to_u128().map(|number| number.to_string()),
+            Some(Value::Bool(_, value)) => Some(value.to_string()),
             _ => None,
         };
-        match is.filter(|_| problem.starts_with("must ")) {
+        match is(key, value.as_deref()).filter(|_| problem.starts_with("must ")) {
             Some(is) => SettingError(format!("{place} {is}: it {problem}")),
             None => SettingError(format!("{place} {problem}")),
         }
@@ -188,7 +187,7 @@ fn text_of(
         (None, Some(path)) => match std::fs::read_to_string(path) {
             Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
             Err(error) => {
-                let problem = format!("names {path}, which cannot be read: {error}");
+                let problem = format!("names {}, which cannot be read: {error}", path_shown(key, path));
                 Err(SettingError::of(section, &format!("{key}_file"), problem))
             }
         },
@@ -210,7 +209,7 @@ impl Environment {
             };
             let unfit = || {
                 let must = must_be("u64", Some(default));
-                let is = if text.trim().is_empty() { "is empty".into() } else { format!("is {}", shown(text.trim())) };
+                let is = is(key, Some(&shown(text.trim()))).unwrap_or_else(|| UNFIT.into());
                 SettingError::of(section, key, format!("{is}: it must be {must}"))
             };
             values.insert(key.clone(), value.ok_or_else(unfit)?);
@@ -228,6 +227,9 @@ impl Provider for Environment {
         Ok(Profile::Default.collect(self.0.clone()))
     }
 }
+
+#[cfg(test)]
+mod generated_inputs;
 
 #[cfg(test)]
 mod tests {
