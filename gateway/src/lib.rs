@@ -7,6 +7,8 @@
 mod auth;
 mod bounded_cache;
 mod endpoints;
+#[cfg(test)]
+mod generated_inputs;
 mod health;
 mod http;
 mod metrics;

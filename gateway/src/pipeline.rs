@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::rpc::client::Answer;
 use amqp::{Broker, Deadline, RequestMetadata, RpcClient, RpcError};
 use contracts::Code;
 use futures_util::FutureExt;
@@ -22,6 +23,7 @@ use crate::auth::caller::Caller;
 use crate::endpoints::builtin::Known;
 use crate::endpoints::event_stream::{EventStreams, Missed};
 use crate::endpoints::rpc::history::Inbox;
+use crate::endpoints::rpc::reply_shape::ReplyShapes;
 use crate::endpoints::rpc::{history, request, response};
 use crate::endpoints::{builtin, event_stream};
 use crate::http::access_log::AccessLogEntry;
@@ -45,6 +47,7 @@ pub struct Pipeline {
     auth: Arc<Auth>,
     cors: Cors,
     asker: Arc<RpcClient>,
+    replies: ReplyShapes,
     feeds: EventStreams,
     limits: RateLimiter,
     proxies: Proxies,
@@ -96,6 +99,7 @@ impl Pipeline {
             auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             asker,
+            replies: ReplyShapes::published().expect("a test reads the document"),
             limits: RateLimiter::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
             leftovers: TaskTracker::new(),
@@ -213,6 +217,7 @@ impl Pipeline {
         }
         let asked = Instant::now();
         let answer = self.asker.ask(ask.pattern, data, &meta, row.waiting_room()).await;
+        let answer = answer.and_then(|answer| self.checked(ask.pattern, answer));
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             row.count(asked.elapsed());
         }
@@ -222,11 +227,19 @@ impl Pipeline {
         match answer {
             Ok(Ok(reply)) => {
                 let reply = self.completed(row, reply, &meta).await?;
-                response::success(route, &call.head.uri, &call.prefix, reply)
+                response::success(route, &call.head, &call.prefix, reply)
             }
             Ok(Err(fault)) => Err(fault.into()),
-            Err(error) => Err(response::failure(error, ask.safe)),
+            Err(error) => Err(response::failure(&error, ask.safe)),
         }
+    }
+
+    /// An answer, if it is one that the contract promises.
+    fn checked(&self, pattern: &str, answer: Answer) -> Result<Answer, RpcError> {
+        if let Ok(reply) = &answer {
+            self.replies.check(pattern, reply).map_err(RpcError::Malformed)?;
+        }
+        Ok(answer)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::servers::Servers;
 use crate::slots::Slot;
 use crate::sql::Sql;
 use crate::wait::{seconds, wait_until};
-use crate::wire::Wire;
+use crate::wire::{Message, Wire};
 use crate::{ports, token};
 
 /// The limits of the gateway, which are lifted.
@@ -354,6 +354,21 @@ impl<'a> Stack<'a> {
     pub fn wait_until_unserved(&self, pattern: &str) {
         let noticed = || self.readiness().is_some_and(|answer| answer.json()["patterns"][pattern] == 0);
         wait_until(&format!("the gateway knew that nobody serves {pattern}"), seconds(10), noticed);
+    }
+
+    /// Answers one call in the place of a pattern's workers, of which none may run.
+    #[track_caller]
+    pub fn answer_in_place_of(&self, pattern: &str, call: Call, reply: &str) -> Answer {
+        let wire = self.wire();
+        wire.make_pattern_queue(pattern);
+        let mut pending = None;
+        let (address, id) = wire.take(pattern, || {
+            let seen = || self.readiness().is_some_and(|answer| answer.json()["patterns"][pattern] == 1);
+            wait_until("the gateway saw a worker", seconds(5), seen);
+            pending = Some(call.send_in_background());
+        });
+        wire.send(&Message::new(&address, reply).without_reply().correlation_id(&id));
+        pending.expect("the call was made").wait()
     }
 
     /// Waits until the gateway says that it can serve, and that every pattern is served.

@@ -26,7 +26,9 @@ const FRAME_MAX: u32 = 16_384;
 /// What of one message a process takes. Its header table must fit into a frame of ours, together with its other properties
 /// (fourteen, of at most 255 bytes) and what is written on a message that failed. The gateway takes bodies of 64 KiB from
 /// its clients, and a page of the longest orders is well below a mebibyte.
-const LIMITS: Limits = Limits { table: 7 * 1024, body: 1024 * 1024 };
+const LIMITS: Limits = Limits { table: 7 * 1024, body: LARGEST_MESSAGE };
+/// The largest body that is taken, in bytes.
+pub const LARGEST_MESSAGE: u64 = 1024 * 1024;
 /// What an operator takes, who moves messages and must not change them: all that fits into the largest frame of a broker,
 /// and the largest body that RabbitMQ takes since 4.0.
 const WHOLE: Limits = Limits { table: 120 * 1024, body: 16 * 1024 * 1024 };

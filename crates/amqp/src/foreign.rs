@@ -8,16 +8,26 @@ use serde_json::value::RawValue;
 const SENTENCE: usize = 200;
 
 /// The fault in the `err` of a reply: ours as it stands; another's by its `status` or `statusCode`, where the contract of the
-/// pattern has a code for that, and with its message if that is a sentence; everything else is a failure without words.
-pub(crate) fn fault(pattern: &str, err: &RawValue) -> Fault {
-    serde_json::from_str(err.get()).unwrap_or_else(|_| {
-        let thrown: Value = serde_json::from_str(err.get()).unwrap_or_default();
-        let status = ["status", "statusCode"].iter().find_map(|key| thrown[key].as_u64());
-        match status.and_then(|status| code(pattern, status)) {
-            Some(code) => Fault::new(code, sentence(&thrown).unwrap_or("The service refused this.")),
-            None => Fault::new(Code::Internal, "The service failed and did not say how."),
-        }
-    })
+/// pattern has a code for that, and with its message if that is a sentence; another exception of Nest's is a failure without
+/// words. `None` for what is none of these.
+pub(crate) fn fault(pattern: &str, err: &RawValue) -> Option<Fault> {
+    if let Ok(fault) = serde_json::from_str(err.get()) {
+        return Some(fault);
+    }
+    let thrown: Value = serde_json::from_str(err.get()).ok()?;
+    let status = ["status", "statusCode"].iter().find_map(|key| thrown[key].as_u64());
+    match status.and_then(|status| code(pattern, status)) {
+        Some(code) => Some(Fault::new(code, sentence(&thrown).unwrap_or("The service refused this."))),
+        None if is_exception(&thrown) => Some(Fault::new(Code::Internal, "The service failed and did not say how.")),
+        None => None,
+    }
+}
+
+/// Whether it is what a Nest service makes of an exception: a text, or an object with a status or a message. One with a code
+/// claims to be ours, and is not.
+fn is_exception(thrown: &Value) -> bool {
+    let has = |key: &str| !thrown[key].is_null();
+    thrown.is_string() || ["status", "statusCode", "message"].into_iter().any(has) && !has("code")
 }
 
 /// The code that the pattern's contract has for a status.
@@ -46,7 +56,7 @@ mod tests {
     use super::*;
 
     fn read(pattern: &str, err: &str) -> (Code, String) {
-        let fault = fault(pattern, serde_json::from_str(err).unwrap());
+        let fault = fault(pattern, serde_json::from_str(err).unwrap()).unwrap();
         (fault.code, fault.message)
     }
 
@@ -74,13 +84,18 @@ mod tests {
             r#"{"status":418,"message":"m"}"#,
             r#"{"status":-404}"#,
             r#"{"status":404.5}"#,
-            "[]",
-            "7",
         ] {
             assert_eq!(read("orders.get", err).0, Code::Internal, "{err}");
             assert!(!read("orders.get", err).1.contains("password"));
         }
         assert_eq!(read("orders.list", r#"{"status":404}"#).0, Code::Internal);
+    }
+
+    #[test]
+    fn what_nobody_throws_is_no_fault() {
+        for err in ["[]", "7", "true", "{}", r#"{"oops":1}"#, r#"{"code":"no_such_code","message":"m"}"#, r#"["no"]"#] {
+            assert_eq!(fault("orders.get", serde_json::from_str(err).unwrap()), None, "{err}");
+        }
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub mod names {
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
+/// What senders notice of our bounds, for the published contract.
+pub mod bounds {
+    pub use crate::connection::LARGEST_MESSAGE;
+    pub use crate::control::client::PATIENCE as STATS_PATIENCE;
+    pub use crate::rpc::client::REPLY_TO as DIRECT_REPLY_TO;
+    pub use crate::rpc::metadata::{MARKS, UNSAID_PATIENCE};
+    pub use crate::rpc::redelivered::MOST_ATTEMPTS;
+}
+
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{QueueStateCache, Told};

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use contracts::Fault;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -44,7 +45,7 @@ impl RequestPacket<'_> {
 impl<'a> RequestPacket<'a> {
     /// Reads a packet; the error says what is wrong with it.
     pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
+        object(body)
     }
 
     /// Writes a packet.
@@ -67,8 +68,16 @@ pub struct EventPacket<'a> {
 impl<'a> EventPacket<'a> {
     /// Reads a packet; the error says what is wrong with it.
     pub fn decode(body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
+        object(body)
     }
+}
+
+/// Reads an object. Serde would also fill the fields from a list, in the order of their declaration.
+fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, serde_json::Error> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::custom("a packet is an object, not a list"));
+    }
+    serde_json::from_slice(body)
 }
 
 /// The body of an event whose data is JSON text already.
@@ -99,21 +108,28 @@ pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     serde_json::to_vec(&Packet { err: fault, is_disposed: true }).expect("a fault always serialises")
 }
 
-/// Reads the body of a reply; `None` when it is no reply at all.
-pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Option<Result<Box<RawValue>, Fault>> {
+/// Reads the body of a reply. The error says what is wrong with one that is none: exactly one of `response` and `err` is
+/// there (Nest before 7 sends the other as `null`), and a response is the last: a stream of answers is not in any contract.
+pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Result<Result<Box<RawValue>, Fault>, &'static str> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Packet<'a> {
         #[serde(borrow)]
         response: Option<&'a RawValue>,
         #[serde(borrow)]
         err: Option<&'a RawValue>,
+        #[serde(borrow)]
+        is_disposed: Option<&'a RawValue>,
     }
-    let packet: Packet<'_> = serde_json::from_slice(body).ok()?;
+    let packet: Packet<'_> = object(body).map_err(|_| "it is no packet of JSON")?;
     match (packet.err.filter(|err| err.get() != "null"), packet.response) {
-        (Some(err), _) => Some(Err(foreign::fault(pattern, err))),
-        (None, Some(response)) => Some(Ok(response.to_owned())),
+        (Some(_), Some(response)) if response.get() != "null" => Err("it has both `err` and `response`"),
+        // Nest says of a pattern that it does not know without `isDisposed` that there is no handler.
+        (Some(err), _) => foreign::fault(pattern, err).map(Err).ok_or("its `err` is of no known kind"),
+        (None, _) if packet.is_disposed.is_none_or(|it| it.get() != "true") => Err("its `isDisposed` is not `true`"),
+        (None, Some(response)) => Ok(Ok(response.to_owned())),
         // A Nest handler that returns nothing answers without a response.
-        (None, None) => Some(Ok(RawValue::NULL.to_owned())),
+        (None, None) => Ok(Ok(RawValue::NULL.to_owned())),
     }
 }
 
@@ -143,6 +159,7 @@ mod tests {
         assert!(!asks("{}") && !asks(r#"{"pattern":null}"#) && !asks(r#"{"pattern":"orders.get"}"#));
         assert!(asks(r#"{"pattern":"get_order"}"#) && asks(r#"{"pattern":""}"#));
         assert!(RequestPacket::decode(br#"{"pattern":7}"#).is_err());
+        assert!(RequestPacket::decode(br#"["orders.get", {}, "7"]"#).is_err());
     }
 
     #[test]
@@ -169,14 +186,40 @@ mod tests {
 
     #[test]
     fn replies_of_ours_and_of_nest_are_read() {
-        let read = |body: &str| decode_reply("orders.get", body.as_bytes());
-        assert_eq!(read(r#"{"response":[1],"isDisposed":true}"#).unwrap().unwrap().get(), "[1]");
-        assert_eq!(read(r#"{"err":null,"response":1}"#).unwrap().unwrap().get(), "1");
-        assert_eq!(read(r#"{"isDisposed":true}"#).unwrap().unwrap().get(), "null");
-        let ours = read(r#"{"err":{"code":"email_taken","message":"m"}}"#).unwrap().unwrap_err();
+        let read = |body: &str| decode_reply("orders.get", body.as_bytes()).unwrap();
+        assert_eq!(read(r#"{"response":[1],"isDisposed":true}"#).unwrap().get(), "[1]");
+        assert_eq!(read(r#"{"err":null,"response":1,"isDisposed":true}"#).unwrap().get(), "1");
+        assert_eq!(read(r#"{"isDisposed":true}"#).unwrap().get(), "null");
+        let ours = read(r#"{"err":{"code":"email_taken","message":"m"},"isDisposed":true}"#).unwrap_err();
         assert_eq!(ours.code, Code::EmailTaken);
-        let nest = read(r#"{"err":{"status":"error","message":"Internal server error"}}"#).unwrap().unwrap_err();
-        assert_eq!(nest.code, Code::Internal);
-        assert!(read("nonsense").is_none());
+        for nest in [
+            r#"{"err":{"status":"error","message":"Internal server error"},"isDisposed":true}"#,
+            r#"{"err":{"status":"error","message":"m"},"response":null,"isDisposed":true}"#,
+            r#"{"id":"7","err":"There is no matching message handler defined in the remote service.","status":"error"}"#,
+        ] {
+            assert_eq!(read(nest).unwrap_err().code, Code::Internal, "{nest}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_told_apart() {
+        let flaw = |body: &str| decode_reply("orders.get", body.as_bytes()).unwrap_err();
+        for body in [
+            "nonsense",
+            "",
+            "[]",
+            "7",
+            r#""hello""#,
+            "{",
+            "[1,null,true]",
+            r#"{"response":1,"response":2,"isDisposed":true}"#,
+        ] {
+            assert_eq!(flaw(body), "it is no packet of JSON", "{body}");
+        }
+        for body in ["{}", r#"{"response":1}"#, r#"{"response":1,"isDisposed":false}"#, r#"{"id":"a","title":"b"}"#] {
+            assert_eq!(flaw(body), "its `isDisposed` is not `true`", "{body}");
+        }
+        assert_eq!(flaw(r#"{"err":"no","response":{},"isDisposed":true}"#), "it has both `err` and `response`");
+        assert_eq!(flaw(r#"{"err":7,"isDisposed":true}"#), "its `err` is of no known kind");
     }
 }

@@ -10,10 +10,11 @@ use hyper::{HeaderMap, Response, StatusCode};
 use crate::http::response_body::Body;
 
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, tracestate, baggage",
+    "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, tracestate, baggage, \
+     If-None-Match",
 );
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, RateLimit-Policy",
+    "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, RateLimit-Policy, ETag",
 );
 /// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

@@ -11,6 +11,7 @@ pub(crate) mod cors;
 pub(crate) mod descriptors;
 pub(crate) mod early_error;
 pub(crate) mod head_scanner;
+pub(crate) mod negotiation;
 pub(crate) mod open_connections;
 pub(crate) mod problem;
 pub(crate) mod request_body;

@@ -17,7 +17,7 @@ fn a_page_of_a_known_origin_may_read_every_answer() {
             response.header("access-control-expose-headers"),
             Some(
                 "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, \
-                 RateLimit-Policy"
+                 RateLimit-Policy, ETag"
             )
         );
         assert_eq!(response.header("vary"), Some("Origin"));
@@ -44,7 +44,7 @@ fn a_preflight_learns_what_the_page_may_do() {
     assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert_eq!(response.header("access-control-allow-methods"), Some("POST, GET, HEAD, OPTIONS"));
     let headers = "Content-Type, Accept, Authorization, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent, \
-                   tracestate, baggage";
+                   tracestate, baggage, If-None-Match";
     assert_eq!(response.header("access-control-allow-headers"), Some(headers));
     assert_eq!(response.header("content-length"), None);
 
@@ -68,14 +68,32 @@ fn an_answer_that_varies_by_more_than_its_origin_says_both() {
         let response = house.connect().ask("HEAD", path, headers, "");
         (response.all("vary").join(", "), response.header("content-encoding").map(str::to_owned))
     };
-    assert_eq!(
-        vary("/docs/swagger-ui.css", &["Accept-Encoding: gzip"]),
-        ("Accept-Encoding, Origin".into(), Some("gzip".into()))
-    );
-    for refusing in ["Accept-Encoding: gzip;q=0", "Accept-Encoding: identity", "Accept-Encoding: *;q=0", "X: y"] {
-        assert_eq!(vary("/docs/swagger-ui.css", &[refusing]), ("Accept-Encoding, Origin".into(), None), "{refusing}");
+    for path in ["/docs/swagger-ui.css", "/docs", "/openapi.json", "/openapi-3.0.json", "/asyncapi.json"] {
+        let packed = vary(path, &["Accept-Encoding: gzip"]);
+        assert_eq!(packed, ("Accept-Encoding, Origin".into(), Some("gzip".into())), "{path}");
+        for refusing in [
+            "Accept-Encoding: gzip;q=0",
+            "Accept-Encoding: identity",
+            "Accept-Encoding: *;q=0",
+            "Accept-Encoding: gzip;q=0, identity;q=0",
+            "X: y",
+        ] {
+            assert_eq!(vary(path, &[refusing]), ("Accept-Encoding, Origin".into(), None), "{path} {refusing}");
+        }
     }
-    assert_eq!(vary("/docs", &["Accept-Encoding: gzip"]), ("Origin".into(), None));
+}
+
+#[test]
+fn a_document_that_the_client_has_is_304_without_a_body() {
+    let house = GatewayFixture::open();
+    let first = house.ask("GET", "/openapi.json", &[], "");
+    let tag = first.header("etag").unwrap();
+    for method in ["GET", "HEAD"] {
+        let again = house.ask(method, "/openapi.json", &[&format!("If-None-Match: \"x\", W/{tag}")], "");
+        assert_eq!((again.status, again.header("etag"), again.body.as_str()), (304, Some(tag), ""), "{method}");
+        assert_eq!(again.all("vary").join(", "), "Accept-Encoding, Origin");
+    }
+    assert_eq!(house.ask("GET", "/openapi.json", &["If-None-Match: \"x\""], "").status, 200);
 }
 
 #[test]

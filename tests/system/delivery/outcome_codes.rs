@@ -1,9 +1,9 @@
 //! No answer lies: what was answered 503 is never executed, and what nobody can know is answered 504.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use system_tests::problem::problem;
 use system_tests::wait::{millis, seconds};
-use system_tests::{Answer, Signal, Stack, wait_until};
+use system_tests::{Answer, Person, Signal, Stack, wait_until};
 
 /// The titles of all orders, however they came to be.
 fn titles(stack: &Stack<'_>) -> Vec<String> {
@@ -52,7 +52,7 @@ fn a_killed_worker_that_nobody_replaces_is_503_too() {
     stack.process("users-login").kill();
     stack.wait_until_unserved("orders.create");
     stack.wait_until_unserved("users.login");
-    let login = serde_json::json!({ "email": person.email, "password": person.password });
+    let login = json!({ "email": person.email, "password": person.password });
     for answer in [person.ordering("refused").send(), stack.http.post("/users/login").json(&login).send()] {
         not_done(&answer, "service_unavailable");
     }
@@ -67,9 +67,44 @@ fn a_pattern_that_was_never_served_is_503() {
     for answer in [person.ordering("refused").send(), person.get("/users/profile").send()] {
         not_done(&answer, "service_unavailable");
     }
+    what_another_service_makes_up_is_502(&stack, &person);
     stack.launch_worker("orders-create");
     wait_until("orders were taken", seconds(3), || person.ordering("taken").send().status == 201);
     assert_eq!(titles(&stack), ["taken"]);
+}
+
+/// In the place of `orders-create` and `users-profile`, which do not run.
+fn what_another_service_makes_up_is_502(stack: &Stack<'_>, person: &Person) {
+    let order = json!({ "id": person.id, "title": "t", "description": "d", "price": 1.5, "userId": person.id,
+        "orderReference": null, "createdAt": "2026-01-31T12:00:00.000Z", "updatedAt": "2026-01-31T12:00:00.000Z" });
+    let disposed = |reply: Value| json!({ "response": reply, "isDisposed": true }).to_string();
+    let (mut half, mut odd) = (order.clone(), order.clone());
+    half.as_object_mut().unwrap().remove("description");
+    odd["price"] = json!("1.5");
+    let made_up = [
+        r#"{"isDisposed":true}"#.to_owned(),
+        disposed(json!("hello")),
+        disposed(json!({ "id": person.id })),
+        disposed(half),
+        disposed(odd),
+        disposed(json!([order])),
+        json!({ "response": order }).to_string(),
+        json!({ "response": order, "err": "no", "isDisposed": true }).to_string(),
+        json!({ "err": 7, "isDisposed": true }).to_string(),
+        "hello".to_owned(),
+    ];
+    let logged = || stack.process("gateway").events("request").into_iter().filter(|line| line["code"] == "bad_reply");
+    for (n, reply) in made_up.iter().enumerate() {
+        let create = stack.answer_in_place_of("orders.create", person.ordering("made up"), reply);
+        let detail = problem(&create, 502, "bad_reply")["detail"].clone();
+        assert!(detail.as_str().unwrap().contains("may have been done"), "{reply}: {detail}");
+        let read = stack.answer_in_place_of("users.profile", person.get("/users/profile"), reply);
+        let detail = problem(&read, 502, "bad_reply")["detail"].clone();
+        assert!(detail.as_str().unwrap().contains("does no harm"), "{reply}: {detail}");
+        wait_until("each had one line", seconds(3), || logged().count() == 2 * (n + 1));
+    }
+    assert!(logged().all(|line| line["level"] == "ERROR" && line["error"].is_string()));
+    stack.answer_in_place_of("orders.create", person.ordering("real"), &disposed(order)).expect(201);
 }
 
 #[test]

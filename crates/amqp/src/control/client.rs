@@ -20,7 +20,7 @@ use crate::topology::names::{REPLIES, STATS, stats_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item};
 
 /// Nobody waits longer for an answer.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub const PATIENCE: Duration = Duration::from_millis(250);
 /// For so long what was told is told again.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// A process that has not answered for so many rounds is not waited for any more.
@@ -147,7 +147,7 @@ impl Asking {
 
     fn note(&mut self, reply: &Delivery) {
         let round = reply.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
-        let told = decode_reply("", &reply.data).and_then(Result::ok);
+        let told = decode_reply("", &reply.data).ok().and_then(Result::ok);
         let stats = told.and_then(|told| serde_json::from_str::<Stats>(told.get()).ok());
         if let (Some(round), Some(stats)) = (round, stats) {
             self.answers.insert(stats.instance, (round, stats));

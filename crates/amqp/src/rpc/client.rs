@@ -28,7 +28,8 @@ use crate::rpc::metadata::RequestMetadata;
 use crate::topology;
 use crate::topology::Depth;
 
-const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// Where our own requests have their replies: no queue, but the connection itself.
+pub const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// How long a queue's state is believed. Asking the broker takes 0.3 ms.
 const STATE_BELIEVED: Duration = Duration::from_millis(100);
 /// A request leaves its queue by so much before its caller's time is over, so that the proof of it is here in time; of a
@@ -36,7 +37,7 @@ const STATE_BELIEVED: Duration = Duration::from_millis(100);
 const RETURN: Duration = Duration::from_millis(250);
 
 /// Why there is no answer. The first three mean that nothing was or will be executed, the others that nobody knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
     #[error("the broker cannot be reached")]
@@ -53,9 +54,9 @@ pub enum RpcError {
     /// The connection broke while the request was out.
     #[error("the connection broke while the request was out")]
     Lost,
-    /// The reply is not one.
-    #[error("the reply is malformed")]
-    Malformed,
+    /// The reply is not what the contract says; this is what is wrong with it.
+    #[error("the reply is not what the contract says: {0}")]
+    Malformed(String),
 }
 
 /// A success, still as the text the worker wrote, or the fault that it answered with.
@@ -343,7 +344,9 @@ impl Session {
         let properties = meta.properties(wait.min(self.longest_wait(meta)), self.instance.as_deref());
         self.publish(pattern, data, properties, id).map_err(|_| RpcError::NotConnected)?;
         match timeout(meta.deadline.remaining(), outcome).await {
-            Ok(Ok(Outcome::Reply(body))) => decode_reply(pattern, &body).ok_or(RpcError::Malformed),
+            Ok(Ok(Outcome::Reply(body))) => {
+                decode_reply(pattern, &body).map_err(|flaw| RpcError::Malformed(flaw.to_owned()))
+            }
             Ok(Ok(Outcome::Expired)) => Err(RpcError::Expired),
             Ok(Err(_)) => Err(RpcError::Lost),
             Err(_) => Err(RpcError::TimedOut),

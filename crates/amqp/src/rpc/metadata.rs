@@ -15,7 +15,7 @@ use crate::rpc::deadline::{Deadline, unix_millis};
 /// What logs call a request is no longer than this, in bytes.
 const LONGEST_REQUEST_ID: usize = 256;
 /// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
-const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
+pub const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything about a request but its content.
 #[derive(Debug, Clone)]
@@ -157,6 +157,9 @@ pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> 
     Some(millis.ok_or(()))
 }
 
+/// What a sender may mark a request with, in the words of the published contract.
+pub const MARKS: [&str; 3] = ["message id", "correlation id", "the packet's id"];
+
 /// The same request always gets the same id. A UUID as its message id is one, and the caller's to choose. Other marks are
 /// numbers that start anew with each program, so they count only together with all that a true repetition has in common:
 /// where the reply goes, on whose behalf it is, and what it says. With no mark at all there is nothing to know it by.
@@ -166,7 +169,7 @@ fn identity(properties: &BasicProperties, request: &Arrived<'_>, caller: Option<
     if let Some(id) = message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok()) {
         return id;
     }
-    let marks = [message_id, text(properties.correlation_id()), request.packet_id.map(str::to_owned)];
+    let marks: [_; MARKS.len()] = [message_id, text(properties.correlation_id()), request.packet_id.map(str::to_owned)];
     if marks.iter().all(Option::is_none) {
         return Uuid::now_v7();
     }

@@ -21,7 +21,7 @@ use crate::rpc::metadata;
 use crate::topology;
 
 /// A request that brought down so many workers, each time alone, is not begun again.
-pub(crate) const MOST_ATTEMPTS: u32 = 3;
+pub const MOST_ATTEMPTS: u32 = 3;
 
 /// The queue of one pattern's redelivered requests.
 pub(crate) struct Redelivered {

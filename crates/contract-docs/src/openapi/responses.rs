@@ -47,6 +47,8 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             headers["X-Total-Count"]["schema"] = json!({ "type": "integer" });
             headers["X-Total-Count-Relation"] = header("eq: that is all of them; gte: there are more.", false);
             headers["X-Total-Count-Relation"]["schema"] = json!({ "type": "string", "enum": ["eq", "gte"] });
+            headers["ETag"] =
+                header("Names the page as it is; with it in If-None-Match the answer is 304 until it changes.", false);
             schema = components.resolve(&schema)["properties"]["items"].clone();
             ("200", "A page of the list.")
         }

@@ -32,7 +32,7 @@ use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 use crate::http::response_body::Body;
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Pieces that may wait for a client to read them; a piece is an event or a heartbeat.
 const UNREAD: usize = 64;
 
@@ -129,7 +129,7 @@ async fn missed_after(
     match asker.ask(pattern, &question, meta, None).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
         Ok(Err(fault)) => Err(fault.into()),
-        Err(error) => Err(response::failure(error, true)),
+        Err(error) => Err(response::failure(&error, true)),
     }
 }
 

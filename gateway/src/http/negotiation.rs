@@ -1,0 +1,180 @@
+//! What the client asks of a body beside its content: how it may be coded, and whether it has it already (RFC 9110).
+
+use std::io::Write;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
+use hyper::{HeaderMap, Response, StatusCode};
+
+use crate::http::response_body::Body;
+
+/// So much of a hash tells apart whatever is served.
+const TAG_BYTES: usize = 16;
+
+/// A strong entity tag: the same for the same bytes, and for no others.
+pub(crate) fn entity_tag(bytes: &[u8]) -> HeaderValue {
+    tag(bytes, "")
+}
+
+/// A weak entity tag: the same for the same content, however it is coded.
+pub(crate) fn weak_entity_tag(content: &[u8]) -> HeaderValue {
+    tag(content, "W/")
+}
+
+fn tag(bytes: &[u8], prefix: &str) -> HeaderValue {
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(&digest(&SHA256, bytes).as_ref()[..TAG_BYTES]);
+    HeaderValue::try_from(format!("{prefix}\"{hash}\"")).expect("base64 is visible ASCII")
+}
+
+/// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110, sections 8.8.3.2 and 13.1.2), or any at all.
+pub(crate) fn has_already(request: &HeaderMap, tag: &HeaderValue) -> bool {
+    let ours = opaque(tag.as_bytes());
+    let mut values = request.get_all(IF_NONE_MATCH).iter().map(HeaderValue::as_bytes);
+    values.any(|value| value.trim_ascii() == b"*" || tags(value).any(|named| Some(named) == ours))
+}
+
+/// The tags in a list, without `W/` and quotation marks. What is malformed ends it.
+fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let begin = list.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
+        let item = &list[begin..];
+        let named = opaque(item)?;
+        let prefix = if item.starts_with(b"W/") { 2 } else { 0 };
+        list = &item[prefix + named.len() + 2..];
+        Some(named)
+    })
+}
+
+/// What stands between the quotation marks of the tag with which a text begins; it may hold commas.
+fn opaque(text: &[u8]) -> Option<&[u8]> {
+    let quoted = text.strip_prefix(b"W/").unwrap_or(text).strip_prefix(b"\"")?;
+    let end = quoted.iter().position(|byte| *byte == b'"')?;
+    Some(&quoted[..end])
+}
+
+/// The same response to a client that has its content already.
+pub(crate) fn not_modified(response: Response<Body>) -> Response<Body> {
+    let (mut head, _) = response.into_parts();
+    head.status = StatusCode::NOT_MODIFIED;
+    head.headers.remove(CONTENT_TYPE);
+    head.headers.remove(CONTENT_ENCODING);
+    Response::from_parts(head, Body::default())
+}
+
+/// Bytes compressed.
+pub(crate) fn gzip(bytes: &[u8], level: Compression) -> Bytes {
+    let mut packed = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), level);
+    packed.write_all(bytes).expect("memory takes everything");
+    packed.finish().expect("memory takes everything").into()
+}
+
+/// Whether the client takes gzip, and prefers it to the body as it is or likes it as much (RFC 9110, section 12.5.3). One
+/// that says nothing may not be able to unpack it; one that takes neither gets the body as it is.
+pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
+    let (mut gzip, mut identity, mut any) = (None, None, None);
+    for value in request.get_all(ACCEPT_ENCODING) {
+        let Ok(value) = value.to_str() else { return false };
+        for item in value.split(',') {
+            let (coding, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let Some(weight) = weight(parameters) else { continue };
+            match coding.trim().to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => gzip = Some(weight),
+                "identity" => identity = Some(weight),
+                "*" => any = Some(weight),
+                _ => {}
+            }
+        }
+    }
+    // Not named, `identity` is taken all the same, but anything that is named is preferred.
+    let (gzip, identity) = (gzip.or(any).unwrap_or(0), identity.or(any).unwrap_or(0));
+    gzip > 0 && gzip >= identity
+}
+
+/// A weight in thousandths; without one it is 1. `None` where it is none.
+fn weight(parameters: &str) -> Option<u16> {
+    let parameters = parameters.trim();
+    if parameters.is_empty() {
+        return Some(1_000);
+    }
+    let (name, value) = parameters.split_once('=')?;
+    let weight: f32 = value.trim().parse().ok().filter(|weight| (0.0..=1.0).contains(weight))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+    name.trim().eq_ignore_ascii_case("q").then_some((weight * 1_000.0).round() as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_only_to_who_takes_it() {
+        let takes = |values: &[&str]| {
+            takes_gzip(&values.iter().map(|value| (ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap())).collect())
+        };
+        for good in [
+            "gzip",
+            "GZIP",
+            "gzip, deflate, br",
+            "br;q=1.0, gzip;q=0.8, *;q=0.1",
+            "*",
+            "deflate, *;q=0.5",
+            "x-gzip",
+            "identity;q=0.5, gzip",
+            "gzip ; q=1",
+            "gzip;q=0.001",
+            "gzip;Q=1.000",
+            "identity;q=0, gzip;q=0.1",
+            "identity;q=0, *",
+            "*;q=0, gzip",
+        ] {
+            assert!(takes(&[good]), "{good}");
+        }
+        for bad in [
+            "",
+            "gzip;q=0",
+            "gzip;q=0.000",
+            "*;q=0",
+            "identity",
+            "gzip;q=0, *",
+            "br",
+            "identity, gzip;q=0.5",
+            "gzip;q=0.5, *;q=0.8",
+            "identity;q=0",
+            "*;q=0, identity;q=0",
+            "gzip;q=x",
+            "gzip;q=2",
+            "gzipped",
+        ] {
+            assert!(!takes(&[bad]), "{bad}");
+        }
+        assert!(!takes(&[]) && takes(&["br", "gzip"]) && !takes(&["gzip", "gzip;q=0"]));
+    }
+
+    #[test]
+    fn a_tag_is_found_in_any_list() {
+        let has = |values: &[&str]| {
+            let headers = values.iter().map(|value| (IF_NONE_MATCH, HeaderValue::from_str(value).unwrap())).collect();
+            [r#""a,b""#, r#"W/"a,b""#].map(|tag| has_already(&headers, &HeaderValue::from_static(tag)))
+        };
+        for good in [r#""a,b""#, r#"W/"a,b""#, r#""x", "a,b""#, r#" ,W/"x","a,b","#, "*", " * "] {
+            assert_eq!(has(&[good]), [true; 2], "{good}");
+        }
+        assert_eq!(has(&[r#""x""#, r#""a,b""#]), [true; 2], "in several lines");
+        for bad in ["", "a,b", r#""a","b""#, r#"w/"a,b""#, r#""a,b"#, r#"x, "a,b""#, r#""*""#, "**", r#"W/ "a,b""#] {
+            assert_eq!(has(&[bad]), [false; 2], "{bad}");
+        }
+        assert_eq!(has(&[]), [false; 2]);
+    }
+
+    #[test]
+    fn tags_tell_contents_apart() {
+        assert_eq!(entity_tag(b"a"), entity_tag(b"a"));
+        assert_ne!(entity_tag(b"a"), entity_tag(b"b"));
+        assert!(weak_entity_tag(b"a").to_str().unwrap().starts_with("W/\""));
+    }
+}
