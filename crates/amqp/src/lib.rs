@@ -38,7 +38,7 @@ pub mod bounds {
     pub use crate::connection::LARGEST_MESSAGE;
     pub use crate::control::client::ANSWER_TIMEOUT as STATS_TIMEOUT;
     pub use crate::protocol::DIRECT_REPLY_TO;
-    pub use crate::rpc::metadata::{MARKS, UNSAID_PATIENCE};
+    pub use crate::rpc::metadata::{DEFAULT_BUDGET, MARKS};
     pub use crate::rpc::redelivered::MOST_ATTEMPTS;
 }
 

@@ -1,6 +1,6 @@
 //! What the AsyncAPI document says in words about identity, reply addresses and deadlines is what the code does.
 
-use amqp::bounds::{DIRECT_REPLY_TO, LARGEST_MESSAGE, MARKS, MOST_ATTEMPTS, STATS_TIMEOUT, UNSAID_PATIENCE};
+use amqp::bounds::{DEFAULT_BUDGET, DIRECT_REPLY_TO, LARGEST_MESSAGE, MARKS, MOST_ATTEMPTS, STATS_TIMEOUT};
 use amqp::topology::{Bound, policies, redelivered_queue};
 use contract_docs::asyncapi;
 use contracts::Code;
@@ -48,10 +48,10 @@ fn reply_addresses() {
 #[test]
 fn deadlines_and_bounds() {
     let about = text(&asyncapi(), "/info/description");
-    says(&header("expiration"), &format!("until the deadline, or {} seconds", UNSAID_PATIENCE.as_secs()));
+    says(&header("expiration"), &format!("until the deadline, or {} seconds", DEFAULT_BUDGET.as_secs()));
     let requests = policies().into_iter().find(|policy| policy.name == "requests").unwrap();
     let (_, ttl) = requests.definition.iter().find(|(key, _)| *key == "message-ttl").unwrap();
-    assert_eq!(*ttl, Bound::Number(u64::try_from(UNSAID_PATIENCE.as_millis()).unwrap()), "the broker waits as long");
+    assert_eq!(*ttl, Bound::Number(u64::try_from(DEFAULT_BUDGET.as_millis()).unwrap()), "the broker waits as long");
     assert_eq!(LARGEST_MESSAGE % (1 << 20), 0);
     says(&about, &format!("more than {} mebibyte", word((LARGEST_MESSAGE >> 20).try_into().unwrap())));
     says(&about, &format!("`{}`", redelivered_queue("<pattern>")));

@@ -16,7 +16,7 @@ use crate::rpc::deadline::{Deadline, unix_millis};
 /// The longest request id that is accepted, in bytes.
 const LONGEST_REQUEST_ID: usize = 256;
 /// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
-pub const UNSAID_PATIENCE: Duration = Duration::from_secs(30);
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
 /// Everything about a request except its content.
 #[derive(Debug, Clone)]
