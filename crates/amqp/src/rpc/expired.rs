@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::connection::{BrokerConnection, Error, in_time};
 use crate::headers::EXPIRED_TO;
+use crate::protocol::ACCESS_REFUSED;
 use crate::topology::names::expired_queues_of;
 use crate::topology::{self, EXPIRED_EXCHANGE, Item, arguments, text};
 
@@ -20,8 +21,6 @@ use crate::topology::{self, EXPIRED_EXCHANGE, Item, arguments, text};
 pub const BEGUN: &str = "begun";
 /// What comes back and is not read; beyond that the oldest go, and are told as unknown.
 const LENGTH: i32 = 10_000;
-/// Reply code of AMQP 0-9-1, section 1.2.
-const ACCESS_REFUSED: u16 = 403;
 
 /// The expired requests of one client, until the connection breaks.
 pub(crate) struct ExpiredRequests {
