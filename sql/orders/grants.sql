@@ -21,7 +21,7 @@ GRANT SELECT (id, user_id, created_at) ON orders TO "orders-history";
 GRANT SELECT (seq, id, name, aggregate, created_at, published_at, failed_at) ON outbox TO "orders-history";
 
 -- orders.events shows what was recorded, to its owner.
-GRANT SELECT (seq, id, name, owner, data, created_at, published_at) ON outbox TO "orders-events";
+GRANT SELECT (id, name, owner, data, created_at, published_seq) ON outbox TO "orders-events";
 
 -- orders.on_user_registered keeps customers, and remembers what it has applied for as long as it may come again. It locks
 -- what it forgets, which takes UPDATE.
@@ -32,8 +32,10 @@ GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox 
 GRANT SELECT, INSERT, UPDATE (email, first_name, last_name, version) ON customers TO "orders-on-user-updated";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-updated";
 
--- The relay leads, publishes what was recorded, marks it or sets it aside, and removes it in the end. The right to update
+-- The relay leads, numbers what was recorded, publishes it, marks it or sets it aside, and removes it in the end. The right to update
 -- the view, which cannot be updated, is the right to lock it.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, failed_at),
-      UPDATE (published_at, failed_at, error), DELETE ON outbox TO "orders-relay";
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, published_seq,
+              failed_at),
+      UPDATE (published_at, published_seq, failed_at, error), DELETE ON outbox TO "orders-relay";
+GRANT SELECT, UPDATE (term, last, marked) ON outbox_sequence TO "orders-relay";
 GRANT UPDATE ON relay_leadership TO "orders-relay";

@@ -60,8 +60,10 @@ GRANT SELECT ON inbox TO "users-inbox";
 GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "users-on-order-created";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
 
--- The relay leads, publishes what was recorded, marks it or sets it aside, and removes it in the end. The right to update
+-- The relay leads, numbers what was recorded, publishes it, marks it or sets it aside, and removes it in the end. The right to update
 -- the view, which cannot be updated, is the right to lock it.
-GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, failed_at),
-      UPDATE (published_at, failed_at, error), DELETE ON outbox TO "users-relay";
+GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, published_seq,
+              failed_at),
+      UPDATE (published_at, published_seq, failed_at, error), DELETE ON outbox TO "users-relay";
+GRANT SELECT, UPDATE (term, last, marked) ON outbox_sequence TO "users-relay";
 GRANT UPDATE ON relay_leadership TO "users-relay";

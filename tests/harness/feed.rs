@@ -47,6 +47,17 @@ impl LiveSubscription {
         if status.contains(" 200 ") && head.contains("text/event-stream") { Ok(feed) } else { Err(head) }
     }
 
+    /// The id with which a new feed begins, to be resumed from before any event has come.
+    #[track_caller]
+    pub fn place(&mut self) -> String {
+        loop {
+            let line = self.line().expect("the feed begins");
+            if let Some(id) = line.strip_prefix("id: ") {
+                return id.into();
+            }
+        }
+    }
+
     /// The next event.
     #[track_caller]
     pub fn event(&mut self) -> Event {

@@ -3,12 +3,14 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::headers::{ATTEMPTS, FIRST_ERROR, LAST_ERROR, REASON, UNREADABLE, text_header, whole_number};
+use crate::headers::{ATTEMPTS, DEATH, FIRST_ERROR, LAST_ERROR, REASON, UNREADABLE, text_header, whole_number};
+use crate::topology::dead_queue;
+use crate::transport::header_table::MALFORMED;
 
 /// Headers that brokers and our frame filter add on the way. They would only grow.
 const ADDED_ON_THE_WAY: [&str; 10] = [
     UNREADABLE,
-    "x-death",
+    DEATH,
     "x-first-death-exchange",
     "x-first-death-queue",
     "x-first-death-reason",
@@ -41,6 +43,31 @@ pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
         }
         None => 0,
     }
+}
+
+/// What is wrong with the deaths that a message in this queue tells of; nothing for those that a broker wrote.
+pub(crate) fn forged_death(properties: &BasicProperties, queue: &str) -> Option<&'static str> {
+    let death = properties.headers().as_ref()?.inner().get(DEATH)?;
+    let is_sound = |death: &AMQPValue| {
+        let AMQPValue::FieldTable(death) = death else { return false };
+        let of = |name: &str| death.inner().get(name);
+        let is_text = |name| matches!(of(name), Some(AMQPValue::LongString(_)));
+        let count = matches!(of("count"), None | Some(AMQPValue::LongLongInt(_)));
+        // Nothing leaves the dead queue in this way; who has been there is in a circle, and would be dropped.
+        let circle =
+            matches!(of("queue"), Some(AMQPValue::LongString(name)) if name.as_bytes() == dead_queue(queue).as_bytes());
+        is_text("queue") && is_text("reason") && count && !circle
+    };
+    match death {
+        AMQPValue::FieldArray(deaths) if deaths.as_slice().iter().all(is_sound) => None,
+        _ => Some("its header x-death is none that a broker writes"),
+    }
+}
+
+/// Whether the broker can dead-letter a message that did not come whole for this reason: of this one it would read the
+/// deaths, and they are not as it writes them, or may not be.
+pub(crate) fn is_for_the_broker(unreadable: &str) -> bool {
+    !unreadable.contains(DEATH) && unreadable != MALFORMED
 }
 
 /// The properties of a message that failed once more.

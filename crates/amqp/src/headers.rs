@@ -26,6 +26,8 @@ pub(crate) const TRACESTATE: &str = "tracestate";
 pub(crate) const BAGGAGE: &str = "baggage";
 /// Names the user whom an event concerns.
 pub const OWNER: &str = "owner";
+/// Numbers the events of a service in the order in which they are published.
+pub const SEQUENCE: &str = "sequence";
 /// How often the handler of a message has failed.
 pub(crate) const ATTEMPTS: &str = "attempts";
 /// Why a message was dead-lettered.
@@ -36,6 +38,8 @@ pub(crate) const FIRST_ERROR: &str = "first-error";
 pub(crate) const LAST_ERROR: &str = "last-error";
 /// Says why a message was changed. Always set here, so a publisher who sets it harms only his own message.
 pub(crate) const UNREADABLE: &str = "x-unreadable";
+/// The broker's own, which it reads when it dead-letters a message; RabbitMQ 3.10 does not expect it to be forged.
+pub(crate) const DEATH: &str = "x-death";
 
 /// An integer in any of the AMQP types that client libraries write.
 pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {

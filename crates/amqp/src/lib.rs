@@ -26,7 +26,7 @@ mod transport;
 /// The names on the wire, for the published contract. Frozen: other systems use them.
 pub mod names {
     pub use crate::headers::{
-        BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SESSION, TRACEPARENT,
+        BUDGET, CALLER, DEADLINE, EXPIRED_TO, IDEMPOTENCY_KEY, OWNER, REQUEST_ID, SEQUENCE, SESSION, TRACEPARENT,
     };
     pub use crate::protocol::{PERSISTENT, TRANSIENT};
     pub use crate::rpc::expired::BEGUN;

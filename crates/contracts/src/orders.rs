@@ -232,12 +232,13 @@ pub enum ListenerStatus {
     Unknown,
 }
 
-/// `orders.events` — the caller's events of the last ten minutes, those after a known one: what a live feed that was
-/// interrupted has missed.
+/// `orders.events` — the caller's events after a known one, in the order in which they were published: what a live feed that
+/// was interrupted has missed.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListEvents {
-    /// The last event that was seen; one that is unknown, or too old, counts as none.
+    /// The last event that was seen. Where it is unknown, or none is named, the last ten minutes are told, at most ten thousand
+    /// events. The nil UUID comes before every event, the maximum UUID after the last one.
     pub after: Option<Uuid>,
 }
 
@@ -262,6 +263,19 @@ pub struct EventPage {
     pub items: Vec<RecordedEvent>,
     /// Whether there are more after these.
     pub more: bool,
+    /// The last event of these, or else the one that they come after; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Place>,
+}
+
+/// A place in the order in which the caller's events were published.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Place {
+    /// The event's id.
+    pub id: Uuid,
+    /// Its number: that of a later event is higher.
+    pub sequence: i64,
 }
 
 /// An event as it was recorded.

@@ -16,7 +16,7 @@ const APPLIED: &str = "SELECT applied_at FROM inbox WHERE listener = $1 AND even
 /// By the event's id; the last ones of an owner; those about an order of an owner. Each has its index.
 const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(found) ->> 'error' AS error FROM (
         SELECT * FROM outbox WHERE id = $1
-        UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY created_at DESC LIMIT 50)
+        UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY published_seq DESC LIMIT 50)
         UNION SELECT * FROM outbox WHERE owner = $3 AND aggregate = $2
     ) AS found ORDER BY seq";
 /// A request's id has no index, which every event would pay for: so the last events are looked through, up to a bound.

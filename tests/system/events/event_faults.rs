@@ -1,10 +1,13 @@
 //! Events survive the death of anything on their way, and what cannot be handled ends where an operator finds it.
 
 use serde_json::Value;
+use system_tests::raw_amqp::{Properties, long, nested, short};
 use system_tests::stack::Person;
 use system_tests::wait::seconds;
-use system_tests::{Message, Servers, Signal, Sql, Stack, wait_for, wait_until};
+use system_tests::{Message, RawAmqp, Servers, Signal, Sql, Stack, wait_for, wait_until};
 use uuid::Uuid;
+
+use crate::events::lock::Lock;
 
 /// Waits until every profile counts exactly the orders that there are.
 #[track_caller]
@@ -29,36 +32,6 @@ fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
     }
 }
 
-/// A transaction that keeps a table, or a part of it, to itself, and a connection that sees who waits for it.
-struct Lock {
-    holder: Sql,
-    // Within a transaction the list of activities is read once and stays as it was.
-    observer: Sql,
-}
-
-impl Lock {
-    fn take(url: &str, statement: &str) -> Self {
-        let (holder, observer) = (Sql::open(url), Sql::open(url));
-        holder.execute(&format!("BEGIN; {statement}"));
-        Self { holder, observer }
-    }
-
-    /// Whether somebody waits for it.
-    fn is_waited_for(&self) -> bool {
-        !self.observer.column::<i32>(&format!("SELECT pid FROM {WAITING}"), &[]).is_empty()
-    }
-
-    /// Ends the connections that wait for it: what they wanted is never done.
-    fn end_those_who_wait(&self) {
-        self.observer.column::<bool>(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"), &[]);
-    }
-
-    fn release(self) {
-        self.holder.execute("ROLLBACK");
-    }
-}
-
-const WAITING: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 const ROUNDS: usize = 20;
 
 #[test]
@@ -68,7 +41,7 @@ fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_cou
     for n in 0..ROUNDS {
         stack.process("orders-relay").kill();
         person.place(&format!("order {n}"));
-        let lock = Lock::take(&stack.orders_url, "LOCK TABLE outbox IN SHARE MODE");
+        let lock = Lock::on_marks(&stack.orders_url);
         stack.launch("orders-relay");
         // It has published, and may not mark it.
         wait_until("the relay waited", seconds(10), || lock.is_waited_for());
@@ -269,6 +242,67 @@ fn what_is_no_event_is_buried_at_once() {
         let buried = listener.events("an event that is none is buried");
         buried.iter().any(|event| event["error"] == "the field 'id' is not as the event's contract says")
     });
+    let person = stack.register();
+    person.place("the next");
+    wait_until("the next one counted", seconds(10), || {
+        person.get("/users/profile").send().expect(200).json()["orderCount"] == 1
+    });
+}
+
+/// Lists and tables of headers, as bytes.
+fn list(values: &[Vec<u8>]) -> Vec<u8> {
+    [b"A", &long(&values.concat())[..]].concat()
+}
+
+fn table(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let entry = |(name, value): &(&str, Vec<u8>)| [short(name.as_bytes()), value.clone()].concat();
+    [b"F", &long(&entries.iter().map(entry).collect::<Vec<_>>().concat())[..]].concat()
+}
+
+fn text(value: &str) -> Vec<u8> {
+    [b"S", &long(value.as_bytes())[..]].concat()
+}
+
+#[test]
+fn an_event_with_forged_deaths_is_buried_without_them_and_the_broker_goes_on_to_dead_letter() {
+    const LISTENER: &str = "users.on_order_created";
+    let stack = Stack::plan().with_events().start();
+    let mut raw = RawAmqp::at(&stack.amqp);
+    let dead = || stack.wire().queue(&format!("{LISTENER}.dead")).unwrap().ready;
+    let body = br#"{"pattern":"order.created","data":{}}"#;
+    let id = || Uuid::now_v7().to_string().into_bytes();
+    let own = |reason: &str| ("reason", text(reason));
+    let queue = |name: &str| ("queue", text(name));
+    let sound = list(&[table(&[queue("elsewhere"), own("rejected"), ("count", [b"l", &[0; 8][..]].concat())])]);
+    let forged = [
+        b"V".to_vec(),
+        text("x"),
+        list(&[text("x")]),
+        list(&[table(&[]), text("x")]),
+        list(&[table(&[queue(LISTENER), own("rejected"), ("count", text("x"))])]),
+        list(&[table(&[queue(LISTENER), own("delivery_limit"), ("count", list(&[]))])]),
+        list(&[table(&[queue(&format!("{LISTENER}.dead")), own("expired")])]),
+        list(&[table(&[("queue", b"V".to_vec()), ("reason", b"V".to_vec())])]),
+        list(&[text(&"x".repeat(20_000))]),
+        nested(40, true),
+        nested(5_000, false),
+    ];
+    let mut buried = 0;
+    for deaths in &forged {
+        // By itself; with something that makes the message unreadable in another way; and behind one that is sound.
+        let alone = Properties::default().header(b"x-death", deaths);
+        let unreadable = alone.clone().text("owner", &"o".repeat(9_000));
+        let first = alone.clone().header(b"x-death", &sound);
+        for properties in [alone, unreadable, first] {
+            raw.publish("events", b"order.created", &properties.message_id(&id()).encode(), body);
+            buried += 1;
+        }
+        wait_until(&format!("{buried} were buried"), seconds(10), || dead() == buried);
+    }
+    // What the broker itself dead-letters still arrives.
+    let large = Properties::default().text("owner", &"o".repeat(9_000)).header(b"x-death", &sound);
+    raw.publish("events", b"order.created", &large.message_id(&id()).encode(), body);
+    wait_until("the broker had buried one", seconds(10), || dead() == buried + 1);
     let person = stack.register();
     person.place("the next");
     wait_until("the next one counted", seconds(10), || {

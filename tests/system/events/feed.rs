@@ -7,7 +7,9 @@ use system_tests::feed::LiveSubscription;
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
 
-use system_tests::{Message, Servers, Signal, Stack, token, wait_until};
+use system_tests::{Message, Servers, Signal, Sql, Stack, token, wait_until};
+
+use crate::events::lock::Lock;
 
 fn title(event: &system_tests::feed::Event) -> Value {
     event.data["title"].clone()
@@ -56,6 +58,105 @@ fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
     person.place("after");
     let titles: Vec<Value> = (0..3).map(|_| title(&feed.event())).collect();
     assert_eq!(titles, ["meanwhile 1", "meanwhile 2", "after"]);
+}
+
+/// What a feed shows that is resumed after an event: all until the order with this title.
+#[track_caller]
+fn resumed(stack: &Stack<'_>, token: &str, after: &str, until: &str) -> Vec<Value> {
+    let mut feed = LiveSubscription::open(stack.port, token, Some(after));
+    let mut titles = Vec::new();
+    while titles.last().is_none_or(|title| title != until) {
+        titles.push(title(&feed.event()));
+    }
+    titles
+}
+
+#[test]
+fn a_feed_is_resumed_in_the_order_of_publication_whatever_the_clocks_say() {
+    let stack = Stack::plan().with_events().set("GATEWAY_STREAMS_PER_USER", "64").start();
+    let person = stack.register();
+    let mut feed = LiveSubscription::open(stack.port, &person.token, None);
+    // Recorded first, and committed after the second was published.
+    let slow = Sql::open(&stack.orders_url);
+    slow.execute(&format!(
+        "BEGIN; INSERT INTO outbox (id, name, aggregate, owner, data)
+         VALUES (gen_random_uuid(), 'order.created', 'slow', '{}', '{{\"title\": \"slow\"}}')",
+        person.id
+    ));
+    person.place("one");
+    let mut seen = vec![feed.event()];
+    slow.execute("COMMIT");
+    seen.push(feed.event());
+    for title in ["two", "three", "end"] {
+        person.place(title);
+        seen.push(feed.event());
+    }
+    let titles: Vec<Value> = seen.iter().map(title).collect();
+    assert_eq!(titles, ["one", "slow", "two", "three", "end"]);
+    let db = stack.orders_db();
+    let marked = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
+    wait_until("all were marked", seconds(5), || db.value::<i64>(marked, &[]) == 0);
+    for clocks in [
+        "published_at = published_at",
+        "published_at = '2026-01-01'",
+        // An hour back, once between two publications and then before each.
+        "published_at = published_at - interval '1 hour' WHERE data LIKE '%\"two\"%' OR data LIKE '%\"end\"%'",
+        "published_at = now() - seq * interval '1 hour'",
+        "created_at = created_at - interval '1 hour'",
+    ] {
+        db.execute(&format!("UPDATE outbox SET {clocks}"));
+        for (place, event) in seen.iter().enumerate().take(titles.len() - 1) {
+            let shown = resumed(&stack, &person.token, &event.id, "end");
+            assert_eq!(shown, titles[place + 1..], "after {}, {clocks}", titles[place]);
+        }
+    }
+}
+
+#[test]
+fn an_event_that_a_second_relay_publishes_again_is_not_shown_again() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    let (mut feed, mut expected) = (LiveSubscription::open(stack.port, &person.token, None), Vec::new());
+    for n in 0..3 {
+        let marks = Lock::on_marks(&stack.orders_url);
+        let (once, twice) = (format!("{n} before"), format!("{n} in the middle"));
+        person.place(&once);
+        let seen = feed.event();
+        wait_until("the relay waited", seconds(10), || marks.is_waited_for());
+        person.place(&twice);
+        stack.process("orders-relay").kill();
+        marks.end_those_who_wait();
+        marks.release();
+        // The event that was seen is not known to be published, and is published again.
+        let mut resumed = LiveSubscription::open(stack.port, &person.token, Some(&seen.id));
+        stack.launch("orders-relay");
+        for feed in [&mut feed, &mut resumed] {
+            assert_eq!(title(&feed.event()), twice);
+        }
+        expected.extend([once, twice]);
+        let heard = || {
+            let heard = stack.process("users-on-order-created").events("heard");
+            heard.iter().filter(|event| event["status"] == "repeated").count()
+        };
+        wait_until("it was published again", seconds(10), || heard() > n);
+    }
+    assert_eq!(
+        title(&LiveSubscription::open(stack.port, &person.token, Some(&uuid::Uuid::nil().to_string())).event()),
+        expected[0]
+    );
+}
+
+#[test]
+fn a_feed_that_breaks_before_its_first_event_is_resumed_where_it_began() {
+    let stack = Stack::plan().with_events().start();
+    let person = stack.register();
+    // Nothing was ever told; something was, and is not told again.
+    for (before, after) in [(None, "first"), (Some("first"), "second")] {
+        let place = LiveSubscription::open(stack.port, &person.token, None).place();
+        person.place(after);
+        let events = LiveSubscription::open(stack.port, &person.token, Some(&place)).event();
+        assert_eq!(title(&events), after, "after {before:?}");
+    }
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 mod event_faults;
 mod feed;
+mod lock;
 mod outbox_and_inbox;
 mod outbox_schema;

@@ -76,6 +76,52 @@ fn a_refresh_token_given_out_by_the_first_schema_stays_good() {
 }
 
 #[test]
+fn addresses_of_before_get_the_key_of_todays_rules_and_no_two_get_the_same() {
+    let servers = Servers::shared();
+    let name = format!("migrate_addresses_{}", std::process::id());
+    let url = servers.users.make_empty(&name);
+    assert_current(&start(&servers.users, &url).wait_with_output().unwrap());
+    let db = Sql::open(&url);
+    // As releases before kept them: the address in small letters.
+    db.execute(
+        "INSERT INTO users (id, email, email_key, password_hash, first_name, last_name)
+         SELECT gen_random_uuid(), email, key, '', 'Ann', 'Lee' FROM (VALUES
+            ('Plain@example.org', 'plain@example.org'),
+            ('bob@Bücher.example', 'bob@bücher.example'),
+            (U&'jose\\0301@example.org', U&'jose\\0301@example.org'),
+            ('ada@bücher.example', 'ada@bücher.example'),
+            ('ada@xn--bcher-kva.example', 'ada@xn--bcher-kva.example')) AS row (email, key)",
+    );
+    let migrate = || {
+        let output = start(&servers.users, &url).wait_with_output().unwrap();
+        assert_current(&output);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = migrate();
+    assert!(said.contains("values that another row has already stay as they were"), "{said}");
+    let keys = || -> Vec<String> { db.column("SELECT email_key FROM users", &[]) };
+    let expected = [
+        "ada@b\u{fc}cher.example", // a twin's, which signs in by its address as it was registered
+        "ada@xn--bcher-kva.example",
+        "bob@xn--bcher-kva.example",
+        "jos\u{e9}@example.org",
+        "plain@example.org",
+    ];
+    let mut sorted = keys();
+    sorted.sort();
+    let mut expected: Vec<String> = expected.map(str::to_owned).into();
+    expected.sort();
+    assert_eq!(sorted, expected);
+    // At the next start there is nothing more to do.
+    migrate();
+    sorted = keys();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    drop(db);
+    servers.users.remove(&name);
+}
+
+#[test]
 fn an_older_release_leaves_a_newer_schema_as_it_is_and_says_so() {
     let servers = Servers::shared();
     for database in [&servers.users, &servers.orders] {

@@ -9,12 +9,14 @@ use std::{fs, thread};
 use jsonwebtoken::Algorithm;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
+use system_tests::feed::LiveSubscription;
 use system_tests::keys::{Pair, directory, jwks};
 use system_tests::problem::problem;
 use system_tests::test_ca::Authority;
 use system_tests::token::now;
 use system_tests::wait::seconds;
 use system_tests::{Stack, token, wait_until};
+use uuid::Uuid;
 
 fn publish(pair: &Pair, directory: &Path) {
     fs::copy(pair.public(), directory.join(format!("{}.pem", pair.id()))).unwrap();
@@ -62,6 +64,26 @@ fn a_key_is_rotated_without_a_failed_request() {
     fs::remove_file(keys.join(format!("{}.pem", old.id()))).unwrap();
     wait_until("the old key was forgotten", seconds(15), || status(&stack, &before.token) == 401);
     assert_eq!(status(&stack, &after.token), 200);
+}
+
+#[test]
+fn a_feed_ends_when_the_key_of_its_token_is_removed_and_no_other_does() {
+    let (old, new, keys) = (Pair::new(Algorithm::EdDSA), Pair::new(Algorithm::EdDSA), directory("keys"));
+    publish(&old, &keys);
+    publish(&new, &keys);
+    let stack = Stack::plan().with_events().set("GATEWAY_TOKEN_PUBLIC_KEY_FILE", keys.to_str().unwrap()).start();
+    let user = Uuid::now_v7().to_string();
+    let [old_token, new_token] = [&old, &new].map(|pair| pair.sign(&token::claims(&user)));
+    let open = |token: &str| LiveSubscription::open(stack.port, token, None);
+    let (mut ending, mut lasting) = (open(&old_token), open(&new_token));
+    let order = system_tests::stack::order("before");
+    stack.http.post("/orders").token(&old_token).json(&order).send().expect(201);
+    assert_eq!([ending.event().data["title"].clone(), lasting.event().data["title"].clone()], ["before", "before"]);
+    fs::remove_file(keys.join(format!("{}.pem", old.id()))).unwrap();
+    assert!(ending.ended_within(seconds(20)), "the key is removed and the feed goes on");
+    let order = system_tests::stack::order("after");
+    stack.http.post("/orders").token(&new_token).json(&order).send().expect(201);
+    assert_eq!(lasting.event().data["title"], "after");
 }
 
 #[test]

@@ -30,7 +30,7 @@ const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("users-end-sessions", &["sessions"], &["sessions"]),
     ("users-inbox", &["inbox"], &[]),
     ("users-on-order-created", &["order_statistics", "inbox"], &["inbox"]),
-    ("users-relay", &["outbox"], &["outbox"]),
+    ("users-relay", &["outbox", "outbox_sequence"], &["outbox"]),
     ("orders-create", &["orders", "idempotency_keys"], &["idempotency_keys"]),
     ("orders-list", &["orders"], &[]),
     ("orders-get", &["orders", "customers"], &[]),
@@ -38,7 +38,7 @@ const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("orders-events", &["outbox"], &[]),
     ("orders-on-user-registered", &["customers", "inbox"], &["inbox"]),
     ("orders-on-user-updated", &["customers", "inbox"], &["inbox"]),
-    ("orders-relay", &["outbox"], &["outbox"]),
+    ("orders-relay", &["outbox", "outbox_sequence"], &["outbox"]),
 ];
 
 /// Every process that comes to the broker, with the name of the queue that it takes from, if it has one.

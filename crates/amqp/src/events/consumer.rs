@@ -17,7 +17,7 @@ use lapin::types::FieldTable;
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::events::metadata::EventMetadata;
 use crate::events::publisher::{Outgoing, Publisher};
-use crate::failure_headers::{Failed, attempts, with_failure};
+use crate::failure_headers::{Failed, attempts, forged_death, is_for_the_broker, with_failure};
 use crate::headers::unreadable;
 use crate::topology::{self, dead_queue, retry_queue};
 
@@ -52,6 +52,8 @@ pub struct EventDelivery {
     pub meta: Option<EventMetadata>,
     /// How often its handler has failed so far.
     pub attempts: u32,
+    /// Why the broker must not dead-letter it.
+    forged_death: Option<&'static str>,
 }
 
 impl EventDelivery {
@@ -62,7 +64,7 @@ impl EventDelivery {
 
     /// Why it cannot be heard: it did not come whole.
     pub fn unreadable(&self) -> Option<String> {
-        unreadable(&self.delivery.properties)
+        unreadable(&self.delivery.properties).or_else(|| self.forged_death.map(str::to_owned))
     }
 
     /// Whether the broker has delivered it before, to a listener that did not settle it.
@@ -117,8 +119,10 @@ impl EventConsumer {
     pub async fn next(&mut self) -> Result<EventDelivery, Error> {
         let Some(consumer) = &mut self.consumer else { return pending().await };
         let delivery = consumer.next().await.ok_or(Error::ConsumerEnded)??;
-        let (meta, attempts) = (EventMetadata::read(&delivery.properties), attempts(&delivery.properties));
-        Ok(EventDelivery { delivery, meta, attempts })
+        let properties = &delivery.properties;
+        let (meta, attempts) = (EventMetadata::read(properties), attempts(properties));
+        let forged_death = forged_death(properties, self.subscription.name);
+        Ok(EventDelivery { delivery, meta, attempts, forged_death })
     }
 
     /// It is done, now or before.
@@ -142,8 +146,13 @@ impl EventConsumer {
         self.hand_on(event, &dead_queue(self.subscription.name), Failed { reason: Some(reason), error }).await
     }
 
-    /// It did not come whole, so the broker, which has all of it, is asked to dead_letter it.
-    pub fn reject(&self, event: &EventDelivery) -> Result<(), Error> {
+    /// It did not come whole, so the broker, which has all of it, is asked to dead-letter it. But for one whose deaths are
+    /// forged: RabbitMQ 3.10 crashes when it reads those, and then dead-letters nothing at all. Of it a copy of what came is
+    /// buried, without them.
+    pub async fn reject(&mut self, event: &EventDelivery, why: &str) -> Result<(), Error> {
+        if event.forged_death.is_some() || !is_for_the_broker(why) {
+            return self.dead_letter(event, "it did not come whole", why).await;
+        }
         Ok(send(self.channel.basic_reject(event.delivery.delivery_tag, BasicRejectOptions { requeue: false }))?)
     }
 

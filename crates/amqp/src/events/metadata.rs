@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use uuid::Uuid;
 
-use crate::headers::{OWNER, REQUEST_ID, TRACEPARENT, text_header};
+use crate::headers::{OWNER, REQUEST_ID, SEQUENCE, TRACEPARENT, text_header, whole_number};
 use crate::protocol::PERSISTENT;
 
 /// Everything about an event but its content.
@@ -20,6 +20,8 @@ pub struct EventMetadata {
     pub request_id: Option<String>,
     /// W3C trace context of that request.
     pub traceparent: Option<String>,
+    /// Its number in the order in which its service publishes, the same at each publication.
+    pub sequence: Option<i64>,
 }
 
 impl EventMetadata {
@@ -29,6 +31,9 @@ impl EventMetadata {
             if let Some(value) = value {
                 headers.insert(name.into(), AMQPValue::LongString(value.as_bytes().into()));
             }
+        }
+        if let Some(sequence) = self.sequence {
+            headers.insert(SEQUENCE.into(), AMQPValue::LongLongInt(sequence));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         BasicProperties::default()
@@ -43,11 +48,13 @@ impl EventMetadata {
     /// text than a UUID stands for one.
     pub(crate) fn read(properties: &BasicProperties) -> Option<Self> {
         let id = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.trim().is_empty())?;
+        let sequence = properties.headers().as_ref().and_then(|headers| headers.inner().get(SEQUENCE));
         Some(Self {
             id: Uuid::try_parse(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
             owner: text_header(properties, OWNER),
             request_id: text_header(properties, REQUEST_ID),
             traceparent: text_header(properties, TRACEPARENT),
+            sequence: sequence.and_then(whole_number).filter(|sequence| *sequence > 0),
         })
     }
 }
@@ -63,6 +70,7 @@ mod tests {
             owner: Some("u-1".into()),
             request_id: Some("r-1".into()),
             traceparent: None,
+            sequence: Some(i64::MAX),
         };
         assert_eq!(EventMetadata::read(&meta.properties()), Some(meta));
         assert_eq!(EventMetadata::read(&BasicProperties::default()), None);

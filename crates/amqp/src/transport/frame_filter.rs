@@ -299,7 +299,9 @@ impl<'f> ContentHeader<'f> {
         let mut body = self.body;
         if body > limits.body {
             body = 0;
-            table.unreadable = Some(format!("its body has {} bytes; at most {} are taken", self.body, limits.body));
+            table
+                .unreadable
+                .get_or_insert(format!("its body has {} bytes; at most {} are taken", self.body, limits.body));
         }
         let table = table.encode(UNREADABLE);
         let flags = (self.flags & !0b11 & !TABLE_FLAG) | if table.is_empty() { 0 } else { TABLE_FLAG };

@@ -1,7 +1,7 @@
 //! Header tables as bytes: keeps the entries that are safe for a recursive parser that expects UTF-8.
 
 use crate::headers::{
-    ATTEMPTS, CALLER, DEADLINE, FIRST_ERROR, IDEMPOTENCY_KEY, LAST_ERROR, OWNER, REASON, REQUEST_ID, TRACEPARENT,
+    ATTEMPTS, CALLER, DEADLINE, DEATH, FIRST_ERROR, IDEMPOTENCY_KEY, LAST_ERROR, OWNER, REASON, REQUEST_ID, TRACEPARENT,
 };
 
 /// Entries that are nested deeper than this are removed.
@@ -9,7 +9,7 @@ const DEEPEST: usize = 8;
 
 /// Our own headers. Without one of them a message would mean something else, so it must be refused. Others' headers are
 /// removed silently.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     CALLER,
     DEADLINE,
     "budget-ms",
@@ -21,7 +21,9 @@ const OURS: [&str; 11] = [
     REASON,
     FIRST_ERROR,
     LAST_ERROR,
+    DEATH,
 ];
+pub(crate) const MALFORMED: &str = "its headers are malformed";
 
 /// The entries of a table that are kept.
 pub(crate) struct Table<'t> {
@@ -38,13 +40,17 @@ impl<'t> Table<'t> {
         let mut rest = table;
         while !rest.is_empty() {
             let Some((name, length)) = entry(rest) else {
-                unreadable = Some("its headers are malformed".to_owned());
+                unreadable = Some(MALFORMED.to_owned());
                 break;
             };
             let (bytes, after) = rest.split_at(length);
             rest = after;
             let sound = is_sound(bytes, name);
             match OURS.iter().find(|known| known.as_bytes() == name) {
+                // The broker would read the first of them, and the library the last.
+                Some(known) if ours.iter().any(|(name, _)| name == known) => {
+                    unreadable = Some(format!("its header {known} comes twice"));
+                }
                 Some(known) if sound => ours.push((*known, bytes)),
                 Some(known) => unreadable = Some(format!("its header {known} is malformed")),
                 None if sound => others.push(bytes),
@@ -59,6 +65,9 @@ impl<'t> Table<'t> {
             } else {
                 unreadable = Some(format!("its header {name} is too large"));
             }
+        }
+        if death_is_lost(table, &entries) {
+            unreadable = Some(format!("its header {DEATH} is malformed"));
         }
         for bytes in others {
             if bytes.len() <= left {
@@ -81,6 +90,20 @@ impl<'t> Table<'t> {
         }
         bytes
     }
+}
+
+/// Whether the broker has another idea of a message's deaths than can be shown.
+fn death_is_lost(table: &[u8], kept: &[&[u8]]) -> bool {
+    let deaths = |mut rest: &[u8]| {
+        let mut deaths = 0;
+        while let Some((name, length)) = entry(rest) {
+            deaths += usize::from(name == DEATH.as_bytes());
+            rest = &rest[length..];
+        }
+        deaths
+    };
+    let kept = kept.iter().filter(|bytes| deaths(bytes) > 0).count();
+    deaths(table) > kept
 }
 
 /// The length of a table or of long text, with the four bytes of its length; `None` if it is cut short.

@@ -44,6 +44,11 @@ fn message(event: &EventContract, components: &mut Components) -> Value {
                 names::OWNER: text("The user whose business it is."),
                 names::REQUEST_ID: text("The request that it came of."),
                 names::TRACEPARENT: text("W3C trace context of that request."),
+                names::SEQUENCE: {
+                    "type": "integer",
+                    "description": "The event's number in the order in which its service publishes: it grows, with gaps, and \
+                                    is the same at each delivery. Absent from events of releases before 0.2.",
+                },
             },
             "required": ["message_id"],
         },

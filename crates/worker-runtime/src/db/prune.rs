@@ -33,7 +33,9 @@ impl Prune {
     /// Published rows of the outbox.
     pub(crate) fn outbox() -> Self {
         let sql = "DELETE FROM outbox WHERE seq IN (
-            SELECT seq FROM outbox WHERE published_at < now() - $2 * interval '1 hour' ORDER BY published_at LIMIT $1)";
+            SELECT seq FROM (
+                SELECT seq, published_at FROM outbox WHERE published_seq >= 0 ORDER BY published_seq, seq LIMIT $1
+            ) AS oldest WHERE published_at < now() - $2 * interval '1 hour')";
         Self::new("outbox", sql)
     }
 

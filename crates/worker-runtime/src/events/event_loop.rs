@@ -154,7 +154,7 @@ impl Ear<'_> {
                 error = why,
                 "an event that did not come whole is buried"
             );
-            hearing.reject(event)?;
+            hearing.reject(event, &why).await?;
             self.log(event, "buried", begun);
             return Ok(());
         }

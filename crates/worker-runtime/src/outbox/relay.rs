@@ -6,39 +6,23 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use amqp::{Broker, EventMetadata, OutgoingEvent, Publisher, topology};
-use contracts::EVENTS;
+use amqp::{Broker, Publisher, topology};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Backoff, Shutdown, StartError, Supervised, exit_code, supervise};
-use serde_json::value::RawValue;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Row};
 
 use crate::bootstrap::{Bootstrap, ProcessSpec};
-use crate::db::dedicated::DedicatedConnection;
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
 use crate::error_chain::chain;
+use crate::outbox::batch::{Batch, Outbox, Published};
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::Teller;
 use crate::settings::EventSettings;
 
 /// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
 const POLL: Duration = Duration::from_secs(1);
-/// How many events are under way at a time.
-const BATCH: i64 = 100;
-/// In bytes. All headers of a message together must fit one frame.
-const LONGEST_HEADER: usize = 1_024;
-/// In bytes; brokers refuse what is several times larger, and so does the outbox.
-const LARGEST: usize = 1 << 20;
-/// So many characters of a name that is none are shown.
-const LONGEST_SHOWN: usize = 100;
-
-const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent
-    FROM outbox WHERE published_at IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1";
-const MARK: &str = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1)";
-const SET_ASIDE: &str = "UPDATE outbox SET failed_at = clock_timestamp(), error = $2 WHERE seq = $1";
 
 /// Runs the relay of a service, such as `users.relay`, until it is told to stop.
 pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
@@ -82,17 +66,18 @@ impl Supervised for Relay<'_> {
     type Error = Broke;
 
     async fn connect(&mut self) -> Result<Shift, Broke> {
-        let database = DedicatedConnection::connect(&self.target).await.map_err(Broke::Database)?;
-        let leadership = Leadership::seek(&self.target, &database.client).await.map_err(Broke::Database)?;
-        database.client.batch_execute("LISTEN outbox").await?;
+        let outbox = Outbox::open(self.service, &self.target).await.map_err(Broke::Database)?;
+        let client = &outbox.database.client;
+        let leadership = Leadership::seek(&self.target, client).await.map_err(Broke::Database)?;
+        client.batch_execute("LISTEN outbox").await.map_err(|error| Broke::Database(chain(&error)))?;
         let publisher = Publisher::open(&self.broker, &topology::published_by(self.service)).await?;
-        Ok(Shift { database, leadership, publisher })
+        Ok(Shift { outbox, leadership, publisher })
     }
 
     async fn serve(&mut self, mut shift: Shift, backoff: &mut Backoff) -> Result<(), Broke> {
         tracing::info!(service = self.service, "serving");
         runtime::notify_ready();
-        let led = self.lead(&shift.database, &mut shift.leadership, &shift.publisher, backoff).await;
+        let led = self.lead(&mut shift, backoff).await;
         shift.publisher.close().await;
         // While it stops, whatever breaks is no reason to begin again.
         if self.stop.is_requested() { Ok(()) } else { led }
@@ -113,14 +98,10 @@ impl Supervised for Relay<'_> {
 }
 
 impl Relay<'_> {
-    async fn lead(
-        &mut self,
-        database: &DedicatedConnection,
-        leadership: &mut Leadership,
-        publisher: &Publisher,
-        backoff: &mut Backoff,
-    ) -> Result<(), Broke> {
-        let client = &database.client;
+    async fn lead(&mut self, shift: &mut Shift, backoff: &mut Backoff) -> Result<(), Broke> {
+        let Shift { outbox, leadership, publisher } = shift;
+        // Of the batch before: it is marked while the next one is on its way.
+        let mut published = Published::default();
         loop {
             let leads = tokio::select! {
                 () = self.stop.requested() => return Ok(()),
@@ -128,107 +109,43 @@ impl Relay<'_> {
             };
             self.teller.leads(leads);
             if !leads {
-                // Another one leads; the connection must be good when it is this one's turn.
-                client.simple_query("").await?;
+                // Another one leads; the connections must be good when it is this one's turn.
+                outbox.check().await.map_err(Broke::Database)?;
                 backoff.reset();
                 continue;
             }
-            let more = self.publish_some(client, publisher).await?;
+            let batch = outbox.next().await.map_err(Broke::Database)?;
+            let marking = outbox.mark(&published).map(|marked| marked.map_err(Broke::Database));
+            tokio::try_join!(publish(&batch, publisher), marking)?;
+            published = batch.published();
             backoff.reset();
-            self.prune.when_due(client, self.outbox_hours).await;
-            if self.stop.is_requested() {
-                return Ok(());
-            }
-            if !more {
-                tokio::select! {
-                    () = self.stop.requested() => return Ok(()),
-                    _ = timeout(POLL, database.notified.notified()) => {}
-                }
-            }
-        }
-    }
-
-    /// Publishes what waits, up to a batch; whether there was anything.
-    async fn publish_some(&self, client: &Client, publisher: &Publisher) -> Result<bool, Broke> {
-        let rows = client.query(PENDING, &[&BATCH]).await?;
-        let rows = up_to_repetition(&rows);
-        if rows.is_empty() {
-            return Ok(false);
-        }
-        let mut events = Vec::new();
-        let mut done: Vec<i64> = Vec::new();
-        for row in rows {
-            if let Some(why) = fault_of(row, self.service) {
-                self.set_aside(client, row, why).await?;
+            if batch.is_full && !self.stop.is_requested() {
                 continue;
             }
-            events.push(event(row));
-            done.push(row.get("seq"));
+            outbox.mark(&published).await.map_err(Broke::Database)?;
+            published = Published::default();
+            self.prune.when_due(&outbox.database.client, self.outbox_hours).await;
+            tokio::select! {
+                () = self.stop.requested() => return Ok(()),
+                _ = timeout(POLL, outbox.database.notified.notified()) => {}
+            }
         }
-        publisher.publish_events(&events).await?;
-        client.execute(MARK, &[&done]).await?;
-        for event in &events {
-            let meta = &event.meta;
-            tracing::info!(event = event.name, message_id = %meta.id, request_id = meta.request_id, "published");
-        }
-        Ok(true)
-    }
-
-    async fn set_aside(&self, client: &Client, row: &Row, why: &str) -> Result<(), Broke> {
-        let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
-        client.execute(SET_ASIDE, &[&seq, &why]).await?;
-        let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
-        tracing::error!(
-            service = self.service,
-            seq,
-            message_id = %id,
-            event,
-            error = why,
-            "an event cannot be published; it is set aside"
-        );
-        Ok(())
     }
 }
 
-/// What is wrong with a row, so that the broker would refuse the event, or nobody could make anything of it.
-fn fault_of(row: &Row, service: &str) -> Option<&'static str> {
-    let name: &str = row.get("name");
-    if !EVENTS.iter().any(|event| event.name == name && event.service == service) {
-        return Some("its name is none of this service's events");
+async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), Broke> {
+    let events = batch.events();
+    publisher.publish_events(&events).await?;
+    for event in &events {
+        let meta = &event.meta;
+        tracing::info!(event = event.name, message_id = %meta.id, request_id = meta.request_id, "published");
     }
-    let beside = ["owner", "request_id", "traceparent"].map(|column| row.get::<_, Option<&str>>(column));
-    if beside.iter().flatten().any(|text| text.len() > LONGEST_HEADER) {
-        return Some("its owner, request id or traceparent is too long for a header");
-    }
-    let data: &str = row.get("data");
-    if data.len() > LARGEST {
-        return Some("its data is larger than a mebibyte");
-    }
-    serde_json::from_str::<&RawValue>(data).err().map(|_| "its data is not JSON")
-}
-
-/// The rows before the first that tells of something another one tells of already: of two events about one thing the
-/// second leaves when the first has arrived, so their order holds even if the broker takes only one of them.
-fn up_to_repetition(rows: &[Row]) -> &[Row] {
-    let aggregate = |row: &Row| row.get::<_, String>("aggregate");
-    let mut seen = std::collections::HashSet::new();
-    let end = rows.iter().position(|row| !seen.insert(aggregate(row))).unwrap_or(rows.len());
-    &rows[..end]
-}
-
-fn event(row: &Row) -> OutgoingEvent<'_> {
-    let meta = EventMetadata {
-        id: row.get("id"),
-        owner: row.get("owner"),
-        request_id: row.get("request_id"),
-        traceparent: row.get("traceparent"),
-    };
-    OutgoingEvent { name: row.get("name"), data: row.get("data"), meta }
+    Ok(())
 }
 
 /// What a relay needs to publish, or to stand by.
 struct Shift {
-    database: DedicatedConnection,
+    outbox: Outbox,
     leadership: Leadership,
     publisher: Publisher,
 }
@@ -240,12 +157,6 @@ enum Broke {
     Database(String),
     #[error(transparent)]
     Broker(amqp::Error),
-}
-
-impl From<tokio_postgres::Error> for Broke {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Database(chain(&error))
-    }
 }
 
 impl From<amqp::Error> for Broke {

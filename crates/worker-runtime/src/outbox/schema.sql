@@ -16,14 +16,23 @@ CREATE TABLE outbox (
     published_at timestamptz,
     failed_at    timestamptz, -- set aside, because it cannot be published
     error        text, -- why
+    published_seq bigint, -- its number in the order of publication, given before it; 0 for events of before there were numbers
     CONSTRAINT outbox_name CHECK (name ~ '^{subject}\.[a-z][a-z_]*$' AND length(name) <= 100),
     CONSTRAINT outbox_data CHECK (octet_length(data) <= 1048576)
 );
 
-CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL AND failed_at IS NULL;
+CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_seq IS NULL AND failed_at IS NULL;
 CREATE INDEX outbox_failed ON outbox (failed_at) WHERE failed_at IS NOT NULL;
-CREATE INDEX outbox_published ON outbox (published_at);
-CREATE INDEX outbox_by_owner ON outbox (owner, created_at);
+CREATE INDEX outbox_by_number ON outbox (published_seq, seq) WHERE published_seq >= 0;
+CREATE INDEX outbox_by_owner ON outbox (owner, published_seq);
+
+-- The last number, the term of the relay that may give out the next, and up to where events are marked as published.
+CREATE TABLE outbox_sequence (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    term     bigint NOT NULL DEFAULT 0,
+    last     bigint NOT NULL DEFAULT 0,
+    marked   bigint NOT NULL DEFAULT 0
+);
 
 -- Wakes the relay. PostgreSQL sends the notification when the transaction commits.
 CREATE FUNCTION outbox_filled() RETURNS trigger LANGUAGE plpgsql AS $$

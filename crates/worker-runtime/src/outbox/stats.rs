@@ -28,9 +28,12 @@ const STALE: Duration = Duration::from_secs(2);
 
 /// By the index of what is unpublished; counted up to a bound, so that a backlog does not make the question dear.
 const MEASURE: &str = "SELECT
-    (SELECT count(*) FROM (SELECT FROM outbox WHERE published_at IS NULL AND failed_at IS NULL LIMIT 100000) AS waiting) AS unpublished,
-    (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox
-     WHERE published_at IS NULL AND failed_at IS NULL ORDER BY seq LIMIT 1) AS oldest_s";
+    count(*) AS unpublished, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest_s
+    FROM (
+        SELECT created_at FROM outbox WHERE published_seq > (SELECT marked FROM outbox_sequence)
+        UNION ALL
+        (SELECT created_at FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT 100000)
+    ) AS waiting";
 
 /// Answers for one relay.
 pub(crate) struct Teller {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::endpoints::event_stream::subscribers::Subscribers;
 
-/// Of so many events it is known that they were shown: a relay may publish one twice.
+/// Of so many events without a number it is known that they were shown: whoever published them may do so twice.
 const REMEMBERED: usize = 1_024;
 
 /// Brings events in until a stop is requested.
@@ -43,7 +43,7 @@ impl Supervised for Incoming<'_> {
         let mut recent = Recent::default();
         loop {
             let event = feed.next().await?;
-            if recent.is_new(event.meta.id) {
+            if event.meta.sequence.is_some() || recent.is_new(event.meta.id) {
                 self.hub.tell(event);
             }
         }

@@ -2,7 +2,9 @@
 //!
 //! One connection to the broker brings all events to this process (`pump`); each goes to the streams of its owner
 //! (`hub`); a stream sends what its client has missed, then what comes, until something ends it (`stream`). Nothing waits
-//! for a slow reader: it is cut, comes again, and is told what it has missed.
+//! for a slow reader: it is cut, comes again, and is told what it has missed. Each event has a number that grows with
+//! publication, so a stream leaves out what is not above the last it has sent: no gap and no repetition, whatever the
+//! clocks say and however often a relay publishes.
 
 mod broker_subscription;
 mod sse;
@@ -60,7 +62,7 @@ pub(crate) struct EventStreamSettings {
 pub(crate) struct Missed {
     /// The pattern that knows.
     pub(crate) pattern: &'static str,
-    /// The last event seen; nothing is missed where none was.
+    /// The last event seen; where none was, the feed begins after the last that there is.
     pub(crate) after: Option<Uuid>,
 }
 
@@ -93,10 +95,8 @@ impl EventStreams {
     ) -> Result<Response<Body>, HttpError> {
         let following = self.hub.follow(&caller.id)?;
         let (pieces, body) = mpsc::channel(UNREAD);
-        let first = match missed.after {
-            Some(after) => Some(self.missed(missed.pattern, after, &meta).await?),
-            None => None,
-        };
+        // Asked for even if nothing can be missed: a stream that breaks before its first event must be resumed from a place.
+        let first = missed_after(&self.asker, missed.pattern, missed.after.unwrap_or(Uuid::max()), &meta).await?;
         let stream = Stream {
             pieces,
             following,
@@ -104,15 +104,12 @@ impl EventStreams {
             heartbeat: self.heartbeat,
             stop: self.stop.clone(),
             request_id: meta.request_id.clone(),
+            is_new: missed.after.is_none(),
         };
         let (asker, patience) = (Arc::clone(&self.asker), self.patience);
         let more = async move |after| missed_after(&asker, missed.pattern, after, &meta.renewed(patience)).await.ok();
         self.streams.spawn(stream.run(first, more));
         Ok(response(body))
-    }
-
-    async fn missed(&self, pattern: &str, after: Uuid, meta: &RequestMetadata) -> Result<EventPage, HttpError> {
-        missed_after(&self.asker, pattern, after, meta).await
     }
 }
 

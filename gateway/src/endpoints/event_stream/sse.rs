@@ -1,6 +1,5 @@
 //! One client's stream: what it has missed, then what comes, a heartbeat where nothing comes, and its end.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use contracts::orders::EventPage;
@@ -19,7 +18,7 @@ const PAGES: usize = 50;
 /// A client that is told what it missed may take this long to read any of it.
 const READ: Duration = Duration::from_secs(10);
 /// When the stream ends the client should come again after this long, in milliseconds.
-const RETRY: &[u8] = b"retry: 1000\n\n";
+const RETRY: &str = "retry: 1000\n";
 
 /// What a stream is made of.
 pub(crate) struct Stream {
@@ -30,17 +29,19 @@ pub(crate) struct Stream {
     pub(crate) heartbeat: Duration,
     pub(crate) stop: Shutdown,
     pub(crate) request_id: String,
+    /// Whether the client has seen nothing before.
+    pub(crate) is_new: bool,
 }
 
 impl Stream {
     /// Sends until something ends it. `first` is the first page of what was missed, `more` asks for the next.
-    pub(crate) async fn run(mut self, first: Option<EventPage>, more: impl AsyncFn(Uuid) -> Option<EventPage>) {
+    pub(crate) async fn run(mut self, first: EventPage, more: impl AsyncFn(Uuid) -> Option<EventPage>) {
         let why = self.send(first, more).await;
         tracing::info!(request_id = self.request_id, reason = why, "feed ended");
     }
 
-    async fn send(&mut self, first: Option<EventPage>, more: impl AsyncFn(Uuid) -> Option<EventPage>) -> &'static str {
-        if self.pieces.try_send(Bytes::from_static(RETRY)).is_err() {
+    async fn send(&mut self, first: EventPage, more: impl AsyncFn(Uuid) -> Option<EventPage>) -> &'static str {
+        if self.pieces.try_send(self.beginning(&first)).is_err() {
             return "the client left";
         }
         let stop = self.stop.clone();
@@ -48,7 +49,7 @@ impl Stream {
         tokio::select! {
             why = async {
                 match self.catch_up(first, more).await {
-                    Ok(told) => self.follow(told).await,
+                    Ok(last) => self.follow(last).await,
                     Err(why) => why,
                 }
             } => why,
@@ -57,18 +58,25 @@ impl Stream {
         }
     }
 
-    /// Sends what was missed; the ids of it, for some of that may come live as well.
+    /// What every stream begins with. One that is new names the place where it begins: an id without data is no event, and
+    /// the client comes back with it all the same.
+    fn beginning(&self, first: &EventPage) -> Bytes {
+        if !self.is_new {
+            return format!("{RETRY}\n").into();
+        }
+        let place = first.last.map_or(Uuid::nil(), |last| last.id);
+        format!("{RETRY}id: {place}\n\n").into()
+    }
+
+    /// Sends what was missed; the number of the last event told.
     async fn catch_up(
         &mut self,
-        first: Option<EventPage>,
+        first: EventPage,
         more: impl AsyncFn(Uuid) -> Option<EventPage>,
-    ) -> Result<HashSet<Uuid>, &'static str> {
-        let (mut told, mut next) = (HashSet::new(), first);
+    ) -> Result<i64, &'static str> {
+        let mut page = first;
         for _ in 0..PAGES {
-            let Some(page) = next else { return Ok(told) };
-            let last = page.items.last().map(|event| event.id);
-            for event in page.items {
-                told.insert(event.id);
+            for event in &page.items {
                 let piece = piece(event.id, &event.name, event.data.get());
                 match timeout(READ, self.pieces.send(piece)).await {
                     Ok(Ok(())) => {}
@@ -76,24 +84,28 @@ impl Stream {
                     Err(_) => return Err("the client reads too slowly"),
                 }
             }
-            next = match last.filter(|_| page.more) {
-                Some(last) => Some(more(last).await.ok_or("what was missed cannot be had")?),
-                None => None,
-            };
+            match page.items.last().filter(|_| page.more) {
+                Some(last) => page = more(last.id).await.ok_or("what was missed cannot be had")?,
+                None => return Ok(page.last.map_or(0, |last| last.sequence)),
+            }
         }
-        if next.is_none() { Ok(told) } else { Err("more was missed than one stream tells") }
+        Err("more was missed than one stream tells")
     }
 
-    /// Sends what comes, but for what was told already: a relay that lags publishes that much later, however long it takes.
-    async fn follow(&mut self, told: HashSet<Uuid>) -> &'static str {
+    /// Sends what comes, but for what was told already: a relay publishes again what it is not certain of, and some of what
+    /// was missed comes live as well.
+    async fn follow(&mut self, mut last: i64) -> &'static str {
         let mut heartbeat = interval(self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         loop {
             let piece = tokio::select! {
                 event = self.following.next() => match event {
-                    Some(event) if told.contains(&event.meta.id) => continue,
-                    Some(event) => piece(event.meta.id, &event.name, &event.data),
+                    Some(event) if event.meta.sequence.is_some_and(|sequence| sequence <= last) => continue,
+                    Some(event) => {
+                        last = event.meta.sequence.unwrap_or(last);
+                        piece(event.meta.id, &event.name, &event.data)
+                    }
                     None => return "cut: too slow, or no events come in",
                 },
                 _ = heartbeat.tick() => Bytes::from_static(b":\n\n"),
@@ -125,54 +137,87 @@ mod tests {
     use std::sync::Arc;
 
     use amqp::{EventMetadata, LiveEvent};
-    use contracts::orders::RecordedEvent;
+    use contracts::orders::{Place, RecordedEvent};
     use serde_json::value::RawValue;
 
     use super::*;
     use crate::endpoints::event_stream::subscribers::Subscribers;
 
-    #[tokio::test]
-    async fn what_was_told_as_missed_is_not_told_again_however_late_it_is_published() {
-        let event = |title: &str| {
-            let meta =
-                EventMetadata { id: Uuid::now_v7(), owner: Some("a".into()), request_id: None, traceparent: None };
-            LiveEvent { meta, name: "order.created".into(), data: format!("{title:?}") }
+    fn event(sequence: i64) -> LiveEvent {
+        let meta = EventMetadata {
+            id: Uuid::from_u64_pair(7, sequence.unsigned_abs()),
+            owner: Some("a".into()),
+            request_id: None,
+            traceparent: None,
+            sequence: Some(sequence),
         };
-        let (late, fresh) = (event("late"), event("fresh"));
-        let missed = RecordedEvent {
-            id: late.meta.id,
-            name: late.name.clone(),
-            data: RawValue::from_string(late.data.clone()).unwrap(),
-        };
+        LiveEvent { meta, name: "order.created".into(), data: sequence.to_string() }
+    }
+
+    fn stream() -> (Arc<Subscribers>, Stream, mpsc::Receiver<Bytes>) {
         let hub = Arc::new(Subscribers::new(1));
         hub.begin();
-        let (pieces, mut sent) = mpsc::channel(64);
-        let mut stream = Stream {
+        let (pieces, sent) = mpsc::channel(64);
+        let stream = Stream {
             pieces,
             following: hub.follow("a").unwrap(),
             lapse: std::future::pending().boxed(),
             heartbeat: Duration::from_millis(1),
             stop: Shutdown::default(),
             request_id: "r".into(),
+            is_new: false,
         };
-        let sending = stream.send(Some(EventPage { items: vec![missed], more: false }), async |_| None);
+        (hub, stream, sent)
+    }
+
+    fn page(items: &[i64], last: i64) -> EventPage {
+        let recorded = |sequence: &i64| {
+            let LiveEvent { meta, name, data } = event(*sequence);
+            RecordedEvent { id: meta.id, name, data: RawValue::from_string(data).unwrap() }
+        };
+        let last = Place { id: event(last).meta.id, sequence: last };
+        EventPage { items: items.iter().map(recorded).collect(), more: false, last: Some(last) }
+    }
+
+    /// What a stream shows that was told `first`, and then `live` in the order of publication.
+    async fn shown(first: EventPage, live: &[i64]) -> Vec<String> {
+        const END: i64 = 1_000;
+        let (hub, mut stream, mut sent) = stream();
+        let sending = stream.send(first, async |_| None);
         let reading = async {
-            let mut events = Vec::new();
-            let mut later = Some((late, fresh));
-            while events.len() < 2 {
+            let (mut events, mut told) = (Vec::new(), false);
+            loop {
                 let piece = String::from_utf8(sent.recv().await.unwrap().to_vec()).unwrap();
-                if piece.starts_with("id: ") {
-                    events.push(piece);
-                } else if let Some((late, fresh)) = later.take_if(|_| piece.starts_with(':')) {
-                    // Only now, after a heartbeat, does the relay publish what was told.
-                    hub.tell(late);
-                    hub.tell(fresh);
+                match piece.split_once("data: ") {
+                    Some((_, "1000\n\n")) => return events,
+                    Some((_, data)) => events.push(data.trim().to_owned()),
+                    // The first heartbeat: what was missed is sent.
+                    None if piece.starts_with(':') && !told => {
+                        live.iter().chain([&END]).for_each(|sequence| hub.tell(event(*sequence)));
+                        told = true;
+                    }
+                    None => {}
                 }
             }
-            events
         };
-        let events = tokio::select! { why = sending => panic!("{why}"), events = reading => events };
-        assert!(events[0].contains("late") && events[1].contains("fresh"), "{events:?}");
+        tokio::select! { why = sending => panic!("{why}"), events = reading => events }
+    }
+
+    #[tokio::test]
+    async fn what_was_told_is_not_told_again_however_late_and_however_often_it_is_published() {
+        assert_eq!(shown(page(&[5, 6], 6), &[5, 6, 7]).await, ["5", "6", "7"]);
+        assert_eq!(shown(page(&[], 6), &[4, 5, 6, 7, 8, 7, 8, 9]).await, ["7", "8", "9"]);
+    }
+
+    #[test]
+    fn a_new_stream_begins_with_the_place_where_it_begins() {
+        let (_hub, mut stream, _sent) = stream();
+        assert_eq!(stream.beginning(&page(&[], 6)), "retry: 1000\n\n");
+        stream.is_new = true;
+        let id = event(6).meta.id;
+        assert_eq!(stream.beginning(&page(&[], 6)), format!("retry: 1000\nid: {id}\n\n"));
+        let none = EventPage { last: None, ..page(&[], 6) };
+        assert_eq!(stream.beginning(&none), format!("retry: 1000\nid: {}\n\n", Uuid::nil()));
     }
 
     #[test]

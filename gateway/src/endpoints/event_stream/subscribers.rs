@@ -120,7 +120,8 @@ mod tests {
     }
 
     fn event(owner: &str) -> LiveEvent {
-        let meta = EventMetadata { id: Uuid::now_v7(), owner: Some(owner.into()), request_id: None, traceparent: None };
+        let (id, owner) = (Uuid::now_v7(), Some(owner.into()));
+        let meta = EventMetadata { id, owner, request_id: None, traceparent: None, sequence: None };
         LiveEvent { meta, name: "order.created".into(), data: "{}".into() }
     }
 

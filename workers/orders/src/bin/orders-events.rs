@@ -2,19 +2,25 @@
 
 use std::process::ExitCode;
 
-use contracts::orders::{EventPage, ListEvents, RecordedEvent};
+use contracts::orders::{EventPage, ListEvents, Place, RecordedEvent};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Db, Failure};
 
-/// The events that were committed in the last ten minutes, in the order in which they were published; unpublished ones
-/// come last. The known event's position in that order is used, so nothing falls between two pages.
-const MISSED: &str = "SELECT id, name, data FROM outbox
-    WHERE owner = $1 AND created_at > now() - interval '10 minutes'
-      AND ($2::uuid IS NULL OR NOT EXISTS (SELECT FROM outbox WHERE id = $2 AND owner = $1)
-        OR (coalesce(published_at, 'infinity'), seq)
-           > (SELECT coalesce(published_at, 'infinity'), seq FROM outbox WHERE id = $2))
-    ORDER BY coalesce(published_at, 'infinity'), seq LIMIT $3";
+/// A known event's place. Only what was numbered for publication has one.
+const PLACE: &str = "SELECT id, published_seq FROM outbox WHERE id = $2 AND owner = $1 AND published_seq > 0";
+const LAST: &str = "SELECT id, published_seq FROM outbox WHERE owner = $1 AND published_seq > 0
+    ORDER BY published_seq DESC LIMIT 1";
+/// The place before the first event of the last ten minutes. Looks at no more events than one stream tells.
+const WINDOW: &str = "SELECT min(published_seq) - 1 AS before FROM (
+        SELECT published_seq, created_at FROM outbox WHERE owner = $1 AND published_seq > 0
+        ORDER BY published_seq DESC LIMIT 10000
+    ) AS latest WHERE created_at > now() - interval '10 minutes'";
+/// Numbers become visible in their order, so nothing comes to lie before what was told. What waits for its number comes
+/// live.
+const AFTER: &str = "SELECT id, name, data, published_seq FROM outbox WHERE owner = $1 AND published_seq > $2
+    ORDER BY published_seq LIMIT $3";
 const PAGE: usize = 200;
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,11 +29,34 @@ async fn main() -> ExitCode {
 }
 
 async fn events(call: Call<ListEvents>, db: &Db) -> Result<EventPage, Failure> {
+    let owner = call.caller()?;
+    let known = match call.data.after {
+        None => None,
+        Some(id) if id.is_max() => return nothing_new(owner, db).await,
+        Some(id) if id.is_nil() => Some(Place { id, sequence: 0 }),
+        Some(id) => db.row(PLACE, &[&owner, &id]).await?.as_ref().map(place),
+    };
+    let begin = match known {
+        Some(place) => Some(place.sequence),
+        None => db.row(WINDOW, &[&owner]).await?.and_then(|row| row.get("before")),
+    };
+    let Some(begin) = begin else { return nothing_new(owner, db).await };
     // One row more than a page holds tells whether there is another page.
     let wanted = i64::try_from(PAGE + 1).map_err(Failure::broken)?;
-    let rows = db.rows(MISSED, &[&call.caller()?, &call.data.after, &wanted]).await?;
-    let items = rows.iter().take(PAGE).map(recorded).collect::<Result<_, _>>()?;
-    Ok(EventPage { items, more: rows.len() > PAGE })
+    let rows = db.rows(AFTER, &[&owner, &begin, &wanted]).await?;
+    let told = &rows[..rows.len().min(PAGE)];
+    let items = told.iter().map(recorded).collect::<Result<_, _>>()?;
+    Ok(EventPage { items, more: rows.len() > PAGE, last: told.last().map(place).or(known) })
+}
+
+/// Tells where a feed stands that goes on from now.
+async fn nothing_new(owner: &str, db: &Db) -> Result<EventPage, Failure> {
+    let last = db.row(LAST, &[&owner]).await?.as_ref().map(place);
+    Ok(EventPage { items: Vec::new(), more: false, last })
+}
+
+fn place(row: &Row) -> Place {
+    Place { id: row.get::<_, Uuid>("id"), sequence: row.get("published_seq") }
 }
 
 fn recorded(row: &Row) -> Result<RecordedEvent, Failure> {

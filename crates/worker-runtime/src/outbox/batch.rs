@@ -1,0 +1,257 @@
+//! The outbox as its leading relay works on it, a batch at a time: reads what waits, numbers it, and marks what is published.
+//!
+//! A row gets its number before it is published and keeps it, however often it is published. Numbers are given out under
+//! the row lock of `outbox_sequence` and by the latest term alone. So they become visible in their order, and a relay
+//! that led before and was only asleep can number nothing more. Whoever has seen one number has seen all below it.
+
+use std::collections::{HashMap, HashSet};
+
+use amqp::{EventMetadata, OutgoingEvent};
+use contracts::EVENTS;
+use serde_json::value::RawValue;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use crate::db::ConnectTarget;
+use crate::db::dedicated::DedicatedConnection;
+use crate::error_chain::chain;
+
+/// How many events are under way at a time, at first: the more wait, the more.
+const SMALLEST_BATCH: i64 = 100;
+const LARGEST_BATCH: i64 = 1_000;
+/// A batch whose data is larger than this, in bytes, is followed by a smaller one.
+const HEAVY: usize = 4 << 20;
+/// In bytes. All headers of a message together must fit one frame.
+const LONGEST_HEADER: usize = 1_024;
+/// In bytes; brokers refuse what is several times larger, and so does the outbox.
+const LARGEST: usize = 1 << 20;
+/// So many characters of a name that is none are shown.
+const LONGEST_SHOWN: usize = 100;
+
+/// Begins a term. What an earlier release published without a number, while this one stood by, is not published again.
+const BEGIN_TERM: &str = "WITH adopted AS (
+        UPDATE outbox SET published_seq = 0
+        WHERE published_seq IS NULL AND failed_at IS NULL AND published_at IS NOT NULL
+    ) UPDATE outbox_sequence SET term = term + 1 RETURNING term";
+/// What has no number yet, in the order of its making.
+const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
+    FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1";
+/// What has a number and is not known to be published: a relay ended in the middle of it.
+const INTERRUPTED: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
+    FROM outbox WHERE published_seq > (SELECT marked FROM outbox_sequence) ORDER BY published_seq LIMIT $1";
+const NUMBER: &str = "WITH counted AS (
+        UPDATE outbox_sequence SET last = last + cardinality($2::bigint[]) WHERE term = $1
+        RETURNING last - cardinality($2::bigint[]) AS before
+    )
+    UPDATE outbox SET published_seq = counted.before + given.place
+    FROM counted, unnest($2::bigint[]) WITH ORDINALITY AS given (seq, place)
+    WHERE outbox.seq = given.seq AND outbox.published_seq IS NULL
+    RETURNING outbox.seq, outbox.published_seq";
+const MARK: &str = "WITH published AS (UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1))
+    UPDATE outbox_sequence SET marked = greatest(marked, $2)";
+const SET_ASIDE: &str = "UPDATE outbox SET failed_at = clock_timestamp(), error = $2 WHERE seq = $1";
+
+/// The outbox of a service.
+pub(crate) struct Outbox {
+    service: &'static str,
+    pub(crate) database: DedicatedConnection,
+    /// For marks, whose commits nobody waits for: a mark that is lost means that its events are published once more.
+    marker: DedicatedConnection,
+    pending: Statement,
+    number: Statement,
+    mark: Statement,
+    /// Of this relay, once it leads.
+    term: Option<i64>,
+    /// Whether what an earlier relay left in the middle may still be there.
+    interrupted: bool,
+    batch: i64,
+}
+
+/// Events that are ready to be published, each with its number.
+pub(crate) struct Batch {
+    rows: Vec<(Row, i64)>,
+    /// Whether there may be more.
+    pub(crate) is_full: bool,
+}
+
+/// What is published and not marked yet.
+#[derive(Default)]
+pub(crate) struct Published {
+    rows: Vec<i64>,
+    last: i64,
+}
+
+impl Outbox {
+    pub(crate) async fn open(service: &'static str, target: &ConnectTarget) -> Result<Self, String> {
+        let database = DedicatedConnection::connect(target).await?;
+        let mut lazy = target.clone();
+        lazy.set("synchronous_commit", "off");
+        let marker = DedicatedConnection::connect(&lazy).await?;
+        Ok(Self {
+            service,
+            pending: prepare(&database.client, PENDING).await?,
+            number: prepare(&database.client, NUMBER).await?,
+            mark: prepare(&marker.client, MARK).await?,
+            database,
+            marker,
+            term: None,
+            interrupted: true,
+            batch: SMALLEST_BATCH,
+        })
+    }
+
+    /// Finds out whether the connections are good, for a relay that stands by.
+    pub(crate) async fn check(&self) -> Result<(), String> {
+        for connection in [&self.database, &self.marker] {
+            connection.client.simple_query("").await.map_err(told)?;
+        }
+        Ok(())
+    }
+
+    /// The next batch, numbered; empty when nothing waits.
+    pub(crate) async fn next(&mut self) -> Result<Batch, String> {
+        let term = match self.term {
+            Some(term) => term,
+            None => *self.term.insert(self.begin_term().await?),
+        };
+        if self.interrupted {
+            let batch = self.interrupted().await?;
+            if !batch.rows.is_empty() {
+                return Ok(batch);
+            }
+            self.interrupted = false;
+        }
+        let rows = self.database.client.query(&self.pending, &[&self.batch]).await.map_err(told)?;
+        let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.batch);
+        self.adapt(&rows, is_full);
+        let (rows, is_cut) = up_to_repetition(rows);
+        let mut sound = Vec::with_capacity(rows.len());
+        for row in rows {
+            match fault_of(&row, self.service) {
+                Some(why) => self.set_aside(&row, why).await?,
+                None => sound.push(row),
+            }
+        }
+        let rows = if sound.is_empty() { Vec::new() } else { self.number(term, sound).await? };
+        Ok(Batch { rows, is_full: is_full || is_cut })
+    }
+
+    async fn begin_term(&self) -> Result<i64, String> {
+        let row = self.database.client.query_one(BEGIN_TERM, &[]).await.map_err(told)?;
+        Ok(row.get(0))
+    }
+
+    async fn interrupted(&self) -> Result<Batch, String> {
+        let rows = self.database.client.query(INTERRUPTED, &[&self.batch]).await.map_err(told)?;
+        let (rows, _) = up_to_repetition(rows);
+        let rows = rows.into_iter().map(|row| (row.get("published_seq"), row)).map(|(number, row)| (row, number));
+        Ok(Batch { rows: rows.collect(), is_full: true })
+    }
+
+    async fn number(&self, term: i64, rows: Vec<Row>) -> Result<Vec<(Row, i64)>, String> {
+        let seqs: Vec<i64> = rows.iter().map(|row| row.get("seq")).collect();
+        let numbered = self.database.client.query(&self.number, &[&term, &seqs]).await.map_err(told)?;
+        let numbers: HashMap<i64, i64> =
+            numbered.iter().map(|row| (row.get("seq"), row.get("published_seq"))).collect();
+        let numbered = rows.into_iter().map(|row| numbers.get(&row.get("seq")).map(|number| (row, *number)));
+        numbered.collect::<Option<_>>().ok_or_else(|| "another relay leads meanwhile".into())
+    }
+
+    /// More at a time where more waits than fits, and fewer where they are large.
+    fn adapt(&mut self, rows: &[Row], is_full: bool) {
+        let bytes: usize = rows.iter().map(|row| row.get::<_, &str>("data").len()).sum();
+        self.batch = match (bytes > HEAVY, is_full) {
+            (true, _) => (self.batch / 2).max(SMALLEST_BATCH),
+            (false, true) => (self.batch * 2).min(LARGEST_BATCH),
+            (false, false) => self.batch,
+        };
+    }
+
+    /// Marks what is published.
+    pub(crate) async fn mark(&self, published: &Published) -> Result<(), String> {
+        if published.rows.is_empty() {
+            return Ok(());
+        }
+        let marked = self.marker.client.execute(&self.mark, &[&published.rows, &published.last]).await;
+        marked.map(drop).map_err(told)
+    }
+
+    async fn set_aside(&self, row: &Row, why: &str) -> Result<(), String> {
+        let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
+        self.database.client.execute(SET_ASIDE, &[&seq, &why]).await.map_err(told)?;
+        let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
+        tracing::error!(
+            service = self.service,
+            seq,
+            message_id = %id,
+            event,
+            error = why,
+            "an event cannot be published; it is set aside"
+        );
+        Ok(())
+    }
+}
+
+async fn prepare(client: &Client, sql: &str) -> Result<Statement, String> {
+    client.prepare(sql).await.map_err(told)
+}
+
+/// An error with its causes, for the log.
+#[expect(clippy::needless_pass_by_value, reason = "taken by map_err")]
+fn told(error: Error) -> String {
+    chain(&error)
+}
+
+impl Batch {
+    pub(crate) fn events(&self) -> Vec<OutgoingEvent<'_>> {
+        self.rows.iter().map(|(row, number)| event(row, *number)).collect()
+    }
+
+    /// What is to be marked once the broker has confirmed it.
+    pub(crate) fn published(&self) -> Published {
+        Published {
+            rows: self.rows.iter().map(|(row, _)| row.get("seq")).collect(),
+            last: self.rows.last().map_or(0, |(_, number)| *number),
+        }
+    }
+}
+
+/// What is wrong with a row, so that the broker would refuse the event, or nobody could make anything of it.
+fn fault_of(row: &Row, service: &str) -> Option<&'static str> {
+    let name: &str = row.get("name");
+    if !EVENTS.iter().any(|event| event.name == name && event.service == service) {
+        return Some("its name is none of this service's events");
+    }
+    let beside = ["owner", "request_id", "traceparent"].map(|column| row.get::<_, Option<&str>>(column));
+    if beside.iter().flatten().any(|text| text.len() > LONGEST_HEADER) {
+        return Some("its owner, request id or traceparent is too long for a header");
+    }
+    let data: &str = row.get("data");
+    if data.len() > LARGEST {
+        return Some("its data is larger than a mebibyte");
+    }
+    serde_json::from_str::<&RawValue>(data).err().map(|_| "its data is not JSON")
+}
+
+/// The rows before the first that tells of something another one tells of already, and whether there is such a one. Of two
+/// events about one thing the second leaves when the first has arrived, so their order holds even if the broker takes only
+/// one of them.
+fn up_to_repetition(mut rows: Vec<Row>) -> (Vec<Row>, bool) {
+    let mut seen = HashSet::new();
+    let repeated = rows.iter().position(|row| !seen.insert(row.get::<_, &str>("aggregate")));
+    drop(seen);
+    if let Some(end) = repeated {
+        rows.truncate(end);
+    }
+    (rows, repeated.is_some())
+}
+
+fn event(row: &Row, number: i64) -> OutgoingEvent<'_> {
+    let meta = EventMetadata {
+        id: row.get("id"),
+        owner: row.get("owner"),
+        request_id: row.get("request_id"),
+        traceparent: row.get("traceparent"),
+        sequence: Some(number),
+    };
+    OutgoingEvent { name: row.get("name"), data: row.get("data"), meta }
+}
