@@ -1,4 +1,4 @@
-//! A map of bounded size that keeps what is used and forgets the rest, without ever looking for it.
+//! A map of bounded size that keeps what was used lately and forgets the rest, at constant cost.
 
 use std::collections::HashMap;
 use std::hash::Hash;

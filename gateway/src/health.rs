@@ -20,7 +20,7 @@ use crate::http::service::Service;
 
 /// Answers probes.
 pub struct Health {
-    asker: Arc<RpcClient>,
+    rpc: Arc<RpcClient>,
     stop: Shutdown,
 }
 
@@ -36,9 +36,9 @@ struct Readiness {
 }
 
 impl Health {
-    /// Tells of this asker's broker, and of this stop.
-    pub fn new(asker: Arc<RpcClient>, stop: Shutdown) -> Self {
-        Self { asker, stop }
+    /// Reports on this client's connection to the broker, and on a requested stop.
+    pub fn new(rpc: Arc<RpcClient>, stop: Shutdown) -> Self {
+        Self { rpc, stop }
     }
 
     async fn respond(&self, request: &Request<Incoming>) -> Result<Response<Body>, HttpError> {
@@ -58,10 +58,10 @@ impl Health {
     }
 
     async fn readiness(&self) -> Readiness {
-        let queues = system::queues(&self.asker).await;
+        let queues = system::queues(&self.rpc).await;
         let patterns: BTreeMap<_, _> =
             queues.into_iter().map(|(pattern, queue)| (pattern, queue.map(|queue| queue.consumers))).collect();
-        let (broker, draining) = (self.asker.is_connected(), self.stop.is_requested());
+        let (broker, draining) = (self.rpc.is_connected(), self.stop.is_requested());
         Readiness { ready: broker && !draining, draining, broker, patterns }
     }
 }

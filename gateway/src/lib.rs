@@ -31,6 +31,7 @@ pub use crate::http::static_files::File;
 pub use crate::pipeline::Pipeline;
 pub use crate::rate_limit::limit::Limit;
 pub use crate::rate_limit::settings::LimitSettings;
-pub use crate::routing::route::{Address, Ask, Builtin, Route, Source, Success, Work};
+pub use crate::routing::password_attempt::PasswordAttempt;
+pub use crate::routing::route::{Address, Ask, Builtin, Decode, Route, Source, Success, Work};
 pub use crate::run::{check, run};
 pub use crate::settings::GatewaySettings;

@@ -1,4 +1,4 @@
-//! The gateway's life: opens its doors, keeps the line to the broker, and closes both in the right order.
+//! Runs the gateway: opens its listeners, keeps the connection to the broker, and closes both in the right order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,9 +26,9 @@ const BACKLOG: u32 = 1_024;
 /// How long a gateway that shares its port looks for the broker before it opens without one.
 const REACHING: Duration = Duration::from_secs(5);
 
-/// What a part of the gateway was there for.
+/// What a part of the gateway does.
 enum Part {
-    /// The line to the broker, for asking.
+    /// The connection to the broker, for requests.
     Asking,
     /// The public listener.
     Serving,
@@ -48,32 +48,32 @@ pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Shutdown::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
-    let asker = Arc::new(RpcClient::new(broker.clone()));
-    let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&asker), stop.clone())?);
-    let admin = Arc::new(Health::new(Arc::clone(&asker), stop.clone()));
+    let rpc = Arc::new(RpcClient::new(broker.clone()));
+    let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&rpc), stop.clone())?);
+    let admin = Arc::new(Health::new(Arc::clone(&rpc), stop.clone()));
     let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
     let terms = if settings.reuse_port { terms.last_call(settings.drain() / 2) } else { terms };
     let per_address = settings.limits.connections_per_address;
     let public = terms.clone().per_address(per_address, settings.proxies().unwrap_or_default());
     let mut parts = Parts::new();
     let drained = CancellationToken::new();
-    parts.spawn(keep_asking(Arc::clone(&asker), drained.clone()));
+    parts.spawn(keep_connected(Arc::clone(&rpc), drained.clone()));
     if settings.reuse_port {
         // Until then the other gateway is the better one to come to.
         tokio::select! {
             ended = until(&mut parts, |_| false) => ended?,
-            _ = timeout(REACHING, asker.connected()) => {}
+            _ = timeout(REACHING, rpc.connected()) => {}
         }
     }
-    let (door, listen) = open(settings.listen, settings.reuse_port)?;
-    let (admin_door, admin_listen) = open(settings.admin_listen, settings.reuse_port)?;
+    let (socket, listen) = open(settings.listen, settings.reuse_port)?;
+    let (admin_socket, admin_listen) = open(settings.admin_listen, settings.reuse_port)?;
 
     // Probes are answered to the very end, so their stop is never asked for.
-    let probes = serve(admin_door, admin, terms, connections.admin, Shutdown::default());
+    let probes = serve(admin_socket, admin, terms, connections.admin, Shutdown::default());
     parts.spawn(async { Ok((probes.await, Part::Helping).1) });
-    parts.spawn(watch(Arc::clone(&gateway), broker));
-    parts.spawn(keep(Arc::clone(&gateway), drained.clone()));
-    let serving = serve(door, gateway, public, connections.public, stop.clone());
+    parts.spawn(run_event_streams(Arc::clone(&gateway), broker));
+    parts.spawn(keep_keys_current(Arc::clone(&gateway), drained.clone()));
+    let serving = serve(socket, gateway, public, connections.public, stop.clone());
     parts.spawn(async { Ok((serving.await, Part::Serving).1) });
     tracing::info!(%listen, %admin_listen, "serving");
     runtime::notify_ready();
@@ -98,18 +98,18 @@ async fn until(parts: &mut Parts, done: impl Fn(&Part) -> bool) -> Result<(), St
     Ok(())
 }
 
-async fn keep_asking(asker: Arc<RpcClient>, drained: CancellationToken) -> Result<Part, StartError> {
-    let kept = asker.run(drained.cancelled()).await;
+async fn keep_connected(rpc: Arc<RpcClient>, drained: CancellationToken) -> Result<Part, StartError> {
+    let kept = rpc.run(drained.cancelled()).await;
     kept.map(|()| Part::Asking).map_err(|error| StartError::failed("cannot keep a line to the broker", error))
 }
 
-async fn watch(gateway: Arc<Pipeline>, broker: Broker) -> Result<Part, StartError> {
-    gateway.watch(&broker).await;
+async fn run_event_streams(gateway: Arc<Pipeline>, broker: Broker) -> Result<Part, StartError> {
+    gateway.run_event_streams(&broker).await;
     Ok(Part::Helping)
 }
 
-async fn keep(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Part, StartError> {
-    drained.run_until_cancelled(gateway.keep()).await;
+async fn keep_keys_current(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Part, StartError> {
+    drained.run_until_cancelled(gateway.keep_keys_current()).await;
     Ok(Part::Helping)
 }
 

@@ -80,7 +80,7 @@ pub struct GatewaySettings {
     /// How long listeners remember what they have applied, in hours; from the section `EVENTS_…`.
     #[serde(skip)]
     pub inbox_h: u32,
-    /// How often somebody may knock; a section of its own.
+    /// Rate limits; a section of its own.
     #[serde(skip)]
     pub limits: LimitSettings,
     /// Another issuer whose tokens are believed; a section of its own.

@@ -26,7 +26,7 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    /// For the log: what is wrong, and nothing of the token.
+    /// For the log: what is wrong, without any part of the token.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "the token is malformed, or lacks a claim that is required",
@@ -87,7 +87,7 @@ pub(crate) struct Times {
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart. What it says is not to be believed yet.
+    /// Splits a token. Nothing in it is to be trusted yet.
     pub(crate) fn read(text: &'a str) -> Result<Self, Reason> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Reason::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(Reason::Malformed)?;
@@ -115,7 +115,7 @@ impl<'a> Token<'a> {
 }
 
 impl Claims {
-    /// Expiry is looked at last of all: "expired" is only said of a token that was good.
+    /// Checks expiry last: only a token that was valid is called expired.
     #[expect(clippy::cast_precision_loss, reason = "times of this age of the world are exact")]
     fn check(&self, issuer: &Issuer, times: Times, now: u64) -> Result<(), Reason> {
         let (now, leeway, longest) = (now as f64, times.leeway as f64, times.longest as f64);

@@ -36,15 +36,15 @@ pub(crate) struct KeyStore {
     /// What is allowed of a token's times.
     pub(crate) times: Times,
     trusted: watch::Sender<Arc<Trusted>>,
-    /// When a token last made us look.
+    /// When a token last caused a look.
     looked: tokio::sync::Mutex<Instant>,
     /// Held while the keys are read and replaced, so that no reading overtakes a later one.
     changing: Mutex<()>,
-    /// Told when a token names a key that is not known.
+    /// Notified when a token names an unknown key.
     wanted: Notify,
 }
 
-/// The keys of one moment, with what they have verified: new keys begin with nothing remembered.
+/// A snapshot of the keys, with a cache of the tokens that they verified: new keys begin with an empty one.
 pub(crate) struct Trusted {
     keys: Vec<Key>,
     own: JwkSet,

@@ -1,4 +1,4 @@
-//! Says on whose behalf a request comes: reads the bearer token and verifies it here, without asking anybody.
+//! Authenticates callers: reads the bearer token of a request and verifies it locally.
 //!
 //! The algorithm is the key's to say, never the token's, so neither `none` nor a signature made with the public key as an
 //! HMAC secret gets anywhere.
@@ -67,7 +67,7 @@ impl Auth {
         }
     }
 
-    /// Resolves when a caller is none any more: when the token has expired, or its key is not trusted any more. Says why.
+    /// Resolves, with the reason, when the caller loses access: the token has expired, or its key is no longer trusted.
     pub(crate) async fn lapse(&self, caller: &Caller) -> &'static str {
         let key = async {
             match (self, caller.key) {
@@ -81,7 +81,7 @@ impl Auth {
         }
     }
 
-    /// On whose behalf the request comes.
+    /// The caller that the request's token names.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, HttpError> {
         let token = bearer(headers)?;
         let caller = match self {
@@ -104,7 +104,7 @@ impl Auth {
 
 const LONGEST_CALLER: usize = 128;
 
-/// Whose token it is, if it is good at `now`, in seconds since 1970. Each token is verified at most once while remembered.
+/// The caller of a token that is valid at `now` (Unix seconds). A cached token is not verified again.
 async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Reason> {
     let mut trusted = keyring.trusted();
     let fingerprint = Fingerprint::of(text);
@@ -113,7 +113,7 @@ async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Re
     }
     let token = Token::read(text)?;
     let mut outcome = checked(&trusted, &token, keyring.times, now);
-    // The key that it names, or an unnamed one, may have come since we last looked.
+    // Its key may have been added since we last looked.
     if matches!(outcome, Err(Reason::UnknownKey)) || (token.header.kid.is_none() && outcome == Err(Reason::Signature)) {
         trusted = keyring.look_again().await;
         outcome = checked(&trusted, &token, keyring.times, now);
@@ -123,7 +123,7 @@ async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Re
     Ok(caller)
 }
 
-/// Whose token it is by the keys of one moment.
+/// The caller of a token, by one snapshot of the keys.
 fn checked(trusted: &Trusted, token: &Token<'_>, times: Times, now: u64) -> Result<Caller, Reason> {
     let mut keys = trusted.keys(&token.header).peekable();
     keys.peek().ok_or(Reason::UnknownKey)?;
@@ -134,7 +134,7 @@ fn checked(trusted: &Trusted, token: &Token<'_>, times: Times, now: u64) -> Resu
     Ok(Caller { id: claims.sub, session, expires, key: Some(key.print) })
 }
 
-/// Resolves at a time in seconds since 1970; never where there is none.
+/// Resolves at a Unix time in seconds; never without one.
 async fn expiry(expires: Option<u64>) {
     let Some(expires) = expires else { return std::future::pending().await };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -146,7 +146,7 @@ struct Named {
     sub: String,
 }
 
-/// The token of the one `Authorization: Bearer …` header (RFC 6750). Another scheme is as good as none.
+/// The token of the one `Authorization: Bearer …` header (RFC 6750). Another scheme counts as no token.
 fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(missing());
@@ -161,7 +161,7 @@ fn missing() -> HttpError {
     HttpError::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
 }
 
-/// The caller is told little, the log why.
+/// The response says little; the log says why.
 fn refuse(reason: Reason) -> HttpError {
     let refusal = if reason == Reason::Expired { expired() } else { invalid() };
     refusal.because(reason.as_str())

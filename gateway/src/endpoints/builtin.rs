@@ -33,7 +33,7 @@ impl Builtin {
 
 /// Who knows what is shown.
 pub(crate) struct Known<'a> {
-    pub(crate) asker: &'a RpcClient,
+    pub(crate) rpc: &'a RpcClient,
     pub(crate) router: &'a Router,
     pub(crate) auth: &'a Auth,
     pub(crate) retry_delays_ms: &'a [u32],
@@ -42,7 +42,7 @@ pub(crate) struct Known<'a> {
 /// The answer to a request for what the gateway knows.
 pub(crate) async fn show(own: Builtin, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
     match own {
-        Builtin::System => system::show(known.asker, known.router, known.retry_delays_ms).await,
+        Builtin::System => system::show(known.rpc, known.router, known.retry_delays_ms).await,
         Builtin::Keys => keys(known.auth),
         Builtin::File(file) | Builtin::Part(file) => file.response(request),
     }

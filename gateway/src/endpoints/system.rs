@@ -139,12 +139,12 @@ struct DatabaseState {
 }
 
 /// The answer to a request for the live topology.
-pub(crate) async fn show(asker: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
-    let (patterns, listeners, answers) = tokio::join!(queues(asker), listeners(asker, retry_delays_ms), relays(asker));
+pub(crate) async fn show(rpc: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
+    let (patterns, listeners, answers) = tokio::join!(queues(rpc), listeners(rpc, retry_delays_ms), relays(rpc));
     let state = |(pattern, queue)| state(pattern, queue, router.meter(pattern));
     let system = System {
         as_of: Timestamp(jiff::Timestamp::now()),
-        broker: asker.is_connected(),
+        broker: rpc.is_connected(),
         window_s: WINDOW,
         patterns: patterns.into_iter().map(state).collect(),
         listeners,
@@ -182,8 +182,8 @@ fn moment(slot: Slot) -> Option<Moment> {
 }
 
 /// What the relays tell of themselves; `None` when nobody could be asked.
-async fn relays(asker: &RpcClient) -> Option<Arc<StatusByName>> {
-    timeout(PATIENCE, asker.stats(&RELAYS)).await.ok()?.ok()
+async fn relays(rpc: &RpcClient) -> Option<Arc<StatusByName>> {
+    timeout(PATIENCE, rpc.stats(&RELAYS)).await.ok()?.ok()
 }
 
 fn relay(relay: &'static str, answers: Option<&StatusByName>) -> RelayState {
@@ -224,13 +224,13 @@ fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }
 
-async fn listeners(asker: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
+async fn listeners(rpc: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
     let retry_queues =
         |name: &str| -> Vec<String> { delays_ms.iter().map(|delay| retry_queue(name, *delay)).collect() };
     let names = LISTENERS.iter().flat_map(|listener| {
         [listener.name.to_owned(), dead_queue(listener.name)].into_iter().chain(retry_queues(listener.name))
     });
-    let depths = depths(asker, names.collect()).await;
+    let depths = depths(rpc, names.collect()).await;
     let depth = |name: &str| depths.get(name).copied().flatten();
     let state = |listener: &SubscriptionInfo| {
         let (live, dead) = (depth(listener.name), depth(&dead_queue(listener.name)));
@@ -250,15 +250,15 @@ async fn listeners(asker: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
 }
 
 /// The queue of each pattern; `None` where nobody can tell in time.
-pub(crate) async fn queues(asker: &RpcClient) -> BTreeMap<&'static str, Option<Depth>> {
-    depths(asker, PATTERNS.to_vec()).await
+pub(crate) async fn queues(rpc: &RpcClient) -> BTreeMap<&'static str, Option<Depth>> {
+    depths(rpc, PATTERNS.to_vec()).await
 }
 
-async fn depths<N: AsRef<str> + Ord>(asker: &RpcClient, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
+async fn depths<N: AsRef<str> + Ord>(rpc: &RpcClient, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
     let mut depths: BTreeMap<N, Option<Depth>> = names.into_iter().map(|name| (name, None)).collect();
     let counting = async {
         for (name, depth) in &mut depths {
-            *depth = asker.queue(name.as_ref()).await.ok();
+            *depth = rpc.queue(name.as_ref()).await.ok();
         }
     };
     // Out of time, what is not counted stays unknown.

@@ -20,9 +20,9 @@ pub(crate) struct AccessLogEntry<'a> {
     pub(crate) status: StatusCode,
     pub(crate) took: Duration,
     pub(crate) request_id: &'a str,
-    /// Why it was no success.
+    /// The error code, if it failed.
     pub(crate) code: Option<Code>,
-    /// What brought that about.
+    /// The cause of the failure.
     pub(crate) cause: Option<&'a str>,
 }
 

@@ -18,7 +18,7 @@ use crate::http::open_connections::Activity;
 pub(crate) struct ClientStream {
     stream: TcpStream,
     /// How long a client may take to read any part of what it is sent.
-    patience: Duration,
+    write_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     activity: Arc<Activity>,
     /// Whether part of an answer is still to be written: then nothing else may be.
@@ -28,8 +28,8 @@ pub(crate) struct ClientStream {
 
 impl ClientStream {
     /// Wraps a socket.
-    pub(crate) fn new(stream: TcpStream, patience: Duration, activity: Arc<Activity>) -> Self {
-        Self { stream, patience, stalled: None, activity, owing: false, heads: HeadScanner::default() }
+    pub(crate) fn new(stream: TcpStream, write_timeout: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream, write_timeout, stalled: None, activity, owing: false, heads: HeadScanner::default() }
     }
 
     /// The socket again, unless an answer was torn in the middle.
@@ -45,8 +45,8 @@ impl ClientStream {
             self.stalled = None;
             return write;
         }
-        let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let write_timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }

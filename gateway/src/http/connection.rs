@@ -42,15 +42,15 @@ const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct ConnectionConfig {
     http: http1::Builder,
-    patience: Duration,
+    write_timeout: Duration,
     last_call: Duration,
-    crowd: PerIpConnectionLimit,
+    per_address_limit: PerIpConnectionLimit,
 }
 
 impl ConnectionConfig {
-    /// `header_timeout` bounds the arrival of a head and an idle connection's life, `patience` a client that does not
+    /// `header_timeout` bounds the arrival of a head and an idle connection's life, `write_timeout` a client that does not
     /// read.
-    pub fn new(header_timeout: Duration, patience: Duration) -> Self {
+    pub fn new(header_timeout: Duration, write_timeout: Duration) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
@@ -58,13 +58,18 @@ impl ConnectionConfig {
             .max_buf_size(BUFFER_LIMIT)
             // A client that has said all it had to say still gets its answer.
             .half_close(true);
-        Self { http, patience, last_call: LAST_CALL, crowd: PerIpConnectionLimit::new(0, Proxies::default()) }
+        Self {
+            http,
+            write_timeout,
+            last_call: LAST_CALL,
+            per_address_limit: PerIpConnectionLimit::new(0, Proxies::default()),
+        }
     }
 
     /// Serves at most `limit` connections from each address but these proxies; 0 is no limit.
     #[must_use]
     pub(crate) fn per_address(self, limit: usize, proxies: Proxies) -> Self {
-        Self { crowd: PerIpConnectionLimit::new(limit, proxies), ..self }
+        Self { per_address_limit: PerIpConnectionLimit::new(limit, proxies), ..self }
     }
 
     /// Keeps idle connections for so long after a stop is asked for: a client that asks once more is answered, and told to
@@ -76,7 +81,7 @@ impl ConnectionConfig {
 
     /// A place for a connection from this address, if it has one left.
     pub(crate) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
-        self.crowd.admit(peer)
+        self.per_address_limit.admit(peer)
     }
 }
 
@@ -107,7 +112,7 @@ pub(crate) async fn serve<S: Service>(
             Ok::<_, Infallible>(response.map(|body| Held { body, _served: served }))
         }
     });
-    let wire = TokioIo::new(ClientStream::new(stream, terms.patience, Arc::clone(&activity)));
+    let wire = TokioIo::new(ClientStream::new(stream, terms.write_timeout, Arc::clone(&activity)));
     let mut connection = terms.http.serve_connection(wire, serve);
     let ended = drive(&mut connection, &activity, &stop, terms.last_call).await;
     let parts = connection.into_parts();

@@ -1,5 +1,5 @@
 //! The connections of one listener and what each is doing, so that a full listener can close the one that has been idle for
-//! longest: who waits for nothing gives way to who asks.
+//! longest in favour of a new one.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

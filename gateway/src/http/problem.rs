@@ -12,15 +12,15 @@ use tracing::Level;
 
 use crate::http::response_body::Body;
 
-/// Why a request gets no success.
+/// Why a request fails.
 #[derive(Debug)]
 pub(crate) struct HttpError {
     fault: Fault,
-    /// The methods that would have done, when the one that was used does not.
+    /// The methods that the path knows, when it does not know the one used.
     allow: Option<HeaderValue>,
     /// Seconds after which it may be tried again, if that is known.
     retry_after: Option<u32>,
-    /// What brought it about, for the log.
+    /// The cause, for the log.
     cause: Option<Box<str>>,
 }
 
@@ -36,18 +36,18 @@ impl HttpError {
         Self { allow: Some(allow), ..fault.into() }
     }
 
-    /// Somebody knocks too often; after so many seconds he may again.
+    /// Too many requests: the client may try again after so many seconds.
     pub(crate) fn too_many(message: &str, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, message) }
     }
 
-    /// The same with what brought it about, which the log tells and the client does not.
+    /// The same with its cause, which only the log tells.
     #[must_use]
     pub(crate) fn because(self, cause: impl std::fmt::Display) -> Self {
         Self { cause: Some(cause.to_string().into()), ..self }
     }
 
-    /// What brought it about.
+    /// The cause.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -175,7 +175,7 @@ pub fn status(code: Code) -> StatusCode {
     }
 }
 
-/// How loud the log is about a code: what clients do wrong is no news, what we cannot do is a warning, a bug an error.
+/// The log level of a code: info for what clients do wrong, warning for what we cannot do, error for a defect.
 pub fn level(code: Code) -> Level {
     match code {
         Code::BadRequest

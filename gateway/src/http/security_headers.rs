@@ -15,7 +15,7 @@ const DEFAULTS: [(HeaderName, &str); 4] = [
 ];
 
 /// Adds what the answer does not say itself. What only the holder of a token may see is kept by no cache.
-pub(crate) fn harden(headers: &mut HeaderMap, guarded: bool) {
+pub(crate) fn add_security_headers(headers: &mut HeaderMap, guarded: bool) {
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

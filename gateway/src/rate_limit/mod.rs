@@ -1,4 +1,4 @@
-//! Who knocks too often waits: registrations and sign-ins by address, failed sign-ins by account and by address.
+//! Rate limits: registrations and sign-ins by address, failed sign-ins by account and by address.
 //!
 //! The counts are in the gateway's memory: a refused attempt costs no message, no hash and no write, which is what it is
 //! for. With several gateways each counts what it sees. Memory is bounded; what is forgotten under a flood is what was
@@ -19,9 +19,7 @@ use std::time::{Duration, Instant};
 
 use amqp::RpcError;
 use amqp::rpc::client::Answer;
-use contracts::users::{Login, Register};
-use contracts::{Code, Fault, Request};
-use serde_json::value::RawValue;
+use contracts::{Code, Fault};
 
 use crate::bounded_cache::Recent;
 use crate::http::client_ip::{network, place};
@@ -39,7 +37,7 @@ const FAILURES: [&str; 4] =
 /// So many times what one address may, the addresses of a wider net may together.
 const NETWORK: u32 = 8;
 
-/// Counts who knocks how often.
+/// Counts requests and failed sign-ins.
 pub(crate) struct RateLimiter {
     settings: LimitSettings,
     began: Instant,
@@ -100,31 +98,17 @@ impl RateLimiter {
         })
     }
 
-    /// Lets a sign-in be tried, unless too many failed lately; then the limit that is reached. Unknown accounts count like others, so that this tells
-    /// nothing about them. Opening an account is never refused here: it makes the address known.
-    pub(crate) fn attempt(
-        &self,
-        limit: Option<Limit>,
-        client: IpAddr,
-        data: &RawValue,
-        user: Option<&str>,
-    ) -> Result<Option<Attempt<'_>>, Rate> {
-        let account = match limit {
-            None => None,
-            Some(Limit::Logins) => Login::decode(data).ok().map(|login| login.email.key()),
-            Some(Limit::Registrations) => Register::decode(data).ok().map(|form| form.email.key()),
-            // No address looks like this.
-            Some(Limit::Passwords) => user.map(|id| format!("user {id}")),
-        };
-        let Some(account) = account else { return Ok(None) };
+    /// Lets a password be tried, unless too many tries failed lately; then the limit that is reached. Unknown accounts count
+    /// like others, so that this tells nothing about them. Opening an account is never refused here: it makes the address known.
+    pub(crate) fn attempt(&self, limit: Limit, client: IpAddr, account: &str) -> Result<Attempt<'_>, Rate> {
         let place = place(client);
         let net = network(client).map(|net| self.key((net, "network")));
-        let keys = [Some(self.key((&account, place))), Some(self.key(place)), Some(self.key(&account)), net];
-        let counted = limit != Some(Limit::Registrations);
+        let keys = [Some(self.key((account, place))), Some(self.key(place)), Some(self.key(account)), net];
+        let counted = limit != Limit::Registrations;
         if counted {
             self.count(keys)?;
         }
-        Ok(Some(Attempt { limits: self, keys, counted }))
+        Ok(Attempt { limits: self, keys, counted })
     }
 
     /// Counts a sign-in as failed in advance, so that many at once are not all tried before the first has failed. One that
@@ -154,7 +138,7 @@ impl RateLimiter {
 }
 
 impl Attempt<'_> {
-    /// Notes how it went. Only a wrong password is a failure; when nobody could tell, it is none.
+    /// Records the outcome. Only a wrong password is a failure; an unknown outcome is none.
     pub(crate) fn settle(self, answer: &Result<Answer, RpcError>) {
         let failed = matches!(answer, Ok(Err(fault)) if is_wrong_password(fault));
         let succeeded = matches!(answer, Ok(Ok(_)));

@@ -1,4 +1,4 @@
-//! How often somebody may knock, with the defaults: room for people, none for programs that guess.
+//! Settings of the rate limits. The defaults leave room for people and none for programs that guess passwords.
 
 use runtime::Section;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::rate_limit::limit::Limit;
 use crate::rate_limit::sliding_window::Quota;
 
-/// RateLimiter: `GATEWAY_LIMIT_…`. Zero lifts one.
+/// Rate limits: `GATEWAY_LIMIT_…`. Zero lifts one.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {

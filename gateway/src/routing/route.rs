@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::http::static_files::File;
 use crate::rate_limit::limit::Limit;
+use crate::routing::password_attempt::PasswordAttempt;
 
 /// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +50,15 @@ pub struct Ask {
     pub pattern: &'static str,
     /// Whether asking twice is as good as asking once.
     pub safe: bool,
-    /// Whether the input is valid by the contract, so that an invalid one costs no message.
-    pub check: fn(&RawValue) -> Result<(), Invalid>,
+    /// Decodes the input by the contract.
+    pub decode: Decode,
 }
 
-/// What the gateway answers from its own knowledge; `own.rs` says how.
+/// Decodes an input, so that an invalid one costs no message. Where it tries the password of an account, perhaps of the
+/// caller's, it says whose: the limits count failed tries by that.
+pub type Decode = fn(&RawValue, Option<&str>) -> Result<Option<String>, Invalid>;
+
+/// What the gateway answers from its own knowledge; `endpoints/builtin.rs` says how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builtin {
     /// Which patterns there are, who serves each, and how busy they are.
@@ -97,7 +102,7 @@ pub enum Success {
     CreatedAt(&'static str),
     /// 200, the reply's `items` as a bare array, and its `next` as a `Link` (RFC 8288).
     Page,
-    /// 200 and a stream without end: the reply's `items`, for a client that missed some, then what comes (`feed.rs`).
+    /// 200 and a stream without end: the reply's `items`, for a client that missed some, then what comes (`endpoints/event_stream`).
     LiveSubscription,
 }
 
@@ -199,7 +204,16 @@ impl Route {
 impl Address {
     /// Asks the pattern of a contract.
     pub const fn asks<R: Request>(self) -> Route {
-        self.works(Work::Ask(Ask { pattern: R::PATTERN, safe: R::SAFE, check: check::<R> }))
+        self.ask::<R>(|input, _| R::decode(input).map(|_| None))
+    }
+
+    /// The same where the message tries the password of an account.
+    pub const fn tries_password<R: PasswordAttempt>(self) -> Route {
+        self.ask::<R>(|input, caller| R::decode(input).map(|message| message.account(caller)))
+    }
+
+    const fn ask<R: Request>(self, decode: Decode) -> Route {
+        self.works(Work::Ask(Ask { pattern: R::PATTERN, safe: R::SAFE, decode }))
     }
 
     /// Shows what the gateway itself knows.
@@ -222,8 +236,4 @@ impl Address {
             inbox: None,
         }
     }
-}
-
-fn check<R: Request>(data: &RawValue) -> Result<(), Invalid> {
-    R::decode(data).map(drop)
 }

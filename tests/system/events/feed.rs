@@ -194,7 +194,7 @@ fn feeds_end_when_the_broker_goes_for_they_have_a_gap() {
 
 #[test]
 fn feeds_end_when_the_broker_had_to_drop_events() {
-    const MORE_THAN_WAIT: usize = 15_000; // 10 000 in the queue, and what fits between the broker and a frozen gateway
+    const MORE_THAN_WAIT: usize = 30_000; // 10 000 in the queue, and what fits between the broker and a frozen gateway
     let stack = Stack::start();
     let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     let gateway = stack.process("gateway");

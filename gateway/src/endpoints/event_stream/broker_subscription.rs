@@ -1,4 +1,4 @@
-//! Brings every event that can be followed from the broker to the hub, and connects again when the line breaks.
+//! Brings every event that can be followed from the broker to the subscribers, and connects again when the line breaks.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::pending;
@@ -14,19 +14,19 @@ use crate::endpoints::event_stream::subscribers::Subscribers;
 const REMEMBERED: usize = 1_024;
 
 /// Brings events in until a stop is requested.
-pub(crate) async fn run(broker: &Broker, hub: &Subscribers, stop: &Shutdown) {
-    let mut incoming = Incoming { broker, hub };
+pub(crate) async fn run(broker: &Broker, subscribers: &Subscribers, stop: &Shutdown) {
+    let mut incoming = Incoming { broker, subscribers };
     tokio::select! {
         // It never gives up: streams are not all that a gateway does.
         _ = supervise(&mut incoming, pending()) => {}
         () = stop.requested() => {}
     }
-    hub.end();
+    subscribers.end();
 }
 
 struct Incoming<'a> {
     broker: &'a Broker,
-    hub: &'a Subscribers,
+    subscribers: &'a Subscribers,
 }
 
 impl Supervised for Incoming<'_> {
@@ -39,18 +39,18 @@ impl Supervised for Incoming<'_> {
 
     async fn serve(&mut self, mut feed: LiveSubscription, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
-        self.hub.begin();
+        self.subscribers.begin();
         let mut recent = Recent::default();
         loop {
             let event = feed.next().await?;
             if event.meta.sequence.is_some() || recent.is_new(event.meta.id) {
-                self.hub.tell(event);
+                self.subscribers.tell(event);
             }
         }
     }
 
     fn failed(&mut self, error: &Error) {
-        self.hub.end();
+        self.subscribers.end();
         tracing::warn!(error = %error, "no line for live events");
     }
 }

@@ -1,8 +1,8 @@
 //! The live feed: a user's own events, as server-sent events (WHATWG HTML, section 9.2), as they are published.
 //!
-//! One connection to the broker brings all events to this process (`pump`); each goes to the streams of its owner
-//! (`hub`); a stream sends what its client has missed, then what comes, until something ends it (`stream`). Nothing waits
-//! for a slow reader: it is cut, comes again, and is told what it has missed. Each event has a number that grows with
+//! One connection to the broker brings all events to this process (`broker_subscription`); each goes to the streams of its owner
+//! (`subscribers`); a stream sends what its client has missed, then what comes, until something ends it (`sse`). Nothing waits
+//! for a slow reader: its stream is closed, it reconnects, and is told what it has missed. Each event has a number that grows with
 //! publication, so a stream leaves out what is not above the last it has sent: no gap and no repetition, whatever the
 //! clocks say and however often a relay publishes.
 
@@ -38,17 +38,17 @@ pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 /// Pieces that may wait for a client to read them; a piece is an event or a heartbeat.
 const UNREAD: usize = 64;
 
-/// All live feeds of this process.
+/// All event streams of this process.
 pub(crate) struct EventStreams {
-    hub: Arc<Subscribers>,
-    asker: Arc<RpcClient>,
+    subscribers: Arc<Subscribers>,
+    rpc: Arc<RpcClient>,
     heartbeat: Duration,
     patience: Duration,
     stop: Shutdown,
     streams: TaskTracker,
 }
 
-/// The bounds of live feeds.
+/// The bounds of event streams.
 pub(crate) struct EventStreamSettings {
     /// Feeds that one user may have open at a time.
     pub(crate) per_user: usize,
@@ -67,11 +67,11 @@ pub(crate) struct Missed {
 }
 
 impl EventStreams {
-    /// No feed yet.
-    pub(crate) fn new(settings: &EventStreamSettings, asker: Arc<RpcClient>, stop: Shutdown) -> Self {
+    /// Starts with no streams.
+    pub(crate) fn new(settings: &EventStreamSettings, rpc: Arc<RpcClient>, stop: Shutdown) -> Self {
         Self {
-            hub: Arc::new(Subscribers::new(settings.per_user)),
-            asker,
+            subscribers: Arc::new(Subscribers::new(settings.per_user)),
+            rpc,
             heartbeat: settings.heartbeat,
             patience: settings.patience,
             stop,
@@ -81,11 +81,11 @@ impl EventStreams {
 
     /// Brings events in until a stop is asked for.
     pub(crate) async fn run(&self, broker: &Broker) {
-        broker_subscription::run(broker, &self.hub, &self.stop).await;
+        broker_subscription::run(broker, &self.subscribers, &self.stop).await;
     }
 
     /// Opens a stream. What was missed is asked for first, so that a failure is still an answer and not a torn stream.
-    /// `lapse` resolves when the caller is none any more.
+    /// `lapse` resolves when the caller loses access.
     pub(crate) async fn open(
         &self,
         caller: Caller,
@@ -93,10 +93,10 @@ impl EventStreams {
         missed: Missed,
         meta: RequestMetadata,
     ) -> Result<Response<Body>, HttpError> {
-        let following = self.hub.follow(&caller.id)?;
+        let following = self.subscribers.follow(&caller.id)?;
         let (pieces, body) = mpsc::channel(UNREAD);
         // Asked for even if nothing can be missed: a stream that breaks before its first event must be resumed from a place.
-        let first = missed_after(&self.asker, missed.pattern, missed.after.unwrap_or(Uuid::max()), &meta).await?;
+        let first = missed_after(&self.rpc, missed.pattern, missed.after.unwrap_or(Uuid::max()), &meta).await?;
         let stream = Stream {
             pieces,
             following,
@@ -106,8 +106,8 @@ impl EventStreams {
             request_id: meta.request_id.clone(),
             is_new: missed.after.is_none(),
         };
-        let (asker, patience) = (Arc::clone(&self.asker), self.patience);
-        let more = async move |after| missed_after(&asker, missed.pattern, after, &meta.renewed(patience)).await.ok();
+        let (rpc, patience) = (Arc::clone(&self.rpc), self.patience);
+        let more = async move |after| missed_after(&rpc, missed.pattern, after, &meta.renewed(patience)).await.ok();
         self.streams.spawn(stream.run(first, more));
         Ok(response(body))
     }
@@ -115,7 +115,7 @@ impl EventStreams {
 
 /// Asks for a page of what was missed. Who follows a stream comes again by itself, so this waits for no worker.
 async fn missed_after(
-    asker: &RpcClient,
+    rpc: &RpcClient,
     pattern: &str,
     after: Uuid,
     meta: &RequestMetadata,
@@ -123,7 +123,7 @@ async fn missed_after(
     let malformed =
         |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
-    match asker.ask(pattern, &question, meta, None).await {
+    match rpc.ask(pattern, &question, meta, None).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
         Ok(Err(fault)) => Err(fault.into()),
         Err(error) => Err(response::failure(&error, true)),

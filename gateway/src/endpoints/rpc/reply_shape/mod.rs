@@ -1,7 +1,7 @@
 //! Whether a reply has the shape that the published contract promises: the fields that are required, and the kind of each.
 //!
-//! Who answers in the place of a worker may be somebody else's service. The reply is walked once and nothing of it is copied:
-//! values that the contract does not describe, and rules such as lengths and formats, are not looked at.
+//! Somebody else's service may answer in the place of a worker. The reply is walked once and nothing is copied; fields that
+//! the contract does not describe, and rules such as lengths and formats, are not checked.
 
 mod schema;
 mod shape;
