@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use amqp::{AmqpSettings, Broker};
 use gateway::GatewaySettings;
-use runtime::{Program, SettingError, StartError};
+use runtime::{Program, StartError};
 use tokio::runtime::{Builder, Runtime};
 
 const PROGRAM: Program<'_> = Program {
@@ -20,10 +20,10 @@ fn main() -> ExitCode {
 fn start() -> Result<(), StartError> {
     let mut settings = PROGRAM.start()?;
     let gateway = GatewaySettings::read(&mut settings)?;
-    let amqp: AmqpSettings = settings.section_named("amqp")?;
-    let broker = Broker::new(&amqp, "gateway").map_err(|problem| SettingError::of("amqp", "url", problem))?;
+    let parse = |amqp: &AmqpSettings| Broker::new(amqp, "gateway").map_err(|problem| ("url", problem));
+    let broker = settings.parsed("amqp", parse)?;
     if settings.only_checked() {
-        gateway::check(&gateway)?;
+        settings.told(gateway::check(&gateway))?;
     }
     settings.done()?;
     runtime(gateway.threads)?.block_on(gateway::run(gateway, broker))

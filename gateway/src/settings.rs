@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amqp::topology::{RETRY_MS, delays_ms};
 use hyper::header::HeaderValue;
-use runtime::{Section, SettingError, Settings};
+use runtime::{Problem, Section, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::access_token::Times;
@@ -141,23 +141,26 @@ impl Default for GatewaySettings {
 impl Section for GatewaySettings {
     const NAME: &'static str = "gateway";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if self.auth == AuthMode::Tokens && self.token_public_key_file.is_empty() {
-            return Err(("token_public_key_file", format!("must name a file: {HOW_TO_MAKE_A_KEY}")));
+            problems.push(("token_public_key_file", format!("must name a file: {HOW_TO_MAKE_A_KEY}")));
         }
         if self.auth == AuthMode::Mock && !self.listen.ip().is_loopback() {
             let problem =
                 "must be a loopback address such as 127.0.0.1:3003 while GATEWAY_AUTH=mock believes any token";
-            return Err(("listen", problem.into()));
+            problems.push(("listen", problem.into()));
         }
-        self.origins().map_err(|origin| ("cors_origins", format!("holds {origin:?}, {AN_ORIGIN}")))?;
-        self.proxies().map_err(|item| {
-            ("trusted_proxies", format!("holds {item:?}, which is neither an address nor a network such as 10.0.0.0/8"))
-        })?;
-        match self.numbers().into_iter().find(|(_, number)| *number == 0) {
-            Some((key, _)) => Err((key, "must be at least 1".into())),
-            None => Ok(()),
+        if let Err(origin) = self.origins() {
+            problems.push(("cors_origins", format!("holds {origin:?}, {AN_ORIGIN}")));
         }
+        if let Err(item) = self.proxies() {
+            let problem = format!("holds {item:?}, which is neither an address nor a network such as 10.0.0.0/8");
+            problems.push(("trusted_proxies", problem));
+        }
+        let zeros = self.numbers().into_iter().filter(|(_, number)| *number == 0);
+        problems.extend(zeros.map(|(key, _)| (key, "must be at least 1".into())));
+        problems
     }
 }
 
@@ -166,12 +169,11 @@ const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port
 impl GatewaySettings {
     /// Reads them, with the sections that belong to them.
     pub fn read(settings: &mut Settings) -> Result<Self, SettingError> {
-        let events: Events = settings.section_named("events")?;
-        let retry_delays_ms = delays_ms(&events.retry_ms).ok_or_else(|| {
+        let (retry_delays_ms, inbox_h) = settings.parsed("events", |events: &Events| {
             let problem = "must be at most eight numbers of milliseconds, such as 1000,5000,30000";
-            SettingError::of("events", "retry_ms", problem)
+            let delays_ms = delays_ms(&events.retry_ms).ok_or_else(|| ("retry_ms", problem.into()))?;
+            Ok((delays_ms, events.inbox_h))
         })?;
-        let inbox_h = events.inbox_h;
         Ok(Self {
             retry_delays_ms,
             inbox_h,
@@ -270,14 +272,15 @@ mod tests {
     fn problem(change: impl FnOnce(&mut GatewaySettings)) -> Option<&'static str> {
         let mut settings = GatewaySettings { token_public_key_file: "k.pem".into(), ..GatewaySettings::default() };
         change(&mut settings);
-        settings.check().err().map(|(key, _)| key)
+        settings.check().into_iter().map(|(key, _)| key).next()
     }
 
     #[test]
     fn the_defaults_lack_only_the_key() {
         assert_eq!(problem(|_| {}), None);
-        let (key, text) = GatewaySettings::default().check().unwrap_err();
-        assert_eq!(key, "token_public_key_file");
+        let problems = GatewaySettings::default().check();
+        let [(key, text)] = problems.as_slice() else { panic!("{problems:?}") };
+        assert_eq!(*key, "token_public_key_file");
         assert!(text.contains("openssl genpkey -algorithm ed25519") && text.contains("openssl pkey"), "{text}");
     }
 

@@ -66,17 +66,39 @@ impl fmt::Display for Definitions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Permission { user, vhost, configure, write, read } in &self.permissions {
             writeln!(f, "{user}, in the vhost {}", print::harmless(vhost))?;
-            writeln!(f, "  configure  {configure}\n  write      {write}\n  read       {read}")?;
+            for (right, expression) in [("configure", configure), ("write", write), ("read", read)] {
+                expression_of(f, &format!("  {right:9}  "), expression)?;
+            }
             for topic in self.topic_permissions.iter().filter(|topic| topic.user == *user) {
                 let TopicPermission { exchange, write, read, .. } = topic;
-                writeln!(f, "  routing keys of {exchange}: write {write}, read {read}")?;
+                writeln!(f, "  routing keys of {exchange}")?;
+                expression_of(f, "    write    ", write)?;
+                expression_of(f, "    read     ", read)?;
             }
         }
         for policy in &self.policies {
             let field = |key: &str| policy[key].as_str().unwrap_or_default();
             writeln!(f, "policy {}, in the vhost {}", field("name"), print::harmless(field("vhost")))?;
-            writeln!(f, "  queues      {}\n  definition  {}", field("pattern"), policy["definition"])?;
+            expression_of(f, "  queues     ", field("pattern"))?;
+            for (key, value) in policy["definition"].as_object().into_iter().flatten() {
+                writeln!(f, "  {key}  {value}")?;
+            }
         }
         Ok(())
     }
+}
+
+/// An expression in lines that fit a terminal; they end behind the `|` between two names.
+fn expression_of(f: &mut fmt::Formatter<'_>, label: &str, expression: &str) -> fmt::Result {
+    const WIDTH: usize = 80;
+    let indent = " ".repeat(label.len());
+    let mut line = label.to_owned();
+    for name in expression.split_inclusive('|') {
+        if line.len() > label.len() && line.len() + name.len() > WIDTH {
+            writeln!(f, "{line}")?;
+            line.clone_from(&indent);
+        }
+        line.push_str(name);
+    }
+    writeln!(f, "{line}")
 }

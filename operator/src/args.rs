@@ -52,8 +52,9 @@ pub(crate) enum Command {
     },
     /// Which rights each process needs at the broker, worked out from what it does there; and the queues' policies
     ///
-    /// With --json in the form that RabbitMQ imports, for the vhost of AMQP_URL: add the `users`, with their passwords,
-    /// and send it to `POST /api/definitions` of the management API. Asks no broker.
+    /// For people: a long expression goes on in the next line, behind a `|`. With --json in the form that RabbitMQ
+    /// imports, for the vhost of AMQP_URL: add the `users`, with their passwords, and send it to `POST /api/definitions`
+    /// of the management API. Asks no broker.
     Accounts,
     /// What happened to something: its row, its events, who has heard them
     ///

@@ -6,6 +6,7 @@ mod args;
 mod dead;
 mod error;
 mod management;
+mod manual;
 mod move_dead;
 mod print;
 mod status;
@@ -58,8 +59,7 @@ async fn run(args: Args) -> Result<bool, CliError> {
             print::write(&script)
         }
         Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|_| CliError::Unheard)?;
+            let page = manual::page().map_err(|_| CliError::Unheard)?;
             print::write(&page)
         }
     }

@@ -40,6 +40,13 @@ async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mu
     }
     for told in &mut report.events {
         told.listeners = hearings(records, &mut queues, told).await?;
+        // What it waits for depends on how far it got with the others.
+        let is_out = told.is_out();
+        for index in 0..told.listeners.len() {
+            if let (State::Pending, Some(listener)) = (told.listeners[index].state, listener(&told.listeners[index])) {
+                told.listeners[index].pending = Some(pending(&queues, listener, told, is_out).await?);
+            }
+        }
     }
     report.not_seen_through = queues.not_seen_through();
     Ok(())
@@ -101,21 +108,26 @@ async fn hearings(
             (None, Some(_)) => State::Retrying,
             (None, None) => State::Pending,
         };
-        let pending = match state {
-            State::Pending => Some(pending(queues, listener, told).await?),
-            _ => None,
-        };
-        hearings.push(EventConsumer { listener: listener.name, state, pending, applied_at, queue });
+        hearings.push(EventConsumer { listener: listener.name, state, pending: None, applied_at, queue });
     }
     Ok(hearings)
 }
 
+fn listener(hearing: &EventConsumer) -> Option<&'static SubscriptionInfo> {
+    LISTENERS.iter().find(|listener| listener.name == hearing.listener)
+}
+
 /// What an event waits for that has had no effect and has not failed.
-async fn pending(queues: &Queues<'_>, listener: &SubscriptionInfo, told: &EventTrace) -> Result<Pending, CliError> {
+async fn pending(
+    queues: &Queues<'_>,
+    listener: &SubscriptionInfo,
+    told: &EventTrace,
+    is_out: bool,
+) -> Result<Pending, CliError> {
     if told.set_aside.is_some() {
         return Ok(Pending::SetAside);
     }
-    if told.recorded_at.is_some() && told.published_at.is_none() {
+    if told.recorded_at.is_some() && told.published_at.is_none() && !is_out {
         return Ok(Pending::Unpublished);
     }
     Ok(match queues.live(listener).await? {

@@ -301,6 +301,11 @@ impl Server {
         Ok(Self { name: name.into(), log, command, polite, is_ready, process })
     }
 
+    /// Everything it has written so far.
+    pub fn log(&self) -> String {
+        self.process().log()
+    }
+
     /// Starts it, unless it runs, and waits until it can be used.
     #[track_caller]
     pub fn start(&self) {

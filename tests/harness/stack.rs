@@ -232,6 +232,11 @@ impl<'a> Stack<'a> {
         with_account(&self.amqp, &user, &password)
     }
 
+    /// The name of its vhost.
+    pub fn vhost(&self) -> &str {
+        &self.name
+    }
+
     /// The vhost's address for software that comes in the place of one of our processes.
     pub fn address_of(&self, process: &str) -> String {
         let accounts = self.servers.accounts.as_ref();

@@ -212,8 +212,16 @@ impl BrokerConnection {
 
     /// Closes the connection properly, within the limit of an operation.
     pub(crate) async fn close(&self) {
-        // An error means that the connection is closed already.
-        let _ = in_time(self.connection.close(200, "stopping".into())).await;
+        let closing = async {
+            // A channel that was dropped is closed behind our back; lapin takes a connection that closes before that for
+            // broken, and drops it without a word. So first there is a round trip, which comes behind all of them.
+            if let Ok(last) = self.connection.create_channel().await {
+                let _ = last.close(200, "stopping".into()).await;
+            }
+            // An error means that the connection is closed already.
+            let _ = self.connection.close(200, "stopping".into()).await;
+        };
+        let _ = timeout(OPERATION, closing).await;
     }
 }
 

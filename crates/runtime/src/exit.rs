@@ -57,6 +57,7 @@ pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
         StartError::Failed(_) => ExitCode::FAILURE,
     };
     // The exit code stays the same if nobody reads standard error.
-    lines::finish(Some(&format!("error: {error}\n")));
+    let prefix = if matches!(error, StartError::Setting(_)) { "\nerror: " } else { "\n" };
+    lines::finish(Some(&format!("error: {}\n", error.to_string().replace('\n', prefix))));
     code
 }

@@ -17,6 +17,6 @@ pub use crate::backoff::Backoff;
 pub use crate::exit::{StartError, exit_code};
 pub use crate::notify::notify_ready;
 pub use crate::program::{Program, VERSION};
-pub use crate::settings::{Section, SettingError, Settings, nearest};
+pub use crate::settings::{Problem, Section, SettingError, Settings, nearest};
 pub use crate::shutdown::Shutdown;
 pub use crate::supervise::{Supervised, supervise};

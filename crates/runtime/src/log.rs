@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
 use crate::lines::{self, Lines};
-use crate::section::{Section, SettingError};
+use crate::section::{Problem, Section, SettingError};
 
 /// Settings of the log.
 #[derive(Serialize, Deserialize)]
@@ -35,25 +35,22 @@ impl Default for LogSettings {
 
 impl Section for LogSettings {
     const NAME: &'static str = "log";
+
+    fn check(&self) -> Vec<Problem> {
+        filter(self).err().into_iter().collect()
+    }
 }
 
-/// Checks the settings without opening anything.
-pub(crate) fn check(settings: &LogSettings) -> Result<(), SettingError> {
-    filter(settings).map(drop)
-}
-
-fn filter(settings: &LogSettings) -> Result<EnvFilter, SettingError> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|_| {
-        let problem = format!("is {:?}: it must be a level or directives, such as info,gateway=debug", settings.filter);
-        SettingError::new::<LogSettings>("filter", problem)
-    })?;
+fn filter(settings: &LogSettings) -> Result<EnvFilter, Problem> {
+    let unfit = |_| ("filter", "must be a level or directives, such as info,gateway=debug".into());
+    let filter = EnvFilter::try_new(&settings.filter).map_err(unfit)?;
     // lapin logs whole messages, and messages hold passwords. Its errors are logged by its callers.
     Ok(filter.add_directive("lapin=off".parse().expect("a constant directive")))
 }
 
 /// Opens the log of this process.
 pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
-    let filter = filter(settings)?;
+    let filter = filter(settings).map_err(|(key, problem)| SettingError::new::<LogSettings>(key, problem))?;
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,

@@ -43,9 +43,7 @@ impl Program<'_> {
         let mut settings = Settings::from_environment()?;
         settings.set_only(only);
         let section = settings.section()?;
-        if only.is_some() {
-            log::check(&section)?;
-        } else {
+        if only.is_none() {
             log::open(&section)?;
         }
         Ok(settings)
@@ -83,8 +81,8 @@ impl Program<'_> {
 Usage: {name} [OPTION]
 
 Options:
-      --check-config  Read and check all settings and the files they name, and
-                      connect to nothing
+      --check-config  Read and check all settings and the files they name, say
+                      everything that is wrong, and connect to nothing
       --list-settings Do the same, and print each setting with its default
   -h, --help          Print this help
   -V, --version       Print the version

@@ -36,8 +36,7 @@ impl Bootstrap {
         let sections = [&[service.as_str(), "AMQP_", "WORKER_"], sections, &["LOG_"]].concat();
         let mut settings = Program { name: &process, about, settings: &sections }.start()?;
         let worker = settings.section()?;
-        let broker = Broker::new(&settings.section_named("amqp")?, &process)
-            .map_err(|problem| SettingError::of("amqp", "url", problem))?;
+        let broker = settings.parsed("amqp", |amqp| Broker::new(amqp, &process).map_err(|problem| ("url", problem)))?;
         Ok(Self { spec, process, settings, worker, broker, health: Health::default() })
     }
 
@@ -51,6 +50,11 @@ impl Bootstrap {
             worker: &self.worker,
             health: self.health.clone(),
         }
+    }
+
+    /// The outcome of opening dependencies: what is wrong with their settings is told with what was found before.
+    pub(crate) fn told<T>(&mut self, opened: Result<T, StartError>) -> Result<T, StartError> {
+        self.settings.told(opened)
     }
 
     /// Reads one more section of settings.
@@ -68,8 +72,8 @@ impl Bootstrap {
         self.health.clone()
     }
 
-    /// Ends the start: all settings are read, and signals are handled from now on. With `--check` the process ends here.
-    pub(crate) fn finish(self) -> Result<(Broker, Shutdown), StartError> {
+    /// Ends the start: all settings are read, and signals are handled from now on. With `--check-config` the process ends here.
+    pub(crate) fn finish(mut self) -> Result<(Broker, Shutdown), StartError> {
         self.settings.done()?;
         Ok((self.broker, Shutdown::on_signals(Duration::from_millis(self.worker.drain_ms))?))
     }

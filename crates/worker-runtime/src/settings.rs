@@ -1,6 +1,6 @@
 //! The settings of every worker, and how its dependencies are opened from them.
 
-use runtime::{Section, Settings, StartError};
+use runtime::{Problem, Section, Settings, StartError};
 use serde::{Deserialize, Serialize};
 
 use crate::health::Health;
@@ -30,17 +30,18 @@ impl Default for WorkerSettings {
 impl Section for WorkerSettings {
     const NAME: &'static str = "worker";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if self.prefetch == 0 {
-            return Err(("prefetch", "must be at least 1: zero would mean no bound".into()));
+            problems.push(("prefetch", "must be at least 1: zero would mean no bound".into()));
         }
         if self.db_connections == 0 {
-            return Err(("db_connections", "must be at least 1".into()));
+            problems.push(("db_connections", "must be at least 1".into()));
         }
         if self.statement_timeout_ms == 0 {
-            return Err(("statement_timeout_ms", "must be at least 1: zero would mean no limit".into()));
+            problems.push(("statement_timeout_ms", "must be at least 1: zero would mean no limit".into()));
         }
-        Ok(())
+        problems
     }
 }
 
@@ -81,17 +82,19 @@ impl EventSettings {
 impl Section for EventSettings {
     const NAME: &'static str = "events";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if self.delays_ms().is_none() {
-            return Err(("retry_ms", "must be at most eight numbers of milliseconds, such as 1000,5000,30000".into()));
+            problems
+                .push(("retry_ms", "must be at most eight numbers of milliseconds, such as 1000,5000,30000".into()));
         }
         if self.outbox_h == 0 {
-            return Err(("outbox_h", "must be at least 1: feeds are resumed from it".into()));
+            problems.push(("outbox_h", "must be at least 1: feeds are resumed from it".into()));
         }
         if self.inbox_h == 0 {
-            return Err(("inbox_h", "must be at least 1: redeliveries are known by it".into()));
+            problems.push(("inbox_h", "must be at least 1: redeliveries are known by it".into()));
         }
-        Ok(())
+        problems
     }
 }
 

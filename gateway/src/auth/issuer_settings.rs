@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
-use runtime::Section;
+use runtime::{Problem, Section};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::verification_key::Issuer;
@@ -40,17 +40,18 @@ impl Default for IssuerSettings {
 impl Section for IssuerSettings {
     const NAME: &'static str = "gateway_trusted";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if self.issuer.is_empty() != self.jwks.is_empty() {
-            return Err(("jwks", "and GATEWAY_TRUSTED_ISSUER must be set both or neither".into()));
+            problems.push(("jwks", "and GATEWAY_TRUSTED_ISSUER must be set both or neither".into()));
         }
         if self.jwks.contains("://") && !is_safe(&self.jwks) {
-            return Err(("jwks", "must be a file, or an address with https:// and without a user name".into()));
+            problems.push(("jwks", "must be a file, or an address with https:// and without a user name".into()));
         }
         if self.refresh_s == 0 {
-            return Err(("refresh_s", "must be at least 1".into()));
+            problems.push(("refresh_s", "must be at least 1".into()));
         }
-        Ok(())
+        problems
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings of the rate limits. The defaults leave room for people and none for programs that guess passwords.
 
-use runtime::Section;
+use runtime::{Problem, Section};
 use serde::{Deserialize, Serialize};
 
 use crate::rate_limit::limit::Limit;
@@ -43,11 +43,9 @@ impl Default for LimitSettings {
 impl Section for LimitSettings {
     const NAME: &'static str = "gateway_limit";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        if self.login_failure_window_s == 0 {
-            return Err(("login_failure_window_s", "must be at least 1".into()));
-        }
-        Ok(())
+    fn check(&self) -> Vec<Problem> {
+        let endless = self.login_failure_window_s == 0;
+        endless.then(|| ("login_failure_window_s", "must be at least 1".into())).into_iter().collect()
     }
 }
 

@@ -75,6 +75,11 @@ impl EventTrace {
         let event = listener.event.into();
         Self { id, event, about, owner, request_id, recorded_at, published_at, set_aside, listeners }
     }
+
+    /// Whether some listener has it, or has had it: a relay publishes an event before it marks its row.
+    pub(super) fn is_out(&self) -> bool {
+        self.listeners.iter().any(|hearing| !matches!(hearing.state, State::Pending))
+    }
 }
 
 /// How it stands between an event and a listener.
@@ -171,6 +176,9 @@ impl fmt::Display for EventTrace {
             (Some(recorded), None) if self.set_aside.is_some() => {
                 let why = self.set_aside.as_deref().map(harmless).unwrap_or_default();
                 writeln!(f, "  recorded {recorded}, set aside: {why}")?;
+            }
+            (Some(recorded), None) if self.is_out() => {
+                writeln!(f, "  recorded {recorded}, published just now: its relay has not marked it yet")?;
             }
             (Some(recorded), None) => writeln!(f, "  recorded {recorded}, not published yet")?,
             (Some(recorded), Some(published)) => writeln!(f, "  recorded {recorded}, published {published}")?,

@@ -1,23 +1,22 @@
 //! Every program says what it is, checks its settings when asked, and refuses an argument that it does not know, without
 //! connecting to anything.
 
-use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
 use contracts::naming::process_name;
 use contracts::{LISTENERS, PATTERNS};
-use system_tests::environment::{command, program, repository};
+use system_tests::environment::{command, program, scratch};
 use system_tests::token::keys;
 
 /// Every program that runs by itself.
-fn programs() -> Vec<String> {
+pub(super) fn programs() -> Vec<String> {
     let workers = PATTERNS.into_iter().chain(LISTENERS.iter().map(|listener| listener.name)).map(process_name);
     let others = ["gateway", "users-relay", "orders-relay", "users-migrate", "orders-migrate"];
     workers.chain(others.map(Into::into)).collect()
 }
 
 /// A program with settings that are fine, and with servers that nobody could reach.
-fn started(name: &str) -> Command {
+pub(super) fn started(name: &str) -> Command {
     let mut command = command(program(name));
     command
         .env("GATEWAY_TOKEN_PUBLIC_KEY_FILE", keys().join("public.pem"))
@@ -30,7 +29,7 @@ fn started(name: &str) -> Command {
 }
 
 /// Its exit code, what it said and what it complained of.
-fn ended(command: &mut Command) -> (Option<i32>, String, String) {
+pub(super) fn ended(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
@@ -101,21 +100,57 @@ fn the_files_that_settings_name_are_checked_too() {
 }
 
 #[test]
-fn the_documentation_has_every_setting_with_its_default() {
-    let text = std::fs::read_to_string(repository().join("docs/configuration.md")).unwrap();
-    // A row of a table: | `NAME` | `default` | meaning |
-    let cells = |line: &str| line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
-    let rows = text.lines().filter(|line| line.starts_with("| `")).map(cells);
-    let documented: BTreeSet<String> = rows.map(|cells| format!("{}={}", cells[1], cells[2])).collect();
-    let mut there = BTreeSet::new();
-    for name in programs() {
-        let (code, said, complained) = ended(started(&name).arg("--list-settings"));
-        assert_eq!((code, complained.as_str()), (Some(0), ""), "{name}");
-        there.extend(said.lines().map(str::to_owned));
-    }
-    let missing: Vec<_> = there.difference(&documented).collect();
-    let superfluous: Vec<_> = documented.difference(&there).collect();
-    assert!(missing.is_empty() && superfluous.is_empty(), "missing: {missing:#?}, superfluous: {superfluous:#?}");
+fn everything_that_is_wrong_is_told_at_once_with_its_value_and_where_it_stands() {
+    let file = scratch().join("data").join("wrong.toml");
+    std::fs::write(&file, "[worker]\nprefetch = 0\ndrain = 5\n[gateway]\nlisten = \"here\"\nthreads = 0\n").unwrap();
+    let path = file.to_str().unwrap();
+    let in_file = |key: &str, table: &str| format!("error: {key} in [{table}] of {path} (");
+    let wrong = |name: &str, settings: &[(&str, &str)], mut lines: Vec<String>| {
+        let mut command = started(name);
+        command.env("CONFIG_FILE", path).env("LOG_FILTER", "gateway=loudest").envs(settings.iter().copied());
+        let (code, said, complained) = ended(command.arg("--check-config"));
+        assert_eq!((code, said.as_str()), (Some(64), ""), "{name}: {complained}");
+        assert!(!complained.contains("hunter2"), "{name}: {complained}");
+        for line in complained.lines() {
+            let told = lines.iter().position(|wanted| line.starts_with(wanted.as_str()));
+            lines.remove(told.unwrap_or_else(|| panic!("{name} said more than wanted: {line}")));
+        }
+        assert!(lines.is_empty(), "{name} did not say: {lines:?}\n{complained}");
+    };
+    let url = ("AMQP_URL", "amqp://me:hunter2@host:port/%2f");
+    let both = |more: &[&str]| -> Vec<String> {
+        let common = ["error: LOG_FILTER is \"gateway=loudest\": it must", "error: AMQP_URL must be like amqp://"];
+        common.iter().chain(more).map(|line| (*line).to_owned()).collect()
+    };
+    let mut lines = both(&[
+        "error: USERS_DATABASE_URL must be like postgres://",
+        "error: USERS_TOKEN_TTL_S is 0: it must",
+        "error: USERS_TOKEN_PRIVATE_KEY_FILE names /none.pem, which cannot be used",
+        "error: USERS_PASSWORD_MEMORY_KIB is 4294967295: it must",
+        "error: USERS_PASSWORD_ITERATIONS is \"many\": it must",
+    ]);
+    lines.extend([in_file("prefetch", "worker"), in_file("drain", "worker")]);
+    let settings = [
+        url,
+        ("USERS_DATABASE_URL", "postgres://me:hunter2@host:port/users"),
+        ("USERS_TOKEN_TTL_S", "0"),
+        ("USERS_TOKEN_PRIVATE_KEY_FILE", "/none.pem"),
+        ("USERS_PASSWORD_MEMORY_KIB", "4294967295"),
+        ("USERS_PASSWORD_ITERATIONS", "many"),
+    ];
+    wrong("users-login", &settings, lines);
+    let mut lines = both(&["error: GATEWAY_CORS_ORIGINS holds", "error: EVENTS_RETRY_MS is \"soon\": it must"]);
+    lines.push("error: GATEWAY_TOKEN_PUBLIC_KEY_FILE names".into());
+    lines.push("error: GATEWAY_LIMIT_LOGIN_FAILURE_WINDOW_S is 0".into());
+    lines.extend([in_file("listen", "gateway"), in_file("threads", "gateway")]);
+    let settings = [
+        url,
+        ("GATEWAY_CORS_ORIGINS", "*"),
+        ("EVENTS_RETRY_MS", "soon"),
+        ("GATEWAY_TOKEN_PUBLIC_KEY_FILE", "/none.pem"),
+        ("GATEWAY_LIMIT_LOGIN_FAILURE_WINDOW_S", "0"),
+    ];
+    wrong("gateway", &settings, lines);
 }
 
 #[test]

@@ -219,6 +219,15 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let gateway = project.port("PORT_GATEWAY");
     assert!(page.body.contains(&format!("http://localhost:{gateway}")), "the page knows the gateway: {}", page.body);
 
+    // Its screen opens on where everything is.
+    let screen = "exec script -qefc 'stty cols 120 rows 50; exec process-compose attach' /dev/null";
+    let log = scratch().join("logs").join("process-compose-screen.log");
+    let mut attach = project.shell(screen);
+    let screen = Process::spawn("screen", attach.env("TERM", "xterm-256color"), &log, Signal::Term).unwrap();
+    let address = format!("http://localhost:{}", project.port("PORT_FRONTEND"));
+    wait_until("the screen showed where the page is", seconds(20), || screen.log().contains(&address));
+    screen.kill();
+
     let form = json!({ "email": "ann@example.org", "password": "long enough", "firstName": "Ann", "lastName": "Li" });
     project.http.post("/users/register").json(&form).send().expect(201);
     let credentials = json!({ "email": "ann@example.org", "password": "long enough" });

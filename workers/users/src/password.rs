@@ -8,7 +8,7 @@ use std::time::Instant;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use contracts::Password;
-use runtime::{Section, SettingError};
+use runtime::{Problem, Section, SettingError};
 use serde::{Deserialize, Serialize};
 use worker_runtime::{Context, Failure};
 
@@ -42,18 +42,19 @@ impl Default for PasswordSettings {
 impl Section for PasswordSettings {
     const NAME: &'static str = "users_password";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if !(8..=128).contains(&self.min_length) {
-            return Err(("min_length", "must be from 8 to 128".into()));
+            problems.push(("min_length", "must be from 8 to 128".into()));
         }
         // The least and the most that make sense: OWASP's leanest choice, and a gibibyte.
         if !(7_168..=1_048_576).contains(&self.memory_kib) {
-            return Err(("memory_kib", "must be from 7168 to 1048576, such as 19456".into()));
+            problems.push(("memory_kib", "must be from 7168 to 1048576, such as 19456".into()));
         }
         if !(1..=100).contains(&self.iterations) {
-            return Err(("iterations", "must be from 1 to 100, such as 2".into()));
+            problems.push(("iterations", "must be from 1 to 100, such as 2".into()));
         }
-        Ok(())
+        problems
     }
 }
 

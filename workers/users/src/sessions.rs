@@ -20,7 +20,14 @@ pub struct Sessions {
 
 impl Dependencies for Sessions {
     async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
-        let tokens = Tokens::new(context.settings.section()?)?;
+        let tokens = match Tokens::new(context.settings.section()?) {
+            Err(error) if context.settings.only_checked() => {
+                // What is wrong with the database's settings is told at the same time.
+                Db::open(context).await?;
+                return Err(error.into());
+            }
+            tokens => tokens?,
+        };
         let db = Db::open(context).await?;
         db.prune("sessions", PRUNE);
         Ok(Self { db, tokens })

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use runtime::{Section, SettingError};
+use runtime::{Problem, Section, SettingError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use worker_runtime::Failure;
@@ -49,19 +49,21 @@ impl Default for TokenSettings {
 impl Section for TokenSettings {
     const NAME: &'static str = "users_token";
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         if self.private_key_file.is_empty() {
-            return Err(("private_key_file", format!("must name a PEM file with an Ed25519 key: {HOW_TO_MAKE_A_KEY}")));
+            let problem = format!("must name a PEM file with an Ed25519 key: {HOW_TO_MAKE_A_KEY}");
+            problems.push(("private_key_file", problem));
         }
         for (key, seconds) in [("ttl_s", self.ttl_s), ("refresh_ttl_s", self.refresh_ttl_s.into())] {
             if seconds == 0 {
-                return Err((key, "must be at least 1".into()));
+                problems.push((key, "must be at least 1".into()));
             }
         }
         if self.session_ttl_s < self.refresh_ttl_s {
-            return Err(("session_ttl_s", "must be at least USERS_TOKEN_REFRESH_TTL_S".into()));
+            problems.push(("session_ttl_s", "must be at least USERS_TOKEN_REFRESH_TTL_S".into()));
         }
-        Ok(())
+        problems
     }
 }
 

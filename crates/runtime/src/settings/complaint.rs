@@ -6,7 +6,7 @@ use figment::Error;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
 
-use crate::section::{SettingError, variable};
+use crate::section::variable;
 
 /// Where a value came from.
 pub(crate) struct Place<'a> {
@@ -72,18 +72,18 @@ const BOUNDS: [(&str, &str); 5] = [
 ];
 
 /// Describes an invalid value: the value (unless it may be secret), what it must be, an example.
-pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> SettingError {
+pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> String {
     let path = &error.path;
     let key = path.first().map_or("", String::as_str);
     let unknown = |name: &str| {
         let names: Vec<_> = known.keys().map(String::as_str).collect();
         let near = nearest(name, &names)
             .map_or_else(|| format!("there are: {}", names.join(", ")), |near| format!("did you mean {near}?"));
-        SettingError(format!("{} is no setting; {near}", place.of(name)))
+        format!("{} is no setting; {near}", place.of(name))
     };
     let (value, must) = match &error.kind {
         Kind::UnknownField(name, _) => return unknown(name),
-        Kind::MissingField(name) => return SettingError(format!("{} is missing", place.of(name))),
+        Kind::MissingField(name) => return format!("{} is missing", place.of(name)),
         Kind::InvalidType(actual, wanted) | Kind::InvalidValue(actual, wanted) => {
             (actual_text(actual), must_be(wanted, known.get(key)))
         }
@@ -91,7 +91,7 @@ pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> Setting
         _ => (text_given(place, key), must_be("", known.get(key))),
     };
     let is = is(key, value.as_deref()).unwrap_or_else(|| UNFIT.into());
-    SettingError(format!("{} {is}: it must be {must}", place.of(key)))
+    format!("{} {is}: it must be {must}", place.of(key))
 }
 
 fn text_given(place: &Place<'_>, key: &str) -> Option<String> {

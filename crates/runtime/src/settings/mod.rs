@@ -6,7 +6,7 @@
 
 mod complaint;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::StartError;
 use crate::section::variable;
-pub use crate::section::{Section, SettingError};
+pub use crate::section::{Problem, Section, SettingError};
 pub use crate::settings::complaint::nearest;
 use crate::settings::complaint::{Place, UNFIT, explain, is, must_be, path_shown, shown};
 
@@ -26,15 +26,18 @@ use crate::settings::complaint::{Place, UNFIT, explain, is, must_be, path_shown,
 pub struct Settings {
     file: Figment,
     variables: Vec<(String, String)>,
-    /// The prefix of each section that was read, and its variables.
+    /// The prefix of each section that was read.
     prefixes: Vec<String>,
-    known: HashSet<String>,
+    /// The variables that these know, each with its section and its key there.
+    known: HashMap<String, (String, String)>,
     /// The settings file, for error messages.
     path: Option<PathBuf>,
     /// Set if the program is not to run.
     only: Option<Only>,
     /// Each setting that was read, with its default.
     defaults: Vec<String>,
+    /// What is wrong, where they are only checked: all of it is told at the end.
+    problems: Vec<String>,
 }
 
 /// What to do with the settings instead of running the program.
@@ -59,30 +62,102 @@ impl Settings {
         let file = match &path {
             None => Figment::new(),
             Some(path) => read(path).map_err(|problem| {
-                SettingError(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
+                SettingError::line(format!("CONFIG_FILE names {}, which cannot be used: {problem}", path.display()))
             })?,
         };
         Ok(Self {
             file,
             variables,
             prefixes: Vec::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             path,
             only: None,
             defaults: Vec::new(),
+            problems: Vec::new(),
         })
     }
 
-    /// Reads one section; the first invalid value is the error.
+    /// Reads one section. The error names every invalid value.
     pub fn section<S: Section>(&mut self) -> Result<S, SettingError> {
-        let section: S = self.section_named(S::NAME)?;
-        section.check().map_err(|(key, problem)| self.unfit(&section, key, &problem))?;
-        Ok(section)
+        self.checked(S::NAME, S::check)
     }
 
-    /// The error for a value that has the right type but breaks a rule.
-    fn unfit<S: Section>(&self, section: &S, key: &str, problem: &str) -> SettingError {
-        let place = self.place(S::NAME).of(key);
+    /// Reads a section whose struct serves several names, or lives in a crate that knows nothing of processes.
+    pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
+        self.checked(name, |_| Vec::new())
+    }
+
+    /// Reads such a section for what is made of it. Its defaults must do: a check goes on with them.
+    pub fn parsed<S, T>(&mut self, name: &str, parse: impl Fn(&S) -> Result<T, Problem>) -> Result<T, SettingError>
+    where
+        S: Serialize + DeserializeOwned + Default,
+    {
+        let section: S = self.checked(name, |section| parse(section).err().into_iter().collect())?;
+        let parsed = parse(&section).or_else(|_| parse(&S::default()));
+        parsed.map_err(|(key, problem)| SettingError::of(name, key, problem))
+    }
+
+    /// Where settings are only checked, what is wrong is kept for the end, and whatever fits is returned.
+    fn checked<S>(&mut self, name: &str, check: impl Fn(&S) -> Vec<Problem>) -> Result<S, SettingError>
+    where
+        S: Serialize + DeserializeOwned + Default,
+    {
+        let defaults = Figment::from(Serialized::defaults(S::default()));
+        let (mut fit, mut problems) = self.fitting::<S>(name, &defaults)?;
+        let section: S = defaults.clone().merge(Values(fit.clone())).extract().map_err(|error| broken(&error))?;
+        for (key, problem) in check(&section) {
+            // A setting that has just been told of stands at its default: whatever is said of that is not its fault.
+            if !is_told(&problems, &variable(name, key)) {
+                problems.push(self.unfit(name, &section, key, &problem));
+            }
+            fit.remove(key);
+        }
+        if problems.is_empty() {
+            return Ok(section);
+        }
+        if self.only.is_none() {
+            return Err(SettingError(problems));
+        }
+        self.problems.append(&mut problems);
+        defaults.merge(Values(fit)).extract().map_err(|error| broken(&error))
+    }
+
+    /// The values of a section that fit their types, and what is wrong with the others.
+    fn fitting<S>(&mut self, name: &str, defaults: &Figment) -> Result<(Dict, Vec<String>), SettingError>
+    where
+        S: DeserializeOwned,
+    {
+        let known: Dict = defaults.extract().map_err(|error| broken(&error))?;
+        self.know(name, &known);
+        let (environment, mut problems) = environment(name, &known, &self.variables);
+        let given = self.file.focus(name).merge(Values(environment)).extract::<Dict>();
+        let unfit = |error| SettingError::line(explain(&self.place(name), &error, &known));
+        let mut fit = given.map_err(unfit)?;
+        fit.retain(|key, value| {
+            // One at a time, so that one that does not fit hides no other.
+            let alone = Values([(key.clone(), value.clone())].into());
+            let unfit = defaults.clone().merge(alone).extract::<S>().err();
+            problems.extend(unfit.iter().map(|error| explain(&self.place(name), error, &known)));
+            unfit.is_none()
+        });
+        Ok((fit, problems))
+    }
+
+    fn know(&mut self, name: &str, known: &Dict) {
+        self.prefixes.push(variable(name, ""));
+        self.defaults.extend(known.iter().map(|(key, default)| format!("{}={}", variable(name, key), plain(default))));
+        for (key, default) in known {
+            let place = (name.to_owned(), key.clone());
+            if matches!(default, Value::String(..)) {
+                self.known.insert(variable(name, &format!("{key}_file")), place.clone());
+            }
+            self.known.insert(variable(name, key), place);
+        }
+    }
+
+    /// Says which rule a value of the right type breaks.
+    fn unfit<S: Serialize>(&self, name: &str, section: &S, key: &str, problem: &str) -> String {
+        let place = self.place(name).of(key);
         let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
         let value = match values.get(key) {
             Some(Value::String(_, text)) => Some(shown(text)),
@@ -91,25 +166,25 @@ impl Settings {
             _ => None,
         };
         match is(key, value.as_deref()).filter(|_| problem.starts_with("must ")) {
-            Some(is) => SettingError(format!("{place} {is}: it {problem}")),
-            None => SettingError(format!("{place} {problem}")),
+            Some(is) => format!("{place} {is}: it {problem}"),
+            None => format!("{place} {problem}"),
         }
     }
 
-    /// Reads a section whose struct serves several names, or is defined in a crate that does not know this one.
-    pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
-        let defaults = Figment::from(Serialized::defaults(S::default()));
-        let known: Dict = defaults.extract().map_err(|error| SettingError(error.to_string()))?;
-        self.prefixes.push(variable(name, ""));
-        self.defaults.extend(known.iter().map(|(key, default)| format!("{}={}", variable(name, key), plain(default))));
-        self.known.extend(known.keys().map(|key| variable(name, key)));
-        let texts = known.iter().filter(|(_, default)| matches!(default, Value::String(..)));
-        self.known.extend(texts.map(|(key, _)| variable(name, &format!("{key}_file"))));
-        defaults
-            .merge(self.file.focus(name))
-            .merge(Environment::of(name, &known, &self.variables)?)
-            .extract()
-            .map_err(|error| explain(&self.place(name), &error, &known))
+    /// The outcome of using what was read, such as opening the files that settings name: what is wrong there is told with
+    /// what was found before.
+    pub fn told<T>(&mut self, outcome: Result<T, StartError>) -> Result<T, StartError> {
+        outcome.map_err(|error| {
+            let StartError::Setting(SettingError(lines)) = error else { return error };
+            for line in lines {
+                let (variable, problem) = line.split_once(' ').unwrap_or((&line, ""));
+                if !is_told(&self.problems, variable) {
+                    let place = self.known.get(variable).map(|(section, key)| self.place(section).of(key));
+                    self.problems.push(format!("{} {problem}", place.as_deref().unwrap_or(variable)));
+                }
+            }
+            SettingError(std::mem::take(&mut self.problems)).into()
+        })
     }
 
     fn place<'a>(&'a self, section: &'a str) -> Place<'a> {
@@ -127,13 +202,16 @@ impl Settings {
 
     /// Ends the reading: warns of variables that look like ours but are not settings, which are probably misspelt. If
     /// the settings were only to be checked, the process ends here.
-    pub fn done(&self) -> Result<(), StartError> {
+    pub fn done(&mut self) -> Result<(), StartError> {
         for name in self.unknown() {
             if self.only.is_some() {
                 let _ = writeln!(std::io::stderr(), "warning: no setting is called {name}; it is ignored");
             } else {
                 tracing::warn!(variable = name, "no setting has this name; it is ignored");
             }
+        }
+        if !self.problems.is_empty() {
+            return Err(SettingError(std::mem::take(&mut self.problems)).into());
         }
         match self.only {
             None => Ok(()),
@@ -144,8 +222,15 @@ impl Settings {
 
     fn unknown(&self) -> impl Iterator<Item = &String> {
         let names = self.variables.iter().map(|(name, _)| name);
-        names.filter(|name| self.prefixes.iter().any(|prefix| name.starts_with(prefix)) && !self.known.contains(*name))
+        names.filter(|name| {
+            self.prefixes.iter().any(|prefix| name.starts_with(prefix)) && !self.known.contains_key(*name)
+        })
     }
+}
+
+/// What no setting of ours brings about.
+fn broken(error: &figment::Error) -> SettingError {
+    SettingError::line(error.to_string())
 }
 
 /// Parses a settings file now, rather than at the first section.
@@ -176,51 +261,63 @@ fn text_of(
     key: &str,
     default: &Value,
     variables: &[(String, String)],
-) -> Result<Option<String>, SettingError> {
-    let find = |name: String| variables.iter().find(|(variable, _)| *variable == name).map(|(_, text)| text);
-    let own = find(variable(section, key));
-    let file = find(variable(section, &format!("{key}_file"))).filter(|_| matches!(default, Value::String(..)));
-    match (own, file) {
-        (Some(_), Some(_)) => Err(SettingError::of(section, key, "is given twice: by itself and with _FILE")),
+) -> Result<Option<String>, String> {
+    let find = |name: &str| variables.iter().find(|(variable, _)| variable == name).map(|(_, text)| text);
+    let own = variable(section, key);
+    let by_file = format!("{own}_FILE");
+    let file = find(&by_file).filter(|_| matches!(default, Value::String(..)));
+    match (find(&own), file) {
+        (Some(_), Some(_)) => Err(format!("{own} is given twice: by itself and with _FILE")),
         (Some(text), None) => Ok(Some(text.clone())),
         (None, None) => Ok(None),
         (None, Some(path)) => match std::fs::read_to_string(path) {
             Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-            Err(error) => {
-                let problem = format!("names {}, which cannot be read: {error}", path_shown(key, path));
-                Err(SettingError::of(section, &format!("{key}_file"), problem))
-            }
+            Err(error) => Err(format!("{by_file} names {}, which cannot be read: {error}", path_shown(key, path))),
         },
     }
 }
 
-/// The environment as a figment provider. A variable takes the type of its default, so a password of digits stays text.
-struct Environment(Dict);
-
-impl Environment {
-    fn of(section: &str, known: &Dict, variables: &[(String, String)]) -> Result<Self, SettingError> {
-        let mut values = Dict::new();
-        for (key, default) in known {
-            let Some(text) = text_of(section, key, default, variables)? else { continue };
-            let value = match default {
-                Value::Num(..) => text.trim().parse::<u64>().map(Value::from).ok(),
-                Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).ok(),
-                _ => Some(Value::from(text.as_str())),
-            };
-            let unfit = || {
-                let must = must_be("u64", Some(default));
-                let is = is(key, Some(&shown(text.trim()))).unwrap_or_else(|| UNFIT.into());
-                SettingError::of(section, key, format!("{is}: it must be {must}"))
-            };
-            values.insert(key.clone(), value.ok_or_else(unfit)?);
+/// What the environment says of a section, and what is wrong there. A variable takes the type that its default has, so a
+/// password of digits stays text.
+fn environment(section: &str, known: &Dict, variables: &[(String, String)]) -> (Dict, Vec<String>) {
+    let (mut values, mut problems) = (Dict::new(), Vec::new());
+    for (key, default) in known {
+        let text = text_of(section, key, default, variables);
+        let value = text.and_then(|text| text.map(|text| typed(section, key, &text, default)).transpose());
+        match value {
+            Ok(value) => values.extend(value.map(|value| (key.clone(), value))),
+            Err(problem) => problems.push(problem),
         }
-        Ok(Self(values))
     }
+    (values, problems)
 }
 
-impl Provider for Environment {
+/// A variable's text as a value of its default's type.
+fn typed(section: &str, key: &str, text: &str, default: &Value) -> Result<Value, String> {
+    let value = match default {
+        Value::Num(..) => text.trim().parse::<u64>().map(Value::from).ok(),
+        Value::Bool(..) => text.trim().parse::<bool>().map(Value::from).ok(),
+        _ => Some(Value::from(text)),
+    };
+    value.ok_or_else(|| {
+        let must = must_be("u64", Some(default));
+        let is = is(key, Some(&shown(text.trim()))).unwrap_or_else(|| UNFIT.into());
+        format!("{} {is}: it must be {must}", variable(section, key))
+    })
+}
+
+/// Whether something was said of a variable, be it that of the environment or that of a key in the file.
+fn is_told(problems: &[String], variable: &str) -> bool {
+    let (by_name, by_key) = (format!("{variable} "), format!("({variable}) "));
+    problems.iter().any(|problem| problem.starts_with(&by_name) || problem.contains(&by_key))
+}
+
+/// Values as a provider.
+struct Values(Dict);
+
+impl Provider for Values {
     fn metadata(&self) -> Metadata {
-        Metadata::named("environment")
+        Metadata::named("values")
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
@@ -256,8 +353,8 @@ mod tests {
     impl Section for Door {
         const NAME: &'static str = "door";
 
-        fn check(&self) -> Result<(), (&'static str, String)> {
-            if self.limit == 0 { Err(("limit", "must be at least 1".into())) } else { Ok(()) }
+        fn check(&self) -> Vec<Problem> {
+            if self.limit == 0 { vec![("limit", "must be at least 1".into())] } else { Vec::new() }
         }
     }
 
@@ -329,6 +426,31 @@ mod tests {
         let error = complaint("[door]\nsecret = \"4711\nlimit = 1");
         assert!(error.starts_with("CONFIG_FILE") && error.contains("line 2") && !error.contains("4711"), "{error}");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let path = std::env::temp_dir().join(format!("everything-{}.toml", std::process::id()));
+        std::fs::write(&path, "[door]\nsecret = 4711\nlisten = \"x\"\nlimt = 1\n").unwrap();
+        let path = path.to_string_lossy();
+        let variables = [("CONFIG_FILE", path.as_ref()), ("DOOR_LIMIT", "0"), ("DOOR_LISTEN", "here")];
+        let error = read(&variables).err().unwrap();
+        let mut lines: Vec<_> = error.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["DOOR_LIMIT", "DOOR_LISTEN", "limt", "secret"], "{error}");
+
+        // A check goes through all sections before it says so.
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
+        settings.set_only(Some(Only::Check));
+        assert_eq!(settings.section::<Door>().ok().unwrap().limit, 7, "what is unfit is not worked with");
+        let limit =
+            settings.parsed("gate", |door: &Door| if door.limit == 7 { Ok(7) } else { Err(("limit", "x".into())) });
+        assert_eq!(limit.ok(), Some(7));
+        let later = SettingError(vec!["DOOR_SECRET names no file".into(), "GATE_KEY names no file".into()]);
+        let told = settings.told::<()>(Err(later.into())).err().unwrap().to_string();
+        assert!(told.lines().count() == 5 && told.ends_with("GATE_KEY names no file"), "{told}");
+        std::fs::remove_file(&*path).unwrap();
     }
 
     #[test]

@@ -222,9 +222,8 @@ pub(crate) fn bounded(context: &mut Context<'_>) -> Result<ConnectTarget, Settin
 /// The service's database.
 pub(crate) fn target(context: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
     let section = format!("{}_database", context.service);
-    let settings: DatabaseSettings = context.settings.section_named(&section)?;
-    let mut target =
-        ConnectTarget::parse(&settings.url).map_err(|problem| SettingError::of(&section, "url", problem))?;
+    let parse = |settings: &DatabaseSettings| ConnectTarget::parse(&settings.url).map_err(|problem| ("url", problem));
+    let mut target = context.settings.parsed(&section, parse)?;
     target.config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(15)).application_name(context.process);
     Ok(target)
 }

@@ -36,7 +36,8 @@ where
     let about = format!("Serves the requests of the pattern {}. Any number of copies share them.", R::PATTERN);
     let spec = ProcessSpec { name: R::PATTERN, safe: R::SAFE };
     let mut start = Bootstrap::read(spec, &about, &[])?;
-    let dependencies = D::open(&mut start.context()).await?;
+    let opened = D::open(&mut start.context()).await;
+    let dependencies = start.told(opened)?;
     let handler = Typed { handler, dependencies, message: std::marker::PhantomData };
     Server::new(start, spec, &handler, D::LOOKAHEAD)?.run().await
 }
