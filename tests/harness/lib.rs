@@ -2,7 +2,7 @@
 //!
 //! A test starts a [`Stack`] and talks to it over HTTP ([`Http`]), over AMQP ([`Wire`]) and in SQL ([`Sql`]). It waits
 //! for facts ([`wait_until`]), never for time to pass. Whatever is started here ends with the test process, however that
-//! ends (see [`janitor`]).
+//! ends (see [`reaper`]).
 
 #![expect(clippy::unwrap_used, reason = "the harness of tests: a panic is how a test fails")]
 

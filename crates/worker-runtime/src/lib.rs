@@ -1,18 +1,45 @@
 //! The frame of a worker: an author writes a handler, the frame does everything around it.
 //!
-//! ```text
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use contracts::Code;
+//! use contracts::orders::{GetOrder, OrderDetail};
+//! use worker_runtime::{Call, Db, Failure};
+//! # fn detail(_: &worker_runtime::db::Row) -> OrderDetail { unreachable!() }
+//!
 //! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> ExitCode { worker_runtime::serve(create).await }
+//! async fn main() -> ExitCode {
+//!     worker_runtime::serve(get).await
+//! }
 //!
-//! async fn create(call: Call<CreateOrder>, db: &Db) -> Result<Order, Failure> { … }
+//! async fn get(call: Call<GetOrder>, db: &Db) -> Result<OrderDetail, Failure> {
+//!     let row = db.row("SELECT * FROM orders WHERE id = $1", &[&call.data.id]).await?;
+//!     let row = row.ok_or_else(|| Failure::answer(Code::OrderNotFound, "There is no order with this id."))?;
+//!     Ok(detail(&row))
+//! }
 //! ```
 //!
-//! A listener's handler gets an event and the transaction in which it takes effect, once; a relay has no handler at all:
+//! A listener's handler gets an event and the transaction in which the event takes effect, once:
 //!
-//! ```text
-//! worker_runtime::subscribe::<CountOrders, _>(count).await     // async fn count(event: OrderCreated, effect: &Transaction<'_>) …
-//! worker_runtime::relay("orders.relay").await
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use contracts::events::{CountOrders, OrderCreated};
+//! use worker_runtime::{Failure, Transaction};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> ExitCode {
+//!     worker_runtime::subscribe::<CountOrders, _>(count).await
+//! }
+//!
+//! async fn count(OrderCreated(order): OrderCreated, effect: &Transaction<'_>) -> Result<(), Failure> {
+//!     effect.execute("UPDATE totals SET orders = orders + 1 WHERE user_id = $1", &[&order.user_id]).await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! A relay has no handler at all: `worker_runtime::relay("orders.relay").await`.
 //!
 //! Handlers run in one task of one thread: no `Send`, no `Arc`, no locks. Concurrency is the prefetch; more cores are
 //! more processes. The frame decodes, checks the deadline, catches panics, replies, acknowledges, logs one line, and

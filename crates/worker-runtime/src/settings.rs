@@ -65,7 +65,7 @@ impl Default for EventSettings {
 }
 
 impl EventSettings {
-    /// The delays of [`Self::retry_ms`]; `None` if they are invalid.
+    /// The delays of `EVENTS_RETRY_MS`; `None` if they are invalid.
     pub fn delays_ms(&self) -> Option<Vec<u32>> {
         amqp::topology::delays_ms(&self.retry_ms)
     }

@@ -69,3 +69,37 @@ fn links_and_paths_are_found() {
     assert_eq!(links(text), BTreeSet::from(["x.md"]));
     assert_eq!(paths(text), BTreeSet::from(["gateway/src/run.rs"]));
 }
+
+/// The scripts that nobody needs to call: those that other scripts, tests or `process-compose.yaml` call or read.
+const CALLED_BY_OTHERS: [&str; 18] = [
+    "accounts",
+    "as",
+    "broker-env",
+    "build-page",
+    "check-ports",
+    "env",
+    "generate-clients",
+    "install-client-tools",
+    "install-contract-tools",
+    "install-page-tools",
+    "lib",
+    "make-accounts",
+    "make-keys",
+    "say-ready",
+    "start-frontend",
+    "start-postgres",
+    "start-rabbitmq",
+    "tools",
+];
+
+#[test]
+fn every_script_for_people_is_in_the_list_of_commands() {
+    let text = fs::read_to_string(repository().join("docs/development.md")).unwrap();
+    let entries = fs::read_dir(repository().join("scripts")).unwrap().map(|entry| entry.unwrap());
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    let names = files.map(|entry| entry.file_name().into_string().unwrap());
+    let missing: Vec<_> = names
+        .filter(|name| !CALLED_BY_OTHERS.contains(&name.as_str()) && !text.contains(&format!("| `scripts/{name}")))
+        .collect();
+    assert_eq!(missing, [""; 0], "add them to docs/development.md, or to CALLED_BY_OTHERS");
+}

@@ -37,10 +37,10 @@ impl OutboxRecord {
 /// SQL for a `WITH` clause: records the fact given as parameter `$fact` for the row that the clause `$of` returned, and
 /// nothing when it returned none.
 ///
-/// ```text
+/// ```
 /// const PLACE: &str = concat!(
-///     "WITH placed AS (INSERT INTO orders … RETURNING *), recorded AS (",
-///     worker::record!("placed", "$7"),
+///     "WITH placed AS (INSERT INTO orders (id, title) VALUES ($1, $2) RETURNING *), recorded AS (",
+///     worker_runtime::record!("placed", "$3"),
 ///     ") SELECT * FROM placed"
 /// );
 /// ```
