@@ -27,6 +27,7 @@
         ./Cargo.lock
         ./crates
         ./gateway
+        ./scaler
         ./operator
         ./workers
         ./sql

@@ -42,8 +42,9 @@ pub struct AmqpSettings {
     /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
     /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
     pub url: String,
-    /// Where the broker's management API is, for `signalbox` alone, which sets policies by it: `http://host:15672`. It comes there
-    /// as the user of `AMQP_URL`, unless this names another: `https://user:password@host:15671`.
+    /// Where the broker's management API is, for `signalbox`, which sets policies by it, and for the scaler, which reads
+    /// counters: `http://host:15672`. They come there as the user of `AMQP_URL`, unless this names another:
+    /// `https://user:password@host:15671`.
     pub management_url: String,
 }
 

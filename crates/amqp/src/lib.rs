@@ -42,7 +42,7 @@ pub mod bounds {
     pub use crate::rpc::redelivered::MOST_ATTEMPTS;
 }
 
-pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, Upgrade};
+pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, QueueWatch, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{ProcessStatus, StatusByName};
 pub use crate::control::responder::Control;

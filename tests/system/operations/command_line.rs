@@ -11,7 +11,7 @@ use system_tests::token::keys;
 /// Every program that runs by itself.
 pub(super) fn programs() -> Vec<String> {
     let workers = PATTERNS.into_iter().chain(LISTENERS.iter().map(|listener| listener.name)).map(process_name);
-    let others = ["gateway", "users-relay", "orders-relay", "users-migrate", "orders-migrate"];
+    let others = ["gateway", "scaler", "users-relay", "orders-relay", "users-migrate", "orders-migrate"];
     workers.chain(others.map(Into::into)).collect()
 }
 

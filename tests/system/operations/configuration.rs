@@ -36,7 +36,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// By variable, what the comment beside each field says.
 fn comments() -> BTreeMap<String, String> {
     let mut files = Vec::new();
-    for folder in ["crates", "gateway/src", "workers"] {
+    for folder in ["crates", "gateway/src", "scaler/src", "workers"] {
         sources(&repository().join(folder), &mut files);
     }
     let mut comments = BTreeMap::new();

@@ -31,6 +31,8 @@ use crate::topology::Depth;
 
 /// How long a queue's state is believed. Asking the broker takes 0.3 ms.
 const CACHED_FOR: Duration = Duration::from_millis(100);
+/// How long a request believes that nobody serves its pattern: a worker may have come meanwhile.
+const ABSENCE_CACHED_FOR: Duration = Duration::from_millis(10);
 /// A request leaves its queue by so much before its caller's time is over, so that the proof of it is here in time; of a
 /// short time only the tenth part.
 const RETURN: Duration = Duration::from_millis(250);
@@ -120,7 +122,7 @@ impl RpcClient {
         room: Option<&WaitingRoom>,
     ) -> Result<Answer, RpcError> {
         let session = self.session()?;
-        let counting = timeout(meta.deadline.remaining(), session.queue(pattern));
+        let counting = timeout(meta.deadline.remaining(), session.queue(pattern, ABSENCE_CACHED_FOR));
         let queue = counting.await.map_err(|_| RpcError::NotConnected)??;
         if queue.consumers > 0 {
             return session.ask(pattern, data, meta, meta.deadline.remaining()).await;
@@ -133,7 +135,7 @@ impl RpcClient {
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
     pub async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
-        self.session()?.queue(pattern).await
+        self.session()?.queue(pattern, CACHED_FOR).await
     }
 
     /// The status of the processes of these names, such as relays, as of at most a second ago.
@@ -365,8 +367,8 @@ impl Session {
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
-    async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
-        self.queue_states.queue(&self.connection, pattern).await
+    async fn queue(&self, pattern: &str, absence_cached_for: Duration) -> Result<Depth, RpcError> {
+        self.queue_states.queue(&self.connection, pattern, absence_cached_for).await
     }
 }
 
@@ -403,13 +405,18 @@ struct QueueStateCache {
 }
 
 impl QueueStateCache {
-    async fn queue(&self, connection: &BrokerConnection, pattern: &str) -> Result<Depth, RpcError> {
-        if let Some(state) = self.believed(pattern) {
+    async fn queue(
+        &self,
+        connection: &BrokerConnection,
+        pattern: &str,
+        absence_cached_for: Duration,
+    ) -> Result<Depth, RpcError> {
+        if let Some(state) = self.believed(pattern, absence_cached_for) {
             return Ok(state);
         }
         let mut channel = self.channel.lock().await;
         // Another task may have asked while we waited for the channel.
-        if let Some(state) = self.believed(pattern) {
+        if let Some(state) = self.believed(pattern, absence_cached_for) {
             return Ok(state);
         }
         let state = Self::count(&mut channel, connection, pattern).await.map_err(|_| RpcError::NotConnected)?;
@@ -418,9 +425,12 @@ impl QueueStateCache {
         Ok(state)
     }
 
-    fn believed(&self, pattern: &str) -> Option<Depth> {
+    /// A state that is fresh enough; of a queue without consumers, of no more than this age.
+    fn believed(&self, pattern: &str, absence_cached_for: Duration) -> Option<Depth> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.get(pattern).filter(|(at, _)| at.elapsed() < CACHED_FOR).map(|(_, state)| *state)
+        let (at, state) = counted.get(pattern)?;
+        let cached_for = if state.consumers == 0 { absence_cached_for } else { CACHED_FOR };
+        (at.elapsed() < cached_for).then_some(*state)
     }
 
     /// Uses a channel of its own, because asking about a missing queue closes the channel.
@@ -438,5 +448,23 @@ impl QueueStateCache {
             *channel = Some(open);
         }
         Ok(state.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_nobody_serves_is_believed_for_a_moment_only() {
+        let states = QueueStateCache::default();
+        let counted_50_ms_ago = |consumers| {
+            let at = Instant::now().checked_sub(Duration::from_millis(50)).unwrap();
+            let state = Depth { consumers, ..Depth::default() };
+            states.counted.lock().unwrap().insert("p".into(), (at, state));
+            states.believed("p", ABSENCE_CACHED_FOR).is_some()
+        };
+        assert!(counted_50_ms_ago(1) && !counted_50_ms_ago(0));
+        assert!(states.believed("p", CACHED_FOR).is_some(), "whoever only looks need not ask so often");
     }
 }

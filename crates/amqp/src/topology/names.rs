@@ -10,6 +10,8 @@ pub const CONTROL_EXCHANGE: &str = "control";
 pub const EXPIRED_EXCHANGE: &str = "expired";
 /// How the names of queues begin by which expired requests come back.
 pub(crate) const EXPIRED_QUEUES: &str = "expired.";
+/// The queue whose owner is the one scaler that scales.
+pub(crate) const SCALER_LOCK: &str = "scaler.leader";
 /// How the names of live subscriptions' queues begin.
 pub(crate) const FEED_QUEUES: &str = "feed.";
 /// Prefix of the queues by which a process receives status requests and answers.

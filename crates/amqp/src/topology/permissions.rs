@@ -14,8 +14,8 @@ use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;
 use crate::topology::names::{
-    CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, STATS, expired_queues_of, queues_of,
-    stats_of,
+    CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, SCALER_LOCK, STATS, expired_queues_of,
+    queues_of, stats_of,
 };
 use crate::topology::requests::{redelivered_queue, request};
 
@@ -133,6 +133,13 @@ impl Permissions {
         rights
     }
 
+    /// The scaler: looks at queues, which anybody may, and makes the queue that only one scaler can own.
+    fn of_scaler() -> Self {
+        let mut permissions = Self::default();
+        permissions.configure.add(SCALER_LOCK);
+        permissions
+    }
+
     /// Receives status requests and answers them, by the exchange `control` and no queue.
     fn tell(&mut self, name: &str) {
         self.keep_queues(&queues_of(&process_name(name)));
@@ -193,7 +200,8 @@ pub fn accounts(delays_ms: &[u32]) -> Vec<(String, Permissions)> {
     let listeners = LISTENERS.iter().map(|it| (process_name(it.name), Permissions::of_listener(it, delays_ms)));
     let relays = RELAYS.into_iter().map(|name| (process_name(name), Permissions::of_relay(name, service(name))));
     let gateway = std::iter::once(("gateway".to_owned(), Permissions::of_gateway()));
-    workers.chain(listeners).chain(relays).chain(gateway).collect()
+    let scaler = std::iter::once(("scaler".to_owned(), Permissions::of_scaler()));
+    workers.chain(listeners).chain(relays).chain(gateway).chain(scaler).collect()
 }
 
 /// A regular expression that matches only this name.
@@ -265,11 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn the_scaler_makes_its_lock_and_touches_no_message() {
+        assert_rights("scaler", [r"^scaler\.leader$", "^$", "^$"], &[]);
+    }
+
+    #[test]
     fn every_process_has_one_account() {
         let accounts = accounts(&[]);
         let names: BTreeSet<&String> = accounts.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), accounts.len());
-        assert_eq!(names.len(), PATTERNS.len() + LISTENERS.len() + 2 + 1);
+        assert_eq!(names.len(), PATTERNS.len() + LISTENERS.len() + 2 + 2);
     }
 
     #[test]

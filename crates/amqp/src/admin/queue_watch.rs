@@ -1,0 +1,48 @@
+//! Looks at queues for who has to know at once whether something waits in them. Of all who would, one does.
+
+use lapin::Channel;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+
+use crate::connection::{Broker, BrokerConnection, Error, in_time};
+use crate::protocol::RESOURCE_LOCKED;
+use crate::topology::names::SCALER_LOCK;
+use crate::topology::{self, Depth};
+
+/// A connection that looks at queues, and by which nobody else does.
+pub struct QueueWatch {
+    connection: BrokerConnection,
+    /// A question about a queue that does not exist closes it.
+    channel: Option<Channel>,
+    _lock: Channel,
+}
+
+impl QueueWatch {
+    /// Connects; `None` while another one watches. The lock is a queue of this connection's own: it ends with it.
+    pub async fn open(broker: &Broker) -> Result<Option<Self>, Error> {
+        let connection = broker.connect("scales").await?;
+        let lock = connection.channel().await?;
+        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        match in_time(lock.queue_declare(SCALER_LOCK.into(), own, FieldTable::default())).await {
+            Ok(_) => Ok(Some(Self { connection, channel: None, _lock: lock })),
+            Err(error) if error.is_refusal(RESOURCE_LOCKED) => {
+                connection.close().await;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many wait in a queue and how many consume it.
+    pub async fn depth(&mut self, queue: &str) -> Result<Depth, Error> {
+        let channel = match self.channel.take() {
+            Some(open) => open,
+            None => self.connection.channel().await?,
+        };
+        let depth = topology::depth(&channel, queue).await?;
+        if depth.is_some() {
+            self.channel = Some(channel);
+        }
+        Ok(depth.unwrap_or_default())
+    }
+}

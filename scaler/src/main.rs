@@ -1,0 +1,71 @@
+//! The `scaler` process: starts workers when requests wait for them, and puts them to sleep when nobody asks.
+
+mod driver;
+mod http;
+mod policy;
+mod run;
+mod settings;
+#[cfg(test)]
+mod simulation;
+mod table;
+mod work;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use amqp::{AmqpSettings, Broker};
+use runtime::{Problem, Program, SettingError, Shutdown, StartError, exit_code};
+
+use crate::driver::any::AnyDriver;
+use crate::driver::children::Children;
+use crate::driver::process_compose::ProcessCompose;
+use crate::http::Api;
+use crate::run::Scaler;
+use crate::settings::{DriverKind, ScalerSettings};
+use crate::work::WorkCounters;
+
+const PROGRAM: Program<'_> = Program {
+    name: "scaler",
+    about: "Starts workers when requests wait for them, and stops them when nobody asks.",
+    settings: &["SCALER_", "AMQP_", "LOG_"],
+};
+/// It holds nothing that would have to be finished.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    exit_code(start().await)
+}
+
+async fn start() -> Result<(), StartError> {
+    let mut settings = PROGRAM.start()?;
+    let own: ScalerSettings = settings.section()?;
+    let (broker, counters) = settings.parsed("amqp", servers)?;
+    settings.done()?;
+    let unfit = |(key, problem): Problem| SettingError::new::<ScalerSettings>(key, problem);
+    let (limits, api) = (own.limits().map_err(unfit)?, own.api().map_err(unfit)?);
+    let driver = match own.driver {
+        DriverKind::ProcessCompose => AnyDriver::ProcessCompose(ProcessCompose::at(api)),
+        DriverKind::Children => AnyDriver::Children(
+            Children::new(&own.command, &own.state_dir)
+                .map_err(|error| StartError::failed(format_args!("cannot use {}", own.state_dir), error))?,
+        ),
+    };
+    let stop = Shutdown::on_signals(GRACE)?;
+    let poll = Duration::from_millis(own.poll_ms);
+    Scaler { broker, driver, counters, limits, poll, stop }.run().await
+}
+
+/// The broker, and its counters, if it is said where they are.
+fn servers(amqp: &AmqpSettings) -> Result<(Broker, Option<WorkCounters>), Problem> {
+    let broker = Broker::new(amqp, "scaler").map_err(|problem| ("url", problem))?;
+    let url = amqp.management_url.trim();
+    if url.is_empty() {
+        return Ok((broker, None));
+    }
+    let (name, password) = broker.user();
+    let wrong = "must be like http://127.0.0.1:15672: the scaler comes there without TLS";
+    let api = Api::at(url).ok_or_else(|| ("management_url", wrong.into()))?.or_as(name, password);
+    let counters = WorkCounters::of(api, broker.vhost());
+    Ok((broker, Some(counters)))
+}
