@@ -28,11 +28,13 @@ impl HeldInserts {
         Self(sql)
     }
 
-    /// How many inserts are being held.
+    /// How many inserts are being held. Those that have only just begun to wait do not count: a worker gives up a brief
+    /// wait, and waits again on another connection.
     #[track_caller]
     pub fn held(&self) -> i64 {
         let query = "SELECT count(*) FROM pg_locks
              WHERE locktype = 'advisory' AND NOT granted AND mode = 'ShareLock'
+                AND waitstart < clock_timestamp() - interval '100 milliseconds'
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         self.0.value(query, &[])
     }

@@ -138,7 +138,8 @@ fn every_order_counts_whatever_is_killed_on_the_way_of_its_event() {
 
 #[test]
 fn the_only_worker_killed_under_load_makes_no_answer_lie() {
-    let stack = Stack::plan().alone().start();
+    // Requests that wait for the next worker would not be refused.
+    let stack = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "0").alone().start();
     let person = stack.register();
     let outcomes = under_load(&person, |_| {
         for _ in 0..4 {
