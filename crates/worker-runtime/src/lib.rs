@@ -58,7 +58,7 @@ mod rpc;
 mod settings;
 
 pub use crate::db::{Db, DbError, Transaction};
-pub use crate::events::subscribe::subscribe;
+pub use crate::events::subscribe::{subscribe, subscribe_singly};
 pub use crate::failure::Failure;
 pub use crate::migrate::{Rework, migrate};
 pub use crate::outbox::record::OutboxRecord;

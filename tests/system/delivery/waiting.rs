@@ -70,7 +70,7 @@ fn no_more_requests_wait_than_the_bound_and_a_stream_does_not_wait() {
 
 #[test]
 fn behind_a_hung_worker_what_was_not_begun_is_503_and_what_was_begun_is_504() {
-    let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "3000").set("WORKER_PREFETCH", "1").start();
+    let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "8000").set("WORKER_PREFETCH", "1").start();
     let person = stack.somebody();
     let hold = stack.hold_orders();
     let begun = person.ordering("begun").send_in_background();

@@ -1,5 +1,6 @@
 //! What is committed is published, reaches every listener, and takes effect once.
 
+mod batches;
 mod event_faults;
 mod feed;
 mod lock;

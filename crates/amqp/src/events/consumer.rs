@@ -1,24 +1,25 @@
-//! The listening side: takes events from a listener's queue one at a time, and puts off or buries what fails.
+//! The listening side: takes events from a listener's queue, as many at a time as it is told, and puts off or buries what fails.
 //!
-//! One at a time, so that an event that kills its listener is the only one the broker holds against it. Acknowledgements
-//! have a connection that publishes nothing, so that they go on when a broker short of memory blocks publishers.
+//! Acknowledgements have a connection that publishes nothing, so that they go on when a broker short of memory blocks
+//! publishers.
 
 use std::future::pending;
 
 use contracts::SubscriptionInfo;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::types::FieldTable;
+use tokio::time::timeout;
 
-use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
+use crate::connection::{Broker, BrokerConnection, Error, OPERATION, in_time, send};
 use crate::events::metadata::EventMetadata;
 use crate::events::publisher::{Outgoing, Publisher};
 use crate::failure_headers::{Failed, attempts, forged_death, is_for_the_broker, with_failure};
-use crate::headers::unreadable;
+use crate::headers::{unreadable, whole_number};
 use crate::topology::{self, dead_queue, retry_queue};
 
 const CONSUMER_TAG: &str = "listener";
@@ -71,24 +72,30 @@ impl EventDelivery {
     pub fn is_redelivered(&self) -> bool {
         self.delivery.redelivered
     }
+
+    /// How often the broker has delivered it, this time included.
+    pub fn deliveries(&self) -> i64 {
+        let headers = self.delivery.properties.headers().as_ref();
+        let before = headers.and_then(|headers| headers.inner().get("x-delivery-count")).and_then(whole_number);
+        before.unwrap_or(0).saturating_add(1)
+    }
 }
 
 impl EventConsumer {
     /// Connects and declares the listener's queues; events come once [`Self::listen`] asks for them. One whose handler fails
     /// comes back after each of `delays_ms`, then it is buried.
     pub async fn open(broker: &Broker, subscription: SubscriptionInfo, delays_ms: &[u32]) -> Result<Self, Error> {
-        const ONE_AT_A_TIME: u16 = 1;
         let connection = broker.connect("listens").await?;
         let channel = connection.channel().await?;
         topology::declare(&connection, &topology::subscription(&subscription)).await?;
         topology::declare(&connection, &topology::retries(subscription.name, delays_ms)).await?;
-        in_time(channel.basic_qos(ONE_AT_A_TIME, BasicQosOptions::default())).await?;
         let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
         Ok(Self { broker, subscription, delays_ms, consumer: None, channel, connection, publisher: None })
     }
 
-    /// Asks for events.
-    pub async fn listen(&mut self) -> Result<(), Error> {
+    /// Asks for events, of which at most so many are out at a time.
+    pub async fn listen(&mut self, prefetch: u16) -> Result<(), Error> {
+        in_time(self.channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let consuming =
             self.channel.basic_consume(self.subscription.name.into(), CONSUMER_TAG.into(), options, arguments);
@@ -107,10 +114,20 @@ impl EventConsumer {
         Ok(depth.consumers > u32::from(self.is_listening()))
     }
 
-    /// Asks for no more events, and hands the one that is out back to its queue: nothing was done about it.
-    pub async fn leave_to_others(&mut self, event: &EventDelivery) -> Result<(), Error> {
-        self.consumer = None;
+    /// Asks for no more events; those that are out and were not taken yet. A consumer cannot be told to take fewer at a
+    /// time, so another one follows.
+    pub async fn pause(&mut self) -> Result<Vec<EventDelivery>, Error> {
+        let Some(mut consumer) = self.consumer.take() else { return Ok(Vec::new()) };
         in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
+        let mut out = Vec::new();
+        while let Some(delivery) = timeout(OPERATION, consumer.next()).await.map_err(|_| Error::Silent(OPERATION))? {
+            out.push(self.taken(delivery?));
+        }
+        Ok(out)
+    }
+
+    /// Hands an event back to its queue: nothing was done about it.
+    pub fn hand_back(&self, event: &EventDelivery) -> Result<(), Error> {
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         Ok(send(self.channel.basic_nack(event.delivery.delivery_tag, options))?)
     }
@@ -119,15 +136,29 @@ impl EventConsumer {
     pub async fn next(&mut self) -> Result<EventDelivery, Error> {
         let Some(consumer) = &mut self.consumer else { return pending().await };
         let delivery = consumer.next().await.ok_or(Error::ConsumerEnded)??;
+        Ok(self.taken(delivery))
+    }
+
+    /// The next event, if it is here already.
+    pub fn next_now(&mut self) -> Option<Result<EventDelivery, Error>> {
+        self.next().now_or_never()
+    }
+
+    fn taken(&self, delivery: Delivery) -> EventDelivery {
         let properties = &delivery.properties;
         let (meta, attempts) = (EventMetadata::read(properties), attempts(properties));
         let forged_death = forged_death(properties, self.subscription.name);
-        Ok(EventDelivery { delivery, meta, attempts, forged_death })
+        EventDelivery { delivery, meta, attempts, forged_death }
     }
 
     /// It is done, now or before.
     pub fn acknowledge(&self, event: &EventDelivery) -> Result<(), Error> {
         Ok(send(self.channel.basic_ack(event.delivery.delivery_tag, BasicAckOptions::default()))?)
+    }
+
+    /// All are done, and so is whatever was delivered before the last of them.
+    pub fn acknowledge_up_to(&self, last: &EventDelivery) -> Result<(), Error> {
+        Ok(send(self.channel.basic_ack(last.delivery.delivery_tag, BasicAckOptions { multiple: true }))?)
     }
 
     /// Its handler failed: it comes back later, or, after the last delay, is buried.

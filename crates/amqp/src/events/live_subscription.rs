@@ -20,6 +20,9 @@ const LENGTH: i32 = 10_000;
 pub struct LiveSubscription {
     events: Consumer,
     dropped: Consumer,
+    channel: Channel,
+    queue: String,
+    names: Vec<&'static str>,
     connection: BrokerConnection,
 }
 
@@ -35,7 +38,7 @@ pub struct LiveEvent {
 
 impl LiveSubscription {
     /// Connects and listens to events of these names. What was published before is not in it.
-    pub async fn open(broker: &Broker, names: &[&str]) -> Result<Self, Error> {
+    pub async fn open(broker: &Broker, names: &[&'static str]) -> Result<Self, Error> {
         let connection = broker.connect("watches").await?;
         let channel = connection.channel().await?;
         topology::declare(&connection, &[Item::Exchange(EVENTS_EXCHANGE)]).await?;
@@ -49,13 +52,30 @@ impl LiveSubscription {
         ];
         declare(&channel, &dropped, one).await?;
         declare(&channel, &queue, arguments(many)).await?;
-        for name in names {
-            let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        let (dropped, events) = (consume(&channel, &dropped).await?, consume(&channel, &queue).await?);
+        Ok(Self { events, dropped, channel, queue, names: names.to_vec(), connection })
+    }
+
+    /// From its return on, events come in. While nobody wants them they cost this process nothing.
+    pub async fn bind(&self) -> Result<(), Error> {
+        for name in &self.names {
+            let (queue, options) = (self.queue.as_str().into(), QueueBindOptions::default());
             let binding =
-                channel.queue_bind(queue.as_str().into(), EVENTS_EXCHANGE.into(), (*name).into(), options, none);
+                self.channel.queue_bind(queue, EVENTS_EXCHANGE.into(), (*name).into(), options, FieldTable::default());
             in_time(binding).await?;
         }
-        Ok(Self { dropped: consume(&channel, &dropped).await?, events: consume(&channel, &queue).await?, connection })
+        Ok(())
+    }
+
+    /// No more events come in, but for those that are in the queue.
+    pub async fn unbind(&self) -> Result<(), Error> {
+        for name in &self.names {
+            let queue = self.queue.as_str().into();
+            let unbinding =
+                self.channel.queue_unbind(queue, EVENTS_EXCHANGE.into(), (*name).into(), FieldTable::default());
+            in_time(unbinding).await?;
+        }
+        Ok(())
     }
 
     /// The next event. Safe to drop and call again; an error is final. What is no event is passed over.

@@ -33,9 +33,9 @@ use crate::topology::Depth;
 const CACHED_FOR: Duration = Duration::from_millis(100);
 /// How long a request believes that nobody serves its pattern: a worker may have come meanwhile.
 const ABSENCE_CACHED_FOR: Duration = Duration::from_millis(10);
-/// A request leaves its queue by so much before its caller's time is over, so that the proof of it is here in time; of a
-/// short time only the tenth part.
-const RETURN: Duration = Duration::from_millis(250);
+/// A request leaves its queue before its caller's time is over, by one part of so many, so that the proof of it is here in
+/// time, however busy the broker is.
+const RETURN: u32 = 10;
 
 /// Why there is no answer. The first three mean that nothing was or will be executed, the others that nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -357,7 +357,7 @@ impl Session {
     /// How long a request may wait in its queue so that, where expired requests come back, it is back in time.
     fn longest_wait(&self, meta: &RequestMetadata) -> Duration {
         let left = meta.deadline.remaining();
-        if self.instance.is_some() { left.saturating_sub(RETURN.min(left / 10)) } else { left }
+        if self.instance.is_some() { left.saturating_sub(left / RETURN) } else { left }
     }
 
     fn publish(&self, pattern: &str, data: &RawValue, properties: BasicProperties, id: String) -> lapin::Result<()> {

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Row};
+use tokio_postgres::{AsyncMessage, Client};
 
-use crate::db::error::{DbError, classify};
 use crate::db::target::ConnectTarget;
+use crate::db::transaction::Statements;
 use crate::error_chain::chain;
 
 /// A connection for one user.
@@ -18,6 +17,8 @@ pub(crate) struct DedicatedConnection {
     pub(crate) client: Client,
     /// Notified at each notification for which this connection has said `LISTEN`, and when the connection ends.
     pub(crate) notified: Arc<Notify>,
+    /// What was prepared on it.
+    pub(crate) statements: Statements,
 }
 
 impl DedicatedConnection {
@@ -36,21 +37,6 @@ impl DedicatedConnection {
             }
             bell.notify_one();
         });
-        Ok(Self { client, notified })
-    }
-}
-
-/// The transaction in which an event takes effect.
-pub struct Transaction<'a>(pub(crate) tokio_postgres::Transaction<'a>);
-
-impl Transaction<'_> {
-    /// Runs one statement and returns its rows.
-    pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
-        self.0.query(sql, values).await.map_err(classify)
-    }
-
-    /// Runs one statement; returns the number of rows that it changed.
-    pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
-        self.0.execute(sql, values).await.map_err(classify)
+        Ok(Self { client, notified, statements: Statements::default() })
     }
 }

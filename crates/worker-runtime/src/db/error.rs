@@ -32,6 +32,14 @@ pub enum DbError {
     Defect(#[source] Cause),
 }
 
+impl DbError {
+    /// Whether the statement may only have to be prepared again.
+    pub(crate) fn is_stale(&self) -> bool {
+        let Self::Defect(cause) = self else { return false };
+        cause.downcast_ref().is_some_and(|error| meaning_of(error) == Meaning::Stale)
+    }
+}
+
 /// What a failed statement means, and whether its connection is still good.
 pub(crate) fn meaning_of(error: &tokio_postgres::Error) -> Meaning {
     match error.as_db_error() {

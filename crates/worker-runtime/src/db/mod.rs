@@ -6,6 +6,7 @@
 //! may take. Every statement is prepared once per connection, bounded in time, and either executed, refused, or reported
 //! as lost.
 
+mod bell;
 pub(crate) mod dedicated;
 mod error;
 mod group_commit;
@@ -14,6 +15,7 @@ mod pooled;
 pub(crate) mod prune;
 mod sqlstate;
 mod target;
+pub(crate) mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 pub use tokio_postgres::types::ToSql;
 
+use crate::db::bell::Bell;
 pub(crate) use crate::db::error::classify;
 use crate::db::error::meaning_of;
 use crate::db::limits::CONNECT;
@@ -41,7 +44,7 @@ use crate::settings::{Context, Dependencies};
 
 pub use crate::db::error::DbError;
 
-pub use crate::db::dedicated::Transaction;
+pub use crate::db::transaction::Transaction;
 
 /// A process that hangs inside a transaction loses it, and its locks, after this long.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
@@ -80,6 +83,8 @@ pub struct Db {
     lanes: Vec<PooledConnection>,
     /// Whether statements share transactions (`group_commit.rs`): what only reads gains nothing from it.
     writes: bool,
+    /// Tells the relay what was recorded, where something is written.
+    bell: Option<Bell>,
     answer_timeout: Duration,
 }
 
@@ -123,7 +128,12 @@ impl Db {
                 return Err(DbError::Lost("no answer in time".into()));
             };
             let error = match written {
-                Ok(Written::Rows(rows)) => return Ok(rows),
+                Ok(Written::Rows(rows)) => {
+                    if let Some(bell) = &self.bell {
+                        bell.committed(sql);
+                    }
+                    return Ok(rows);
+                }
                 Ok(Written::Unknown) => return Err(DbError::Lost("no answer to the commit".into())),
                 Ok(Written::RolledBack) => {
                     alone = true;
@@ -189,6 +199,7 @@ impl Db {
             if writes {
                 target.for_writing();
             }
+            let bell = (writes && connections > 0).then(|| Bell::hang(target.clone()));
             let slow = target.clone();
             if connections > 1 {
                 target.set("lock_timeout", BRIEF.as_millis());
@@ -198,7 +209,7 @@ impl Db {
                 targets.map(|target| PooledConnection::keep(target, health.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them without need.
             join_all(first_attempts).await;
-            Ok(Self { lanes, writes, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
+            Ok(Self { lanes, writes, bell, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
         }
         .boxed_local()
     }

@@ -1,6 +1,13 @@
-//! Listens to one event: takes each from the listener's queue, lets it take effect once, settles it.
+//! Listens to one event: takes what comes from the listener's queue, lets each take effect once, settles it.
+//!
+//! What has come together takes effect together: most of an event's cost is its commit. Whatever is not plainly applied,
+//! has failed before, or was delivered before, is taken by itself. The broker counts the death of a process against every
+//! event that it had; so who gets an event that was delivered before asks for no more, does what is plain first and then
+//! the others one at a time, and goes on with one event at a time until new ones come. An event that kills is alone from
+//! then on: it costs another event at most one of its deliveries for each copy that had many.
+//!
+//! At rest it also takes one at a time, for what a frozen copy has is done by nobody else until its connection ends.
 
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use amqp::{Broker, Error, EventConsumer, EventDelivery, EventPacket, FailureOutcome};
@@ -8,43 +15,36 @@ use contracts::SubscriptionInfo;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
-use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use crate::bootstrap::{Bootstrap, ProcessSpec};
-use crate::db::dedicated::DedicatedConnection;
+use crate::db::bounded;
 use crate::db::prune::Prune;
-use crate::db::{ConnectTarget, DbError, Transaction, bounded, classify};
-use crate::error_chain::chain;
+use crate::events::attempt::{Again, Apply, Effects, Outcome};
 use crate::failure::Failure;
 use crate::settings::EventSettings;
 
-/// Notes that the event is applied; no row when it was before.
-const NOTE: &str = "INSERT INTO inbox (listener, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 /// An event under which the database was lost, or was too busy, so often is suspected of being the cause.
 const SUSPICIONS: u32 = 3;
+/// Events that may be out at a time while many wait, and so take effect together.
+const TOGETHER: u16 = 64;
+/// Many wait when so many new events, one after another, came at once when they were asked for.
+const IN_A_ROW: u32 = 3;
+const AT_ONCE: Duration = Duration::from_millis(20);
+/// None wait when nothing comes for so long.
+const QUIET: Duration = Duration::from_millis(200);
 
-/// A handler without its types.
-pub(crate) trait Apply {
-    fn apply<'a>(&'a self, data: &'a RawValue, transaction: &'a Transaction<'a>) -> LocalBoxFuture<'a, Outcome>;
-}
-
-/// How an event went.
-pub(crate) enum Outcome {
-    /// It has its effect.
-    Applied,
-    /// It had it before.
-    Repeated,
-    /// It is not what its name says.
-    Undecodable(String),
-    /// The handler has none to give.
-    Failed(Failure),
+/// Whether events may share a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Together,
+    Singly,
 }
 
 /// Runs a listener until it is told to stop.
 pub(crate) fn listen(
     subscription: SubscriptionInfo,
     handler: &dyn Apply,
+    sharing: Sharing,
 ) -> LocalBoxFuture<'_, Result<(), StartError>> {
     // Boxed by a plain function, so that its code is made here and not again in every listener.
     async move {
@@ -58,8 +58,19 @@ pub(crate) fn listen(
         let delays_ms = settings.delays_ms().unwrap_or_default();
         let (prune, inbox_hours) = (Prune::inbox(), settings.inbox_hours());
         let requested = stop.clone();
-        let mut ear =
-            Ear { subscription, handler, target, delays_ms, broker, stop, database: None, prune, inbox_hours };
+        let effects = Effects::new(name, handler, target);
+        let mut ear = Ear {
+            subscription,
+            effects,
+            sharing,
+            one_at_a_time: true,
+            in_a_row: 0,
+            delays_ms,
+            broker,
+            stop,
+            prune,
+            inbox_hours,
+        };
         let ended = supervise(&mut ear, requested.requested()).await;
         ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
     }
@@ -68,15 +79,27 @@ pub(crate) fn listen(
 
 struct Ear<'h> {
     subscription: SubscriptionInfo,
-    handler: &'h dyn Apply,
-    target: ConnectTarget,
+    effects: Effects<'h>,
+    sharing: Sharing,
+    /// Unless many new ones wait.
+    one_at_a_time: bool,
+    /// How many new events came at once, one after another.
+    in_a_row: u32,
     delays_ms: Vec<u32>,
     broker: Broker,
     stop: Shutdown,
-    /// Made when it is needed, and again after it broke.
-    database: Option<DedicatedConnection>,
     prune: Prune,
     inbox_hours: f64,
+}
+
+/// Whether an event is settled, or the broker still has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Settled,
+    /// A stop was requested meanwhile.
+    Left,
+    /// This copy cannot work, and others can.
+    ForOthers,
 }
 
 impl Supervised for Ear<'_> {
@@ -89,15 +112,20 @@ impl Supervised for Ear<'_> {
 
     async fn serve(&mut self, mut hearing: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
-        let (stop, mut backoff) = (self.stop.clone(), Backoff::default());
+        let (stop, mut backoff, mut said) = (self.stop.clone(), Backoff::default(), false);
+        self.rests();
+        let mut done = Instant::now();
         while !stop.is_requested() {
             if !hearing.is_listening() {
-                if self.can_work().await || !hearing.has_company().await? {
-                    hearing.listen().await?;
+                if self.effects.can_work().await || !hearing.has_company().await? {
+                    hearing.listen(self.prefetch()).await?;
                     backoff.reset();
-                    tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
-                    runtime::notify_ready();
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
+                        runtime::notify_ready();
+                    }
                 } else {
+                    said = false;
                     self.rest(backoff.pause()).await;
                 }
                 continue;
@@ -106,14 +134,28 @@ impl Supervised for Ear<'_> {
                 () = stop.requested() => break,
                 event = hearing.next() => {
                     let event = event?;
-                    // A drain that may wait no longer leaves the event where it is: it comes again.
+                    self.in_a_row = if done.elapsed() < AT_ONCE { self.in_a_row + 1 } else { 0 };
+                    // A drain that may wait no longer leaves events where they are: they come again.
                     tokio::select! {
-                        settled = self.take(&event, &mut hearing) => settled?,
+                        taken = self.take_all(event, &mut hearing) => taken?,
                         () = stop.forced() => break,
                     }
+                    done = Instant::now();
+                }
+                () = tokio::time::sleep_until((done + QUIET).into()), if !self.one_at_a_time => {
+                    self.rests();
+                    let out = hearing.pause().await?;
+                    self.settle(out, &mut hearing).await?;
                 }
                 () = tokio::time::sleep_until(self.prune.due()) => self.prune().await,
             }
+        }
+        // What is out would be held against it, so it is done before the connection closes.
+        let out = hearing.pause().await?;
+        tokio::select! {
+            biased;
+            () = stop.forced() => {}
+            settled = self.settle(out, &mut hearing) => settled?,
         }
         hearing.close().await;
         Ok(())
@@ -129,12 +171,13 @@ impl Supervised for Ear<'_> {
 }
 
 impl Ear<'_> {
-    /// Whether there is a database to work with.
-    async fn can_work(&mut self) -> bool {
-        if self.database.as_ref().is_none_or(|database| database.client.is_closed()) {
-            self.database = self.connect_to_database().await;
-        }
-        self.database.is_some()
+    /// From now on one at a time.
+    fn rests(&mut self) {
+        (self.one_at_a_time, self.in_a_row) = (true, 0);
+    }
+
+    fn prefetch(&self) -> u16 {
+        if self.one_at_a_time || self.sharing == Sharing::Singly { 1 } else { TOGETHER }
     }
 
     /// Waits between attempts on the database, unless a stop is requested.
@@ -145,8 +188,77 @@ impl Ear<'_> {
         }
     }
 
+    /// Takes an event, and what has come with it, from delivery to acknowledgement.
+    async fn take_all(&mut self, first: EventDelivery, hearing: &mut EventConsumer) -> Result<(), Error> {
+        let mut events = vec![first];
+        if self.sharing == Sharing::Together {
+            while events.len() < usize::from(TOGETHER)
+                && let Some(event) = hearing.next_now()
+            {
+                events.push(event?);
+            }
+            let suspects = |events: &[EventDelivery]| events.iter().any(EventDelivery::is_redelivered);
+            if suspects(&events) {
+                // A death from here on is held against no other event than these.
+                let paused = if self.one_at_a_time { Vec::new() } else { hearing.pause().await? };
+                events.extend(paused);
+                self.rests();
+            } else if self.one_at_a_time && self.in_a_row >= IN_A_ROW {
+                events.extend(hearing.pause().await?);
+                self.one_at_a_time = suspects(&events);
+            }
+        }
+        self.settle(events, hearing).await
+    }
+
+    async fn settle(&mut self, events: Vec<EventDelivery>, hearing: &mut EventConsumer) -> Result<(), Error> {
+        let events = self.take_together(events, hearing).await?;
+        let mut taken = Taken::Settled;
+        for event in &events {
+            match taken {
+                Taken::Settled => taken = self.take(event, hearing).await?,
+                Taken::Left | Taken::ForOthers => {}
+            }
+            if taken == Taken::ForOthers {
+                hearing.hand_back(event)?;
+            }
+        }
+        if taken == Taken::ForOthers {
+            for event in hearing.pause().await? {
+                hearing.hand_back(&event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes those events together that can be; the others, in the order in which they are to be taken.
+    async fn take_together(
+        &mut self,
+        events: Vec<EventDelivery>,
+        hearing: &EventConsumer,
+    ) -> Result<Vec<EventDelivery>, Error> {
+        let begun = Instant::now();
+        let (plain, mut others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_plain);
+        // What is buried at once comes first, and what was delivered before comes last.
+        others.sort_by_key(|event| (event.unreadable().is_none(), event.is_redelivered(), event.deliveries()));
+        let applied = if plain.len() > 1 { self.effects.attempt_all(&plain).await } else { None };
+        let Some(applied) = applied else {
+            let at = others.partition_point(|event| event.unreadable().is_some());
+            others.splice(at..at, plain);
+            return Ok(others);
+        };
+        match plain.last() {
+            Some(last) if others.is_empty() => hearing.acknowledge_up_to(last)?,
+            _ => plain.iter().try_for_each(|event| hearing.acknowledge(event))?,
+        }
+        for (event, applied) in plain.iter().zip(applied) {
+            self.log(event, if applied { "applied" } else { "repeated" }, begun);
+        }
+        Ok(others)
+    }
+
     /// Takes one event from delivery to acknowledgement.
-    async fn take(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<(), Error> {
+    async fn take(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<Taken, Error> {
         let begun = Instant::now();
         if let Some(why) = event.unreadable() {
             tracing::error!(
@@ -156,27 +268,30 @@ impl Ear<'_> {
             );
             hearing.reject(event, &why).await?;
             self.log(event, "buried", begun);
-            return Ok(());
+            return Ok(Taken::Settled);
         }
-        let status = match self.outcome(event, hearing).await? {
-            None => return Ok(()),
-            Some(Outcome::Applied) => {
+        let outcome = match self.outcome(event, hearing).await? {
+            Ok(outcome) => outcome,
+            Err(taken) => return Ok(taken),
+        };
+        let status = match outcome {
+            Outcome::Applied => {
                 hearing.acknowledge(event)?;
                 "applied"
             }
-            Some(Outcome::Repeated) => {
+            Outcome::Repeated => {
                 hearing.acknowledge(event)?;
                 "repeated"
             }
-            Some(Outcome::Undecodable(why)) => {
+            Outcome::Undecodable(why) => {
                 tracing::error!(listener = self.subscription.name, error = why, "an event that is none is buried");
                 hearing.dead_letter(event, "it cannot be decoded", &why).await?;
                 "buried"
             }
-            Some(Outcome::Failed(failure)) => self.fail(event, failure, hearing).await?,
+            Outcome::Failed(failure) => self.fail(event, failure, hearing).await?,
         };
         self.log(event, status, begun);
-        Ok(())
+        Ok(Taken::Settled)
     }
 
     async fn fail(
@@ -206,84 +321,54 @@ impl Ear<'_> {
         })
     }
 
-    /// How an event went. While the database cannot be reached it waits, or another copy gets it, and that is not held
-    /// against the event; `None` when a stop was asked meanwhile, or it was left to another.
-    async fn outcome(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<Option<Outcome>, Error> {
-        let (mut backoff, mut suspicions) = (Backoff::default(), 0);
+    /// How an event went, or why it is not settled. While the database cannot be reached it waits, or another copy gets
+    /// it, and that is not held against the event.
+    async fn outcome(
+        &mut self,
+        event: &EventDelivery,
+        hearing: &EventConsumer,
+    ) -> Result<Result<Outcome, Taken>, Error> {
+        let (mut backoff, mut suspicions, mut renewed) = (Backoff::default(), 0, false);
         let packet = match EventPacket::decode(event.body()) {
             Ok(packet) => packet,
             Err(error) => {
-                return Ok(Some(Outcome::Undecodable(format!("no event packet: at column {}", error.column()))));
+                return Ok(Ok(Outcome::Undecodable(format!("no event packet: at column {}", error.column()))));
             }
         };
         let Some(id) = event.meta.as_ref().map(|meta| meta.id) else {
-            return Ok(Some(Outcome::Undecodable("it has no message id".into())));
+            return Ok(Ok(Outcome::Undecodable("it has no message id".into())));
         };
         loop {
-            match self.attempt(id, packet.data).await {
-                Ok(outcome) => return Ok(Some(outcome)),
+            match self.effects.attempt(id, packet.data).await {
+                Ok(Outcome::Failed(Failure::Database(error))) if error.is_stale() && !renewed => {
+                    // A table has changed since a statement was prepared, perhaps.
+                    renewed = true;
+                    self.effects.disconnect();
+                    continue;
+                }
+                Ok(outcome) => return Ok(Ok(outcome)),
                 Err(Again::Elsewhere) if hearing.has_company().await? => {
                     let listener = self.subscription.name;
                     tracing::warn!(listener, "cannot work, and leaves events to the other copies");
-                    hearing.leave_to_others(event).await?;
-                    return Ok(None);
+                    return Ok(Err(Taken::ForOthers));
                 }
                 Err(Again::Elsewhere | Again::Waits) => {}
                 Err(Again::Suspect(_)) if suspicions + 1 < SUSPICIONS => suspicions += 1,
-                Err(Again::Suspect(error)) => return Ok(Some(Outcome::Failed(error.into()))),
+                Err(Again::Suspect(error)) => return Ok(Ok(Outcome::Failed(error.into()))),
             }
-            self.database = None;
+            self.effects.disconnect();
             self.rest(backoff.pause()).await;
             if self.stop.is_requested() {
-                return Ok(None);
+                return Ok(Err(Taken::Left));
             }
-        }
-    }
-
-    /// One attempt, in one transaction.
-    async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Again> {
-        let database = match self.database.take() {
-            Some(database) if !database.client.is_closed() => database,
-            _ => self.connect_to_database().await.ok_or(Again::Elsewhere)?,
-        };
-        let database = self.database.insert(database);
-        let transaction = database.client.transaction().await.map_err(|_| Again::Waits)?;
-        let transaction = Transaction(transaction);
-        let noted = transaction.execute(NOTE, &[&self.subscription.name, &id]).await;
-        let outcome = match noted {
-            Ok(0) => return Ok(Outcome::Repeated),
-            Ok(_) => AssertUnwindSafe(self.handler.apply(data, &transaction)).catch_unwind().await,
-            Err(error) => return failed(error.into()),
-        };
-        // The panic's own words went to standard error when it happened.
-        match outcome.unwrap_or_else(|_| Outcome::Failed(Failure::broken("the handler panicked"))) {
-            Outcome::Applied => match transaction.0.commit().await.map_err(classify) {
-                Ok(()) => Ok(Outcome::Applied),
-                Err(error) => failed(error.into()),
-            },
-            Outcome::Failed(failure) => failed(failure),
-            other => Ok(other),
         }
     }
 
     /// Forgets what is too old to come again, beside the events.
     async fn prune(&mut self) {
-        match &self.database {
+        match self.effects.database() {
             Some(database) => self.prune.when_due(&database.client, self.inbox_hours).await,
             None => self.prune.retry_later(),
-        }
-    }
-
-    async fn connect_to_database(&self) -> Option<DedicatedConnection> {
-        match DedicatedConnection::connect(&self.target).await {
-            Ok(database) => {
-                tracing::info!("connected to the database");
-                Some(database)
-            }
-            Err(error) => {
-                tracing::warn!(error, "cannot reach the database");
-                None
-            }
         }
     }
 
@@ -298,32 +383,13 @@ impl Ear<'_> {
             traceparent = meta.and_then(|meta| meta.traceparent.as_deref()),
             attempt = event.attempts + 1,
             redelivered = event.is_redelivered(),
+            deliveries = event.deliveries(),
             "heard"
         );
     }
 }
 
-/// Why an attempt is no outcome: it is made again.
-enum Again {
-    /// This copy has no database; another may have one.
-    Elsewhere,
-    /// The database cannot be used just now, which says nothing about the event.
-    Waits,
-    /// The database was lost, or too busy, under the event: once that says nothing, again and again it does.
-    Suspect(DbError),
-}
-
-/// A failure of the database's is no failure of the event's, unless the event may be its cause.
-fn failed(failure: Failure) -> Result<Outcome, Again> {
-    match failure {
-        Failure::Database(error @ (DbError::Unusable(_) | DbError::Unavailable(_))) => {
-            tracing::warn!(error = chain(&error), "the database cannot be used; the event waits");
-            Err(Again::Waits)
-        }
-        Failure::Database(error @ (DbError::Lost(_) | DbError::Busy(_))) => {
-            tracing::warn!(error = chain(&error), "the database failed under an event; it is tried again");
-            Err(Again::Suspect(error))
-        }
-        failure => Ok(Outcome::Failed(failure)),
-    }
+/// Whether nothing is known against an event.
+fn is_plain(event: &EventDelivery) -> bool {
+    event.attempts == 0 && !event.is_redelivered() && event.unreadable().is_none()
 }

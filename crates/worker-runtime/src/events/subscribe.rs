@@ -10,18 +10,32 @@ use runtime::exit_code;
 use serde_json::value::RawValue;
 
 use crate::db::Transaction;
-use crate::events::event_loop::{Apply, Outcome, listen};
+use crate::events::attempt::{Apply, Outcome};
+use crate::events::event_loop::{Sharing, listen};
 use crate::failure::Failure;
 
 /// Runs the listener `L` until it is told to stop. The handler gets each event once: in its transaction the frame has
 /// noted the event in the inbox, and what the handler does there is committed together with that note, or not at all.
+/// Events that come together share a transaction. To the handler that is as if they came one after the other; one that
+/// needs a transaction for each event is run by [`subscribe_singly`].
 pub async fn subscribe<L, H>(handler: H) -> ExitCode
 where
     L: Subscriber,
     H: AsyncFn(L::Event, &Transaction<'_>) -> Result<(), Failure>,
 {
     let handler = Typed { handler, listener: PhantomData::<fn() -> L> };
-    exit_code(listen(SubscriptionInfo::of::<L>(), &handler).await)
+    exit_code(listen(SubscriptionInfo::of::<L>(), &handler, Sharing::Together).await)
+}
+
+/// The same for a handler each of whose events needs a transaction of its own: because it locks what others need, say, or
+/// does much for one event.
+pub async fn subscribe_singly<L, H>(handler: H) -> ExitCode
+where
+    L: Subscriber,
+    H: AsyncFn(L::Event, &Transaction<'_>) -> Result<(), Failure>,
+{
+    let handler = Typed { handler, listener: PhantomData::<fn() -> L> };
+    exit_code(listen(SubscriptionInfo::of::<L>(), &handler, Sharing::Singly).await)
 }
 
 /// A handler, seen as one that takes text.

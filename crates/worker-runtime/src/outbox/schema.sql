@@ -34,16 +34,6 @@ CREATE TABLE outbox_sequence (
     marked   bigint NOT NULL DEFAULT 0
 );
 
--- Wakes the relay. PostgreSQL sends the notification when the transaction commits.
-CREATE FUNCTION outbox_filled() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('outbox', '');
-    RETURN NULL;
-END
-$$;
-
-CREATE TRIGGER outbox_filled AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION outbox_filled();
-
 -- The leading relay locks this view. It is a view because a table whose lock is held for months could not be vacuumed.
 CREATE VIEW relay_leadership AS SELECT 'whoever has locked this publishes the outbox'::text AS meaning;
 

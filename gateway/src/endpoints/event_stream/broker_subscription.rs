@@ -42,7 +42,18 @@ impl Supervised for Incoming<'_> {
         self.subscribers.begin();
         let mut recent = Recent::default();
         loop {
-            let event = feed.next().await?;
+            let event = tokio::select! {
+                event = feed.next() => event?,
+                wanted = self.subscribers.turn() => {
+                    if wanted {
+                        feed.bind().await?;
+                        self.subscribers.bound();
+                    } else {
+                        feed.unbind().await?;
+                    }
+                    continue;
+                }
+            };
             if event.meta.sequence.is_some() || recent.is_new(event.meta.id) {
                 self.subscribers.tell(event);
             }

@@ -94,6 +94,8 @@ impl EventStreams {
         meta: RequestMetadata,
     ) -> Result<Response<Body>, HttpError> {
         let following = self.subscribers.follow(&caller.id)?;
+        // First events come in, then it is asked what was missed: nothing falls between.
+        self.subscribers.until_bound().await?;
         let (pieces, body) = mpsc::channel(UNREAD);
         // Asked for even if nothing can be missed: a stream that breaks before its first event must be resumed from a place.
         let first = missed_after(&self.rpc, missed.pattern, missed.after.unwrap_or(Uuid::max()), &meta).await?;

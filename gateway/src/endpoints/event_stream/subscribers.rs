@@ -3,21 +3,27 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use amqp::LiveEvent;
 use contracts::Code;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::http::problem::HttpError;
 
 /// Events that may wait for a stream; a stream that falls further behind is cut.
 const BEHIND: usize = 256;
+/// How long it may take until events come in for the first who follows; the broker answers in milliseconds or not at all.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// All streams of this process.
 pub(crate) struct Subscribers {
     per_user: usize,
     next_id: AtomicU64,
     followers: Mutex<Followers>,
+    /// Told when anything of it changes that somebody waits for.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -25,6 +31,8 @@ struct Followers {
     /// Whether events come in at all. It changes together with the followers: nobody is taken in just when the line is
     /// lost, who would have a gap and not be told.
     connected: bool,
+    /// Whether the broker sends events, which it does while somebody follows.
+    bound: bool,
     by_owner: HashMap<String, Vec<Follower>>,
 }
 
@@ -44,7 +52,7 @@ pub(crate) struct Subscription {
 impl Subscribers {
     /// No streams yet, and at most so many for each user.
     pub(crate) fn new(per_user: usize) -> Self {
-        Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default() }
+        Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     /// Takes a place among the owner's streams.
@@ -59,6 +67,7 @@ impl Subscribers {
         }
         let (id, (sender, events)) = (self.next_id.fetch_add(1, Ordering::Relaxed), mpsc::channel(BEHIND));
         of_owner.push(Follower { id, events: sender });
+        self.changed.send_replace(());
         Ok(Subscription { hub: Arc::clone(self), owner: owner.into(), id, events })
     }
 
@@ -72,14 +81,60 @@ impl Subscribers {
         of_owner.retain(|follower| follower.events.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// From now on events come in.
+    /// There is a connection from now on.
     pub(crate) fn begin(&self) {
         self.lock().connected = true;
+        self.changed.send_replace(());
+    }
+
+    /// Waits until events should come in, and do not, or the other way round. Whoever follows from the moment on at which
+    /// they should not waits until they do again.
+    pub(crate) async fn turn(&self) -> bool {
+        let mut changed = self.changed.subscribe();
+        loop {
+            {
+                let mut followers = self.lock();
+                let wanted = !followers.by_owner.is_empty();
+                if wanted != followers.bound {
+                    followers.bound = false;
+                    return wanted;
+                }
+            }
+            // The sender is ours, so it never ends.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// The broker sends events from now on.
+    pub(crate) fn bound(&self) {
+        self.lock().bound = true;
+        self.changed.send_replace(());
+    }
+
+    /// Waits until events come in.
+    pub(crate) async fn until_bound(&self) -> Result<(), HttpError> {
+        let unavailable =
+            || HttpError::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in.");
+        let mut changed = self.changed.subscribe();
+        let bound = async {
+            loop {
+                {
+                    let followers = self.lock();
+                    if followers.bound || !followers.connected {
+                        return followers.bound;
+                    }
+                }
+                let _ = changed.changed().await;
+            }
+        };
+        let bound = timeout(PATIENCE, bound).await.unwrap_or(false);
+        bound.then_some(()).ok_or_else(unavailable)
     }
 
     /// No events come in any more: every stream has a gap from here on, and ends.
     pub(crate) fn end(&self) {
         *self.lock() = Followers::default();
+        self.changed.send_replace(());
     }
 
     fn lock(&self) -> MutexGuard<'_, Followers> {
@@ -103,12 +158,14 @@ impl Drop for Subscription {
                 followers.by_owner.remove(&self.owner);
             }
         }
+        self.hub.changed.send_replace(());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use amqp::EventMetadata;
+    use futures_util::FutureExt;
     use uuid::Uuid;
 
     use super::*;
@@ -153,6 +210,24 @@ mod tests {
             assert!(slow.next().await.is_some());
         }
         assert!(slow.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn events_come_in_while_somebody_follows_and_who_comes_as_they_end_waits_for_them() {
+        let hub = hub();
+        let one = hub.follow("a").unwrap();
+        assert!(hub.until_bound().now_or_never().is_none());
+        assert!(hub.turn().await);
+        hub.bound();
+        assert!(hub.until_bound().await.is_ok() && hub.turn().now_or_never().is_none());
+        drop(one);
+        assert!(!hub.turn().await);
+        // The broker is being told; this one must not believe that events still come in.
+        let _two = hub.follow("b").unwrap();
+        assert!(hub.until_bound().now_or_never().is_none());
+        assert!(hub.turn().await);
+        hub.end();
+        assert_eq!(hub.until_bound().await.err().unwrap().code(), Code::BrokerUnavailable);
     }
 
     #[tokio::test]

@@ -1,0 +1,145 @@
+//! The transaction in which events take effect: one event's own, or that of several which came together.
+//!
+//! Handlers of several events run at once, so that their statements travel together. That is the same as one after the
+//! other as long as each sends one statement: they are executed in the order of the events. A handler that would send another
+//! after a later event has sent its own is refused, and with it the whole transaction; each event is then done by itself.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use crate::db::error::{DbError, classify};
+
+/// So many statements are remembered: a handler that makes up its texts must not fill the memory.
+const REMEMBERED: usize = 100;
+
+/// The statements of a connection, each prepared at its first use.
+#[derive(Default)]
+pub(crate) struct Statements(RefCell<HashMap<String, Statement>>);
+
+impl Statements {
+    fn known(&self, sql: &str) -> Option<Statement> {
+        self.0.borrow().get(sql).cloned()
+    }
+
+    /// Whether any was used before, so that handlers find theirs prepared.
+    pub(crate) fn are_known(&self) -> bool {
+        !self.0.borrow().is_empty()
+    }
+
+    /// Prepares a statement outside of any transaction.
+    pub(crate) async fn prepare(&self, client: &Client, sql: &str) -> Result<Statement, Error> {
+        match self.known(sql) {
+            Some(known) => Ok(known),
+            None => Ok(self.keep(sql, client.prepare(sql).await?)),
+        }
+    }
+
+    fn keep(&self, sql: &str, statement: Statement) -> Statement {
+        let mut known = self.0.borrow_mut();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(sql.into(), statement.clone());
+        statement
+    }
+}
+
+/// Who has sent a statement, in a transaction that several events share.
+#[derive(Default)]
+pub(crate) struct Order {
+    latest: Cell<usize>,
+    is_broken: Cell<bool>,
+}
+
+impl Order {
+    /// Whether an earlier event wanted to send something after a later one.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.get()
+    }
+
+    fn pass(&self, place: usize) -> Result<(), DbError> {
+        if place < self.latest.get() {
+            self.is_broken.set(true);
+            return Err(DbError::Busy("a later event of the same transaction is done already".into()));
+        }
+        self.latest.set(place);
+        Ok(())
+    }
+}
+
+/// A transaction in which an event takes effect.
+pub struct Transaction<'a> {
+    inner: &'a tokio_postgres::Transaction<'a>,
+    statements: &'a Statements,
+    /// Of this event among those which share the transaction.
+    place: Option<(usize, &'a Order)>,
+    has_failed: Cell<bool>,
+}
+
+impl<'a> Transaction<'a> {
+    /// One event's own.
+    pub(crate) fn own(inner: &'a tokio_postgres::Transaction<'a>, statements: &'a Statements) -> Self {
+        Self { inner, statements, place: None, has_failed: Cell::new(false) }
+    }
+
+    /// Shared, for the event at this place.
+    pub(crate) fn shared(
+        inner: &'a tokio_postgres::Transaction<'a>,
+        statements: &'a Statements,
+        place: (usize, &'a Order),
+    ) -> Self {
+        Self { inner, statements, place: Some(place), has_failed: Cell::new(false) }
+    }
+
+    /// Whether a statement has failed, and with it the transaction, even if the handler went on: to commit it is to roll
+    /// it back, without an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.get()
+    }
+
+    fn failed(&self, error: Error) -> DbError {
+        self.has_failed.set(true);
+        classify(error)
+    }
+
+    /// Runs one statement and returns its rows.
+    pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        let statement = self.prepared(sql).await?;
+        self.inner.query(&statement, values).await.map_err(|error| self.failed(error))
+    }
+
+    /// Runs one statement; the number of rows that it changed.
+    pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
+        let statement = self.prepared(sql).await?;
+        self.inner.execute(&statement, values).await.map_err(|error| self.failed(error))
+    }
+
+    /// The statement, which must be sent before anything else is awaited.
+    async fn prepared(&self, sql: &str) -> Result<Statement, DbError> {
+        let statement = match self.statements.known(sql) {
+            Some(known) => known,
+            None => self.statements.keep(sql, self.inner.prepare(sql).await.map_err(|error| self.failed(error))?),
+        };
+        if let Some((place, order)) = self.place {
+            order.pass(place)?;
+        }
+        Ok(statement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_pass_in_the_order_of_their_events_and_no_other() {
+        let order = Order::default();
+        for place in [0, 0, 1, 3, 3] {
+            assert!(order.pass(place).is_ok() && !order.is_broken());
+        }
+        assert!(order.pass(2).is_err() && order.is_broken());
+    }
+}
