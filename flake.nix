@@ -193,6 +193,7 @@
               p.pkgs.rust-analyzer
               p.pkgs.shellcheck
               (p.pkgs.pgbouncer or null) # for a test of poolers; likewise
+              (p.pkgs.prometheus or null) # reads metrics in a system test, and promtool checks ops/; likewise
             ]
             ++ p.pkgs.lib.optionals p.pkgs.stdenv.hostPlatform.isLinux [
               p.pkgs.chromium # for the tests in a browser

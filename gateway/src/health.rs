@@ -1,27 +1,33 @@
-//! Answers probes, on a listener of its own: is the process alive, and can it serve.
+//! Answers probes, on a listener of its own: is the process alive, can it serve, and what has been measured.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amqp::RpcClient;
 use contracts::Code;
+use contracts::control::ProcessInfo;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use runtime::Shutdown;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::endpoints::system;
+use crate::endpoints::{prometheus, system};
 use crate::http::problem::HttpError;
 use crate::http::request_headers::{RequestId, X_REQUEST_ID};
 use crate::http::response_body::{Body, json};
 use crate::http::service::Service;
+use crate::metrics::requests::RequestMetrics;
+use crate::settings::GatewaySettings;
 
 /// Answers probes.
 pub struct Health {
     rpc: Arc<RpcClient>,
     stop: Shutdown,
+    requests: Arc<RequestMetrics>,
+    info: Arc<ProcessInfo>,
+    retry_delays_ms: Vec<u32>,
 }
 
 /// Whether the gateway can serve, and if not, what it lacks. That nobody serves a pattern is no reason to send no requests
@@ -36,21 +42,36 @@ struct Readiness {
 }
 
 impl Health {
-    /// Reports on this client's connection to the broker, and on a requested stop.
-    pub fn new(rpc: Arc<RpcClient>, stop: Shutdown) -> Self {
-        Self { rpc, stop }
+    /// Reports on this client's connection to the broker, on a requested stop, and on what this gateway, which is `info`, has
+    /// counted.
+    pub fn new(
+        rpc: Arc<RpcClient>,
+        stop: Shutdown,
+        requests: Arc<RequestMetrics>,
+        info: Arc<ProcessInfo>,
+        settings: &GatewaySettings,
+    ) -> Self {
+        Self { rpc, stop, requests, info, retry_delays_ms: settings.retry_delays_ms.clone() }
     }
 
     async fn respond(&self, request: &Request<Incoming>) -> Result<Response<Body>, HttpError> {
         let path = request.uri().path();
-        if !matches!(path, "/livez" | "/readyz") {
-            return Err(HttpError::new(Code::RouteNotFound, "There is /livez and /readyz."));
+        if !matches!(path, "/livez" | "/readyz" | "/metrics") {
+            return Err(HttpError::new(Code::RouteNotFound, "There is /livez, /readyz and /metrics."));
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(HttpError::method(HeaderValue::from_static("GET, HEAD")));
         }
         if path == "/livez" {
             return Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.into()));
+        }
+        if path == "/metrics" {
+            let text = prometheus::text(&self.rpc, &self.requests, &self.info, &self.retry_delays_ms).await;
+            let text =
+                text.map_err(|error| HttpError::new(Code::Internal, "The metrics cannot be written.").because(error))?;
+            let mut response = json(StatusCode::OK, text);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(prometheus::OPEN_METRICS));
+            return Ok(response);
         }
         let readiness = self.readiness().await;
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -28,6 +28,7 @@ pub use crate::http::response_body::Body;
 pub use crate::http::server::serve;
 pub use crate::http::service::Service;
 pub use crate::http::static_files::File;
+pub use crate::metrics::requests::RequestMetrics;
 pub use crate::pipeline::Pipeline;
 pub use crate::rate_limit::limit::Limit;
 pub use crate::rate_limit::settings::LimitSettings;

@@ -28,7 +28,7 @@ use crate::endpoints::rpc::history::Inbox;
 use crate::endpoints::rpc::reply_shape::ReplyShapes;
 use crate::endpoints::rpc::{history, request, response};
 use crate::endpoints::{builtin, event_stream};
-use crate::http::access_log::AccessLogEntry;
+use crate::http::access_log::{AccessLogEntry, known};
 use crate::http::client_ip::{Peer, Proxies};
 use crate::http::cors::Cors;
 use crate::http::problem::HttpError;
@@ -37,6 +37,7 @@ use crate::http::request_headers::{RequestId, Trace, X_REQUEST_ID, baggage, idem
 use crate::http::response_body::Body;
 use crate::http::security_headers::add_security_headers;
 use crate::http::service::Service;
+use crate::metrics::requests::{Answered, RequestMetrics};
 use crate::rate_limit::response_headers::Rate;
 use crate::rate_limit::{Attempt, RateLimiter};
 use crate::routing::route::{Ask, Builtin, Route, Source, Success, Work};
@@ -52,6 +53,7 @@ pub struct Pipeline {
     reply_shapes: ReplyShapes,
     event_streams: EventStreams,
     rate_limiter: RateLimiter,
+    metrics: Arc<RequestMetrics>,
     proxies: Proxies,
     body_bounds: Bounds,
     public_system: bool,
@@ -102,6 +104,7 @@ impl Pipeline {
         settings: &GatewaySettings,
         table: &'static [Route],
         rpc: Arc<RpcClient>,
+        metrics: Arc<RequestMetrics>,
         stop: Shutdown,
     ) -> Result<Self, SettingError> {
         Ok(Self {
@@ -110,6 +113,7 @@ impl Pipeline {
             auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             rpc,
+            metrics,
             reply_shapes: ReplyShapes::published().expect("a test reads the document"),
             rate_limiter: RateLimiter::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
@@ -250,6 +254,7 @@ impl Pipeline {
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
         let Question { row, ask, input, metadata } = question;
+        let _asking = self.metrics.ask(ask.pattern);
         let asked = Instant::now();
         let answer = self.rpc.ask(ask.pattern, &input, &metadata, row.waiting_room()).await;
         let answer = answer.and_then(|answer| self.check_reply(ask.pattern, answer));
@@ -343,6 +348,13 @@ impl Service for Pipeline {
             // The answer does not wait for it.
             Rest::Some => drop(self.unwanted_bodies.spawn(body.discard())),
         }
+        self.metrics.count(&Answered {
+            method: known(request.head.method.as_str()),
+            route: route.map(|route| route.path),
+            status: response.status(),
+            code,
+            took: began.elapsed(),
+        });
         AccessLogEntry {
             method: request.head.method.as_str(),
             route: route.map(|route| route.path),

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::{Broker, RpcClient};
+use amqp::{Broker, RpcClient, identify};
+use contracts::control::{GATEWAY, ProcessKind};
 use runtime::{Shutdown, StartError};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use crate::health::Health;
 use crate::http::connection::ConnectionConfig;
 use crate::http::descriptors;
 use crate::http::server::serve;
+use crate::metrics::requests::RequestMetrics;
 use crate::pipeline::Pipeline;
 use crate::routing::table::TABLE;
 use crate::settings::GatewaySettings;
@@ -48,9 +50,13 @@ pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Shutdown::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
-    let rpc = Arc::new(RpcClient::new(broker.clone()));
-    let gateway = Arc::new(Pipeline::open(&settings, &TABLE, Arc::clone(&rpc), stop.clone())?);
-    let admin = Arc::new(Health::new(Arc::clone(&rpc), stop.clone()));
+    let (requests, info) = (Arc::new(RequestMetrics::new()), Arc::new(identify(GATEWAY, ProcessKind::Gateway, None)));
+    let told = (Arc::clone(&requests), Arc::clone(&info));
+    let rpc = RpcClient::new(broker.clone()).telling(Arc::clone(&info), move || told.0.stats(&told.1));
+    let rpc = Arc::new(rpc);
+    let gateway = Pipeline::open(&settings, &TABLE, Arc::clone(&rpc), Arc::clone(&requests), stop.clone())?;
+    let gateway = Arc::new(gateway);
+    let admin = Arc::new(Health::new(Arc::clone(&rpc), stop.clone(), requests, info, &settings));
     let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
     let terms = if settings.reuse_port { terms.last_call(settings.drain() / 2) } else { terms };
     let per_address = settings.limits.connections_per_address;

@@ -15,6 +15,8 @@ const CLIENT: [&str; 3] = ["^patterns$", "^patterns$", ""];
 const WITH_QUEUE: [&str; 3] = ["^amq[._]", "^(patterns|amq[._].*)$", "^amq[._]"];
 /// Those of one that sends to a queue by its name.
 const BY_QUEUE: [&str; 3] = ["", "^amq\\.default$", ""];
+/// Those of one that declares the queue itself, too.
+const DECLARES: [&str; 3] = ["^orders\\.list$", "^amq\\.default$", ""];
 /// Those of one that also hears events at a queue of its own.
 const AUDIT: [&str; 3] = ["^(patterns|events|audit\\..*)$", "^(patterns|audit\\..*)$", "^(events|audit\\..*)$"];
 
@@ -31,6 +33,7 @@ fn stock_clients_call_our_workers() {
     }
     let (client, with_queue) = (stack.admit_guest("client", CLIENT), stack.admit_guest("queue", WITH_QUEUE));
     let (by_queue, audit) = (stack.admit_guest("by-queue", BY_QUEUE), stack.admit_guest("audit", AUDIT));
+    let declares = stack.admit_guest("declares", DECLARES);
     let as_guest = |mut command: Command, url: &str| {
         command.env("AMQP_URL", url).env("CALLER", &person.id);
         command
@@ -44,6 +47,8 @@ fn stock_clients_call_our_workers() {
         ("Nest 11, by the exchange", as_guest(typescript("nest-11", "nest-client.ts"), &client), &nest),
         ("Nest 12, by the queue", as_guest(typescript("nest-12", "nest-queue-client.ts"), &by_queue), &two),
         ("Nest 11, by the queue", as_guest(typescript("nest-11", "nest-queue-client.ts"), &by_queue), &two),
+        ("Nest 12, which declares", as_guest(typescript("nest-12", "plain-queue-client.ts"), &declares), &two),
+        ("Nest 11, which declares", as_guest(typescript("nest-11", "plain-queue-client.ts"), &declares), &two),
         ("amqplib", as_guest(bounded("nest-12", &["node", "amqplib-client.mjs"]), &client), &two),
         ("pika", as_guest(python(".", &example("python/pika_client.py")), &client), &two),
         ("aio-pika", as_guest(python(".", &example("python/aio_pika_client.py")), &with_queue), &two),

@@ -113,12 +113,13 @@ pub struct Broker {
 impl Broker {
     /// With the variables that say which ports it has.
     fn launch(set: &str, accounts: &Accounts) -> Result<(Self, [Port; 2]), String> {
-        let (port, ui) = (ports::free_for_broker(), ports::free());
+        let (port, ui, metrics) = (ports::free_for_broker(), ports::free(), ports::free());
         let ports = [("PORT_AMQP", port), ("PORT_AMQP_UI", ui)];
         let data = scratch().join("data").join(set);
         let command = Box::new(move || {
             let mut command = script("start-rabbitmq");
             command.env("DATA_DIR", &data).envs(ports.map(|(variable, port)| (variable, port.to_string())));
+            command.env("PORT_AMQP_METRICS", metrics.to_string());
             command
         });
         let open = move || accepts(port) && Http::at(ui).get("/").try_send().is_ok_and(|answer| answer.status == 200);

@@ -232,6 +232,12 @@ impl<'a> Stack<'a> {
         with_account(&self.amqp, &user, &password)
     }
 
+    /// What the gateway tells Prometheus.
+    #[track_caller]
+    pub fn metrics(&self) -> String {
+        self.admin.get("/metrics").send().expect(200).body
+    }
+
     /// The name of its vhost.
     pub fn vhost(&self) -> &str {
         &self.name

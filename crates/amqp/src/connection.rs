@@ -1,6 +1,7 @@
 //! Connects to the broker within a time limit.
 
 use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -161,7 +162,7 @@ impl Broker {
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
         let connecting = transport::connect(self.uri.clone(), properties, self.authorities.clone(), self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
-        Ok(BrokerConnection { connection })
+        Ok(BrokerConnection { connection: Arc::new(connection) })
     }
 
     /// The same, with a channel that confirms what is published.
@@ -188,9 +189,10 @@ fn read_authorities(file: &str) -> Result<String, String> {
     if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(pem) } else { Err(unusable(&"holds no certificate")) }
 }
 
-/// A live connection.
+/// A live connection, shared by those who work on it.
+#[derive(Clone)]
 pub(crate) struct BrokerConnection {
-    connection: Connection,
+    connection: Arc<Connection>,
 }
 
 impl BrokerConnection {

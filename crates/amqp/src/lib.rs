@@ -44,8 +44,8 @@ pub mod bounds {
 
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, QueueWatch, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
-pub use crate::control::client::{ProcessStatus, StatusByName};
-pub use crate::control::responder::Control;
+pub use crate::control::client::{ProcessStatus, SystemStatus};
+pub use crate::control::responder::{Control, Question, StatusConnection, identify};
 pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
 pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};
 pub use crate::events::metadata::EventMetadata;

@@ -12,6 +12,7 @@ mod section;
 mod settings;
 mod shutdown;
 mod supervise;
+pub mod usage;
 
 pub use crate::backoff::Backoff;
 pub use crate::exit::{StartError, exit_code};

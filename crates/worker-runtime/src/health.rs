@@ -42,6 +42,12 @@ impl Health {
         wanted == 0 || usable > 0
     }
 
+    /// Whether there is a usable connection; `None` where there is no database.
+    pub(crate) fn database(&self) -> Option<bool> {
+        let Connections { wanted, usable } = *self.0.borrow();
+        (wanted > 0).then_some(usable > 0)
+    }
+
     /// Waits for the process to become healthy, or unhealthy.
     pub(crate) async fn until(&self, good: bool) {
         let mut changes = self.0.subscribe();

@@ -51,6 +51,7 @@ mod error_chain;
 mod events;
 mod failure;
 mod health;
+mod meter;
 mod migrate;
 mod outbox;
 mod reader;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp::topology::{dead_queue, retry_queue};
-use amqp::{Depth, ProcessStatus, RpcClient, StatusByName};
+use amqp::{Depth, ProcessStatus, RpcClient, SystemStatus};
 use contracts::control::{OutboxStats, RELAYS};
 use contracts::{LISTENERS, PATTERNS, SubscriptionInfo, Timestamp, naming};
 use hyper::header::{CACHE_CONTROL, HeaderValue};
@@ -182,13 +182,13 @@ fn moment(slot: Slot) -> Option<Moment> {
 }
 
 /// What the relays tell of themselves; `None` when nobody could be asked.
-async fn relays(rpc: &RpcClient) -> Option<Arc<StatusByName>> {
-    timeout(PATIENCE, rpc.stats(&RELAYS)).await.ok()?.ok()
+async fn relays(rpc: &RpcClient) -> Option<Arc<SystemStatus>> {
+    timeout(PATIENCE, rpc.stats()).await.ok()?.ok()
 }
 
-fn relay(relay: &'static str, answers: Option<&StatusByName>) -> RelayState {
+fn relay(relay: &'static str, answers: Option<&SystemStatus>) -> RelayState {
     let unknown = RelayState { relay, workers: None, standby: None, unpublished: None, oldest_unpublished_s: None };
-    let stats = match answers.and_then(|answers| answers.get(relay)) {
+    let stats = match answers.map(|answers| answers.of(relay)) {
         Some(ProcessStatus::Absent) => return RelayState { workers: Some(0), standby: Some(0), ..unknown },
         // There is somebody, who does not answer.
         Some(ProcessStatus::Answered(stats)) if !stats.is_empty() => stats,
@@ -206,9 +206,9 @@ fn relay(relay: &'static str, answers: Option<&StatusByName>) -> RelayState {
     }
 }
 
-fn database(relay: &'static str, answers: Option<&StatusByName>) -> DatabaseState {
+fn database(relay: &'static str, answers: Option<&SystemStatus>) -> DatabaseState {
     let database = naming::service(relay);
-    let answers = match answers.and_then(|answers| answers.get(relay)) {
+    let answers = match answers.map(|answers| answers.of(relay)) {
         Some(ProcessStatus::Answered(stats)) => stats.iter().filter_map(|stats| stats.database).collect(),
         _ => Vec::new(),
     };
@@ -254,7 +254,7 @@ pub(crate) async fn queues(rpc: &RpcClient) -> BTreeMap<&'static str, Option<Dep
     depths(rpc, PATTERNS.to_vec()).await
 }
 
-async fn depths<N: AsRef<str> + Ord>(rpc: &RpcClient, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
+pub(crate) async fn depths<N: AsRef<str> + Ord>(rpc: &RpcClient, names: Vec<N>) -> BTreeMap<N, Option<Depth>> {
     let mut depths: BTreeMap<N, Option<Depth>> = names.into_iter().map(|name| (name, None)).collect();
     let counting = async {
         for (name, depth) in &mut depths {

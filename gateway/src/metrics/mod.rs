@@ -5,6 +5,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod history;
+pub(crate) mod requests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

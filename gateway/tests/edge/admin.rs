@@ -24,6 +24,22 @@ fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
 }
 
 #[test]
+fn a_gateway_without_a_broker_has_metrics_of_its_own() {
+    let house = GatewayFixture::open();
+    house.ask("GET", "/nowhere", &[], "");
+    let response = house.connect_admin().ask("GET", "/metrics", &[], "");
+    assert_eq!(
+        (response.status, response.header("content-type").unwrap().split(';').next()),
+        (200, Some("application/openmetrics-text"))
+    );
+    let not_found = "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"\",http_response_status_code=\"404\",error_type=\"route_not_found\"} 1";
+    for line in [not_found, "gateway_broker_connected 0", "process_resident_memory_bytes{service=\"gateway\"", "# EOF"]
+    {
+        assert!(response.body.contains(line), "{line} is not in\n{}", response.body);
+    }
+}
+
+#[test]
 fn probes_get_through_whoever_else_is_connected() {
     let house = GatewayFixture::open();
     let idle: Vec<_> = (0..80).map(|_| house.connect_admin()).collect();
@@ -43,7 +59,7 @@ fn probes_get_through_whoever_else_is_connected() {
 #[test]
 fn there_is_nothing_else() {
     let house = GatewayFixture::open();
-    house.connect_admin().ask("GET", "/metrics", &[], "").problem(404, "route_not_found");
+    house.connect_admin().ask("GET", "/metric", &[], "").problem(404, "route_not_found");
     house.connect_admin().ask("POST", "/livez", &[], "").problem(405, "method_not_allowed");
     house.ask("GET", "/livez", &[], "").problem(404, "route_not_found");
 }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use amqp::{AmqpSettings, Broker, RpcClient};
+use amqp::{AmqpSettings, Broker, RpcClient, identify};
+use contracts::control::ProcessKind;
 use gateway::routing::table::TABLE;
-use gateway::{ConnectionConfig, GatewaySettings, Health, Pipeline, Service, serve};
+use gateway::{ConnectionConfig, GatewaySettings, Health, Pipeline, RequestMetrics, Service, serve};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use runtime::Shutdown;
 use tokio::net::TcpListener;
@@ -77,8 +78,11 @@ pub(crate) fn serve_in_a_thread<S: Service>(answer: Arc<S>) -> SocketAddr {
 async fn live(settings: &GatewaySettings, tell: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
     // Nobody runs it, so it is never connected.
     let asker = Arc::new(RpcClient::new(Broker::new(&AmqpSettings::default(), "test").unwrap()));
-    let gateway = Arc::new(Pipeline::open(settings, &TABLE, Arc::clone(&asker), Shutdown::default()).unwrap());
-    let admin = Arc::new(Health::new(asker, Shutdown::default()));
+    let requests = Arc::new(RequestMetrics::new());
+    let gateway = Pipeline::open(settings, &TABLE, Arc::clone(&asker), Arc::clone(&requests), Shutdown::default());
+    let gateway = Arc::new(gateway.unwrap());
+    let info = Arc::new(identify("gateway", ProcessKind::Gateway, None));
+    let admin = Arc::new(Health::new(asker, Shutdown::default(), requests, info, settings));
     let millis = Duration::from_millis;
     let terms = ConnectionConfig::new(millis(settings.header_timeout_ms), millis(settings.body_timeout_ms));
     let door = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -38,7 +38,7 @@ impl Project {
         symlink(repository().join("frontend").join("dist"), &page).unwrap();
         let broker = ports::free_for_broker();
         let doors = ["PORT_GATEWAY", "PORT_GATEWAY_ADMIN", "PORT_FRONTEND"];
-        let servers = ["PORT_AMQP_UI", "PORT_USERS_DB", "PORT_ORDERS_DB"];
+        let servers = ["PORT_AMQP_UI", "PORT_AMQP_METRICS", "PORT_USERS_DB", "PORT_ORDERS_DB"];
         let mut all: Vec<(&str, u16)> = doors.into_iter().chain(servers).map(|name| (name, ports::free())).collect();
         let (http, admin, front) = (Http::at(all[0].1), Http::at(all[1].1), Http::at(all[2].1));
         all.push(("PORT_AMQP", broker));

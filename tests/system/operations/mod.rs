@@ -17,6 +17,7 @@ mod scaffolding;
 mod scaler;
 mod settings;
 mod systemd;
+mod telemetry;
 mod terminal;
 mod topology;
 mod versions;

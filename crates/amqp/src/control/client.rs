@@ -1,10 +1,11 @@
 //! The asking side of the exchange `control`: asks processes for their status and collects the answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contracts::control::Stats;
+use contracts::control::{GATEWAY, RELAYS, Stats};
+use contracts::{LISTENERS, PATTERNS};
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use lapin::message::Delivery;
@@ -17,13 +18,15 @@ use crate::connection::{BrokerConnection, Error, in_time};
 use crate::control::responder::{bind, consume, own_queue};
 use crate::packet::{RequestPacket, decode_reply};
 use crate::protocol::TRANSIENT;
-use crate::topology::names::{REPLIES, STATS, stats_of};
+use crate::topology::names::{REPLIES, STATS, key_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item};
 
 /// The longest wait for answers.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long answers are cached.
 const CACHED_FOR: Duration = Duration::from_secs(1);
+/// The most answers that wait to be read; beyond that the oldest are dropped.
+const ANSWERS: i32 = 10_000;
 /// A process that misses this many rounds is not waited for any more.
 const MISSED_ROUNDS: u64 = 5;
 
@@ -36,24 +39,50 @@ pub enum ProcessStatus {
     Answered(Vec<Stats>),
 }
 
-/// The answers, by name.
-pub type StatusByName = HashMap<&'static str, ProcessStatus>;
+/// The answers of all processes.
+#[derive(Debug, Clone, Default)]
+pub struct SystemStatus {
+    by_name: BTreeMap<&'static str, ProcessStatus>,
+    /// How many processes of a name are connected and do not answer.
+    unresponsive: BTreeMap<String, u32>,
+}
+
+impl SystemStatus {
+    /// The answers of the processes of a name.
+    pub fn of(&self, name: &str) -> &ProcessStatus {
+        self.by_name.get(name).unwrap_or(&ProcessStatus::Absent)
+    }
+
+    /// All answers.
+    pub fn answers(&self) -> impl Iterator<Item = &Stats> {
+        self.by_name.values().flat_map(|status| match status {
+            ProcessStatus::Absent => &[][..],
+            ProcessStatus::Answered(stats) => stats.as_slice(),
+        })
+    }
+
+    /// How many processes of a name have answered before, are still connected, and do not answer now.
+    pub fn unresponsive(&self) -> &BTreeMap<String, u32> {
+        &self.unresponsive
+    }
+}
+
+/// The name of everything that can be asked.
+fn all_names() -> Vec<&'static str> {
+    let listeners = LISTENERS.iter().map(|listener| listener.name);
+    PATTERNS.into_iter().chain(listeners).chain(RELAYS).chain([GATEWAY]).collect()
+}
 
 /// Asks for status over one connection.
 #[derive(Default)]
 pub(crate) struct StatusClient {
     channel: tokio::sync::Mutex<Option<StatusChannel>>,
-    cached: Mutex<Option<(Instant, Arc<StatusByName>)>>,
+    cached: Mutex<Option<(Instant, Arc<SystemStatus>)>>,
 }
 
 impl StatusClient {
-    /// The status of the processes of these names, as of at most a second ago.
-    pub(crate) async fn stats(
-        &self,
-        connection: &BrokerConnection,
-        process: &str,
-        names: &[&'static str],
-    ) -> Result<Arc<StatusByName>, Error> {
+    /// The status of all processes, as of at most a second ago.
+    pub(crate) async fn stats(&self, connection: &BrokerConnection, process: &str) -> Result<Arc<SystemStatus>, Error> {
         if let Some(status) = self.cached() {
             return Ok(status);
         }
@@ -67,17 +96,17 @@ impl StatusClient {
             Some(open) => open,
             None => StatusChannel::open(connection, process).await?,
         };
-        let status = Arc::new(open.ask(names).await?);
+        let status = Arc::new(open.ask().await?);
         *channel = Some(open);
         *self.lock() = Some((Instant::now(), Arc::clone(&status)));
         Ok(status)
     }
 
-    fn cached(&self) -> Option<Arc<StatusByName>> {
+    fn cached(&self) -> Option<Arc<SystemStatus>> {
         self.lock().as_ref().filter(|(at, _)| at.elapsed() < CACHED_FOR).map(|(_, status)| Arc::clone(status))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<StatusByName>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<SystemStatus>)>> {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,6 +119,8 @@ struct StatusChannel {
     round: u64,
     /// The last answer of each process, and its round.
     answers: HashMap<Uuid, (u64, Stats)>,
+    /// Processes that answered before, do not answer now, and still have a queue.
+    unresponsive: HashMap<Uuid, String>,
 }
 
 impl StatusChannel {
@@ -97,23 +128,27 @@ impl StatusChannel {
         let channel = connection.channel().await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         topology::declare(connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
-        let queue = own_queue(&channel, process).await?;
+        let queue = own_queue(&channel, process, ANSWERS).await?;
         let reply_to = format!("{REPLIES}{}", Uuid::now_v7());
         bind(&channel, &queue, &reply_to).await?;
         let replies = consume(&channel, &queue).await?;
-        Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new() })
+        Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new(), unresponsive: HashMap::new() })
     }
 
-    async fn ask(&mut self, names: &[&'static str]) -> Result<StatusByName, Error> {
+    async fn ask(&mut self) -> Result<SystemStatus, Error> {
         self.round += 1;
         let deadline = tokio::time::Instant::now() + ANSWER_TIMEOUT;
-        let present = self.publish(names).await?;
+        let names = all_names();
+        let routed = self.publish(names.iter().map(|name| key_of(STATS, name)).collect()).await?;
+        let present: Vec<&str> =
+            names.iter().zip(routed).filter_map(|(name, routed)| routed.then_some(*name)).collect();
         while !self.is_complete(&present) {
             match timeout_at(deadline, self.replies.next()).await {
                 Ok(reply) => self.note(&reply.ok_or(Error::ConsumerEnded)??),
                 Err(_) => break,
             }
         }
+        self.probe_the_silent().await?;
         self.answers.retain(|_, (round, _)| *round + MISSED_ROUNDS > self.round);
         let status = |name: &'static str| {
             if present.contains(&name) {
@@ -122,11 +157,35 @@ impl StatusChannel {
                 ProcessStatus::Absent
             }
         };
-        Ok(names.iter().map(|name| (*name, status(name))).collect())
+        let by_name = names.iter().map(|name| (*name, status(name))).collect();
+        let mut unresponsive = BTreeMap::new();
+        for name in self.unresponsive.values() {
+            *unresponsive.entry(name.clone()).or_default() += 1;
+        }
+        Ok(SystemStatus { by_name, unresponsive })
     }
 
-    /// Asks, and returns the names of which processes exist.
-    async fn publish(&self, names: &[&'static str]) -> Result<Vec<&'static str>, Error> {
+    /// Tells processes that are gone from those that are connected and do not answer: a request to one that is gone has
+    /// no queue to go to.
+    async fn probe_the_silent(&mut self) -> Result<(), Error> {
+        let (round, answers) = (self.round, &self.answers);
+        self.unresponsive.retain(|instance, _| answers.get(instance).is_none_or(|(answered, _)| *answered != round));
+        let silent = answers.values().filter(|(answered, _)| *answered + 1 == round);
+        self.unresponsive.extend(silent.map(|(_, stats)| (stats.instance, stats.name.clone())));
+        let suspects: Vec<(Uuid, String)> = self.unresponsive.clone().into_iter().collect();
+        let keys = suspects.iter().map(|(instance, name)| key_of(&key_of(STATS, name), &instance.to_string()));
+        let routed = self.publish(keys.collect()).await?;
+        for ((instance, _), routed) in suspects.iter().zip(routed) {
+            if !routed {
+                self.unresponsive.remove(instance);
+                self.answers.remove(instance);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks by these keys. Whether each has a queue to go to.
+    async fn publish(&self, keys: Vec<String>) -> Result<Vec<bool>, Error> {
         let data = serde_json::from_str("{}").expect("a constant JSON text");
         let round = self.round.to_string();
         let body = RequestPacket { pattern: Some(STATS.into()), data, id: Some(round.as_str().into()) }.encode();
@@ -138,15 +197,14 @@ impl StatusChannel {
             .with_reply_to(self.reply_to.as_str().into());
         // The broker returns a request that no queue is bound for.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let mut confirms = Vec::with_capacity(names.len());
-        for name in names {
-            let (exchange, key) = (CONTROL_EXCHANGE.into(), stats_of(name).into());
-            let sending = self.channel.basic_publish(exchange, key, options, &body, properties.clone());
+        let mut confirms = Vec::with_capacity(keys.len());
+        for key in keys {
+            let sending =
+                self.channel.basic_publish(CONTROL_EXCHANGE.into(), key.into(), options, &body, properties.clone());
             confirms.push(in_time(sending).await?);
         }
         let confirmed = in_time(try_join_all(confirms)).await?;
-        let present = names.iter().zip(confirmed).filter(|(_, it)| !matches!(it, Confirmation::Ack(Some(_))));
-        Ok(present.map(|(name, _)| *name).collect())
+        Ok(confirmed.iter().map(|it| !matches!(it, Confirmation::Ack(Some(_)))).collect())
     }
 
     fn note(&mut self, reply: &Delivery) {
@@ -159,7 +217,7 @@ impl StatusChannel {
     }
 
     /// Whether every known process has answered, and at least one of each name.
-    fn is_complete(&self, names: &[&'static str]) -> bool {
+    fn is_complete(&self, names: &[&str]) -> bool {
         let known = self.answers.values().filter(|(_, stats)| names.iter().any(|name| *name == stats.name));
         known.into_iter().all(|(round, _)| *round == self.round)
             && names.iter().all(|name| self.answers_of(name).next().is_some())

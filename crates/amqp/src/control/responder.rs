@@ -1,89 +1,172 @@
-//! The answering side of the exchange `control`: a process is asked for its status, and answers.
+//! The answering side of the exchange `control`: a process is asked for its status, or what it is, and answers.
 //!
-//! A request goes to the key `stats` (every process) or `stats.NAME` (the processes of a name). Its `reply_to` is a key
-//! of the same exchange, under `replies.`, and not a queue: an account that may reply to any queue could also send to
-//! any.
+//! A request goes to the key `stats` or `describe` (every process), `stats.NAME` or `describe.NAME` (the processes of a
+//! name) or `stats.NAME.INSTANCE` (one of them). Its `reply_to` is a key of the same exchange, under `replies.`, and not
+//! a queue: an account that may reply to any queue could also send to any.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::Timestamp;
+use contracts::control::{ProcessInfo, ProcessKind, Stats};
 use contracts::naming::process_name;
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
-use serde::Serialize;
+use runtime::usage;
 use uuid::Uuid;
 
-use crate::connection::{Broker, BrokerConnection, Error, in_time};
+use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::packet::encode_response;
 use crate::protocol::TRANSIENT;
-use crate::topology::names::{REPLIES, STATS, queues_of, stats_of};
+use crate::topology::names::{DESCRIBE, REPLIES, STATS, key_of, queues_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
 
 /// The most requests that wait; beyond that the oldest are dropped.
 const LENGTH: i32 = 32;
+/// The pause before a process subscribes again.
+const PAUSE: Duration = Duration::from_secs(5);
 
-/// The status requests to one process, until the connection breaks.
+/// Describes this process.
+pub fn identify(name: &str, kind: ProcessKind, event: Option<&str>) -> ProcessInfo {
+    ProcessInfo {
+        name: name.into(),
+        instance: Uuid::now_v7(),
+        kind,
+        event: event.map(Into::into),
+        version: runtime::VERSION.into(),
+        host: usage::host(),
+        pid: std::process::id(),
+        started_at: Timestamp::from(usage::started_at()),
+    }
+}
+
+/// A connection of this process over which it can also be asked.
+#[derive(Clone)]
+pub struct StatusConnection(pub(crate) BrokerConnection);
+
+impl StatusConnection {
+    /// Answers requests for as long as the connection lasts. A failure to do so harms nothing else, and is retried.
+    pub async fn answer(&self, info: &Arc<ProcessInfo>, stats: impl Fn() -> Stats) -> Infallible {
+        loop {
+            let Err(error) = self.session(info, &stats).await;
+            tracing::debug!(error = %error, "this process cannot be asked for its status");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn session(&self, info: &Arc<ProcessInfo>, stats: impl Fn() -> Stats) -> Result<Infallible, Error> {
+        let mut control = Control::on(self.clone(), info).await?;
+        loop {
+            let question = control.next().await?;
+            control.answer(&question, &stats)?;
+        }
+    }
+}
+
+/// The requests to one process, until the connection breaks.
 pub struct Control {
+    info: Arc<ProcessInfo>,
     questions: Consumer,
     channel: Channel,
-    connection: BrokerConnection,
+    _connection: BrokerConnection,
 }
 
 /// A status request that can be answered.
 pub struct Question {
+    asked: Asked,
     reply_to: ShortString,
     correlation_id: Option<ShortString>,
 }
 
+/// What a request asks for.
+enum Asked {
+    Describe,
+    Stats,
+}
+
+impl Question {
+    /// Whether it asks for the status.
+    pub fn is_about_stats(&self) -> bool {
+        matches!(self.asked, Asked::Stats)
+    }
+}
+
 impl Control {
-    /// Connects and subscribes to the status requests of this name, such as `orders.relay`.
-    pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
-        let connection = broker.connect("tells").await?;
+    /// Connects and subscribes to the requests to this process.
+    pub async fn open(broker: &Broker, info: &Arc<ProcessInfo>) -> Result<Self, Error> {
+        Self::on(StatusConnection(broker.connect("tells").await?), info).await
+    }
+
+    /// Subscribes over a connection that exists.
+    pub async fn on(StatusConnection(connection): StatusConnection, info: &Arc<ProcessInfo>) -> Result<Self, Error> {
         let channel = connection.channel().await?;
         topology::declare(&connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
-        let queue = own_queue(&channel, &process_name(name)).await?;
-        for key in [STATS.to_owned(), stats_of(name)] {
+        let queue = own_queue(&channel, &process_name(&info.name), LENGTH).await?;
+        for key in [STATS.to_owned(), key_of(STATS, &info.name)] {
             bind(&channel, &queue, &key).await?;
         }
-        Ok(Self { questions: consume(&channel, &queue).await?, channel, connection })
+        let questions = consume(&channel, &queue).await?;
+        if let Err(error) = bind_newer(&connection, &queue, info).await {
+            tracing::debug!(error = %error, "the account of this process lacks permissions; see `signalbox accounts`");
+        }
+        Ok(Self { info: Arc::clone(info), questions, channel, _connection: connection })
     }
 
     /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered.
     pub async fn next(&mut self) -> Result<Question, Error> {
         loop {
             let delivery: Delivery = self.questions.next().await.ok_or(Error::ConsumerEnded)??;
+            let key = delivery.routing_key.as_str();
+            let describe = key == DESCRIBE || key.starts_with(&format!("{DESCRIBE}."));
             let reply_to = delivery.properties.reply_to().clone().filter(|key| key.as_str().starts_with(REPLIES));
             let correlation_id = delivery.properties.correlation_id().clone();
             if let Some(reply_to) = reply_to {
-                return Ok(Question { reply_to, correlation_id });
+                return Ok(Question {
+                    asked: if describe { Asked::Describe } else { Asked::Stats },
+                    reply_to,
+                    correlation_id,
+                });
             }
         }
     }
 
-    /// Answers a request. Whether anybody still waits is not known.
-    pub async fn answer(&self, question: Question, told: &impl Serialize) -> Result<(), Error> {
-        let body = encode_response(told).expect("names and numbers always serialise");
+    /// Answers a request, without waiting for the broker. Whether anybody still waits is not known.
+    pub fn answer(&self, question: &Question, stats: impl FnOnce() -> Stats) -> Result<(), Error> {
+        let body = match question.asked {
+            Asked::Describe => encode_response(self.info.as_ref()),
+            Asked::Stats => encode_response(&stats()),
+        };
+        let body = body.expect("names and numbers always serialise");
         let properties =
             BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
-        let properties = match question.correlation_id {
-            Some(id) => properties.with_correlation_id(id),
+        let properties = match &question.correlation_id {
+            Some(id) => properties.with_correlation_id(id.clone()),
             None => properties,
         };
         let (exchange, options) = (CONTROL_EXCHANGE.into(), BasicPublishOptions::default());
-        in_time(self.channel.basic_publish(exchange, question.reply_to, options, &body, properties)).await.map(drop)
-    }
-
-    /// Closes the connection, which deletes the queue.
-    pub async fn close(self) {
-        self.connection.close().await;
+        Ok(send(self.channel.basic_publish(exchange, question.reply_to.clone(), options, &body, properties))?)
     }
 }
 
-/// Declares an exclusive queue, which is deleted with its connection.
-pub(crate) async fn own_queue(channel: &Channel, process: &str) -> Result<String, Error> {
+/// Binds keys that accounts of an earlier release may not bind, on a channel of its own, which a refusal closes.
+async fn bind_newer(connection: &BrokerConnection, queue: &str, info: &ProcessInfo) -> Result<(), Error> {
+    let channel = connection.channel().await?;
+    let one = key_of(&key_of(STATS, &info.name), &info.instance.to_string());
+    for key in [one, DESCRIBE.to_owned(), key_of(DESCRIBE, &info.name)] {
+        bind(&channel, queue, &key).await?;
+    }
+    in_time(channel.close(200, "done".into())).await
+}
+
+/// Makes a queue of at most so many messages that is this connection's own and ends with it.
+pub(crate) async fn own_queue(channel: &Channel, process: &str, length: i32) -> Result<String, Error> {
     let name = format!("{}{}", queues_of(process), Uuid::now_v7());
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-    let arguments = arguments([("x-max-length", LENGTH.into())]);
+    let arguments = arguments([("x-max-length", length.into())]);
     in_time(channel.queue_declare(name.as_str().into(), options, arguments)).await?;
     Ok(name)
 }

@@ -16,6 +16,7 @@ use lapin::types::FieldTable;
 use tokio::time::timeout;
 
 use crate::connection::{Broker, BrokerConnection, Error, OPERATION, in_time, send};
+use crate::control::responder::StatusConnection;
 use crate::events::metadata::EventMetadata;
 use crate::events::publisher::{Outgoing, Publisher};
 use crate::failure_headers::{Failed, attempts, forged_death, is_for_the_broker, with_failure};
@@ -91,6 +92,11 @@ impl EventConsumer {
         topology::declare(&connection, &topology::retries(subscription.name, delays_ms)).await?;
         let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
         Ok(Self { broker, subscription, delays_ms, consumer: None, channel, connection, publisher: None })
+    }
+
+    /// The connection, for status requests.
+    pub fn control(&self) -> StatusConnection {
+        StatusConnection(self.connection.clone())
     }
 
     /// Asks for events, of which at most so many are out at a time.

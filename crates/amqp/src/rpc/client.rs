@@ -4,12 +4,14 @@
 //! Replies come by direct reply-to (`amq.rabbitmq.reply-to`), which needs no queue and ends with the connection.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use contracts::Fault;
+use contracts::control::{ProcessInfo, Stats};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
@@ -21,7 +23,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
-use crate::control::client::{StatusByName, StatusClient};
+use crate::control::client::{StatusClient, SystemStatus};
+use crate::control::responder::StatusConnection;
 use crate::packet::{RequestPacket, decode_reply};
 use crate::protocol::DIRECT_REPLY_TO;
 use crate::rpc::expired::{BEGUN, ExpiredRequests};
@@ -88,12 +91,25 @@ impl WaitingRoom {
 pub struct RpcClient {
     broker: Broker,
     session: RwLock<Option<Arc<Session>>>,
+    teller: Option<Teller>,
+}
+
+/// Answers status requests to the process itself.
+struct Teller {
+    info: Arc<ProcessInfo>,
+    stats: Box<dyn Fn() -> Stats + Send + Sync>,
 }
 
 impl RpcClient {
     /// Creates a client. It connects once [`RpcClient::run`] runs.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, session: RwLock::new(None) }
+        Self { broker, session: RwLock::new(None), teller: None }
+    }
+
+    /// Answers status requests to this process over the same connection.
+    #[must_use]
+    pub fn telling(self, info: Arc<ProcessInfo>, stats: impl Fn() -> Stats + Send + Sync + 'static) -> Self {
+        Self { teller: Some(Teller { info, stats: Box::new(stats) }), ..self }
     }
 
     /// Keeps the client connected until `stop` resolves.
@@ -138,10 +154,10 @@ impl RpcClient {
         self.session()?.queue(pattern, CACHED_FOR).await
     }
 
-    /// The status of the processes of these names, such as relays, as of at most a second ago.
-    pub async fn stats(&self, names: &[&'static str]) -> Result<Arc<StatusByName>, RpcError> {
+    /// The status of all processes, as of at most a second ago.
+    pub async fn stats(&self) -> Result<Arc<SystemStatus>, RpcError> {
         let session = self.session()?;
-        let asking = session.status.stats(&session.connection, self.broker.process(), names);
+        let asking = session.status.stats(&session.connection, self.broker.process());
         asking.await.map_err(|error| {
             tracing::debug!(error = %error, "processes could not be asked how they fare");
             RpcError::NotConnected
@@ -159,6 +175,13 @@ impl RpcClient {
     /// Whether there is a connection to the broker that it does not block.
     pub fn is_connected(&self) -> bool {
         self.session().is_ok()
+    }
+
+    async fn tell(&self, connection: &BrokerConnection) -> Infallible {
+        match &self.teller {
+            Some(Teller { info, stats }) => StatusConnection(connection.clone()).answer(info, stats).await,
+            None => pending().await,
+        }
     }
 
     fn session(&self) -> Result<Arc<Session>, RpcError> {
@@ -188,7 +211,10 @@ impl Supervised for KeepConnected<'_> {
         backoff.reset();
         let session = Arc::new(session);
         self.0.set(Some(Arc::clone(&session)));
-        let error = session.receive(incoming).await;
+        let error = tokio::select! {
+            error = session.receive(incoming) => error,
+            never = self.0.tell(&session.connection) => match never {},
+        };
         self.0.set(None);
         let lost = session.abandon();
         tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");

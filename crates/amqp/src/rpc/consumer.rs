@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -20,6 +20,7 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
+use crate::control::responder::StatusConnection;
 use crate::headers::{counts_on_expiry, unreadable};
 use crate::packet::RequestPacket;
 use crate::protocol::TRANSIENT;
@@ -108,6 +109,11 @@ impl RpcConsumer {
             replies,
             connection,
         })
+    }
+
+    /// The connection, for status requests.
+    pub fn control(&self) -> StatusConnection {
+        StatusConnection(self.connection.clone())
     }
 
     /// Starts to consume with this priority, or changes the priority.
@@ -240,6 +246,13 @@ impl Delivery {
         let packet_id = packet.and_then(|packet| packet.id.as_deref());
         let request = Arrived { at: self.arrived, pattern, packet_id, body: self.body() };
         RequestMetadata::read(&self.message.properties, &request)
+    }
+
+    /// How long it waited in the queue, by the clocks of both sides; `None` if the caller does not say when it was sent.
+    pub fn queue_wait(&self) -> Option<Duration> {
+        let (age_ms, _) = metadata::age(&self.message.properties)?;
+        let since = i64::try_from(self.arrived.elapsed().as_millis()).unwrap_or_default();
+        Some(Duration::from_millis(u64::try_from(age_ms - since).unwrap_or_default()))
     }
 
     /// Why it must be refused without decoding: the frame filter removed something, or one of our headers is not text.

@@ -21,9 +21,12 @@ pub(crate) const REPLIES: &str = "replies.";
 /// The key of a status request to every process. Frozen.
 pub(crate) const STATS: &str = "stats";
 
-/// The key of a status request to the processes of a name.
-pub(crate) fn stats_of(name: &str) -> String {
-    format!("{STATS}.{name}")
+/// The request for what a process is. Frozen.
+pub(crate) const DESCRIBE: &str = "describe";
+
+/// The key of a request to the processes of a name, or to one of them: `stats.orders.relay`.
+pub(crate) fn key_of(request: &str, name: &str) -> String {
+    format!("{request}.{name}")
 }
 
 /// Prefix of a process's own queues.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::control::RELAYS;
+use contracts::control::{GATEWAY, RELAYS};
 use contracts::events::FOLLOWED;
 use contracts::naming::{process_name, service};
 use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
@@ -14,8 +14,8 @@ use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;
 use crate::topology::names::{
-    CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, SCALER_LOCK, STATS, expired_queues_of,
-    queues_of, stats_of,
+    CONTROL_EXCHANGE, DESCRIBE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, SCALER_LOCK, STATS,
+    expired_queues_of, key_of, queues_of,
 };
 use crate::topology::requests::{redelivered_queue, request};
 
@@ -83,21 +83,23 @@ impl Permissions {
         self.keys.iter().map(|(exchange, keys)| (*exchange, keys.write.expression(), keys.read.expression()))
     }
 
-    /// A worker: consumes its queue, replies to its callers.
+    /// A worker: consumes its queue, replies to its callers, answers status requests.
     fn of_worker(pattern: &str) -> Self {
         let mut rights = Self::owning(&request(pattern));
         rights.read.add(pattern);
         rights.read.add(&redelivered_queue(pattern));
         rights.write.add(DEFAULT_EXCHANGE);
+        rights.tell(pattern);
         rights
     }
 
-    /// A listener: consumes its queue, retries or dead-letters what fails.
+    /// A listener: consumes its queue, retries or dead-letters what fails, answers status requests.
     fn of_listener(listener: &SubscriptionInfo, delays_ms: &[u32]) -> Self {
         let mut rights = Self::owning(&subscription(listener));
         rights.own(&retries(listener.name, delays_ms));
         rights.read.add(listener.name);
         rights.write.add(DEFAULT_EXCHANGE);
+        rights.tell(listener.name);
         rights
     }
 
@@ -147,17 +149,21 @@ impl Permissions {
         self.write.add(CONTROL_EXCHANGE);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
         keys.write.add_all_that_begin_with(REPLIES);
-        keys.read.add(STATS);
-        keys.read.add(&stats_of(name));
+        for question in [STATS, DESCRIBE] {
+            keys.read.add(question);
+            keys.read.add(&key_of(question, name));
+        }
+        // By its instance.
+        keys.read.add_all_that_begin_with(&key_of(&key_of(STATS, name), ""));
     }
 
+    /// Asks everybody what they are and how they fare, and is asked itself.
     fn ask_how_others_fare(&mut self) {
-        self.keep_queues(&queues_of("gateway"));
-        self.read.add(CONTROL_EXCHANGE);
-        self.write.add(CONTROL_EXCHANGE);
+        self.tell(GATEWAY);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
-        for name in RELAYS {
-            keys.write.add(&stats_of(name));
+        for question in [STATS, DESCRIBE] {
+            keys.write.add(question);
+            keys.write.add_all_that_begin_with(&key_of(question, ""));
         }
         keys.read.add_all_that_begin_with(REPLIES);
     }
@@ -230,24 +236,31 @@ mod tests {
         assert_eq!(rights.topics().collect::<Vec<_>>(), wanted);
     }
 
+    /// The keys by which a process is asked.
+    fn asked(name: &str) -> String {
+        format!(r"^(describe|describe\.{name}|stats|stats\.{name}|stats\.{name}\..*)$")
+    }
+
     #[test]
     fn a_worker_has_its_queue_and_may_reply() {
         let rights = [
-            r"^(users\.login|users\.login\.redelivered)$",
-            r"^(amq\.default|users\.login)$",
-            r"^(patterns|users\.login|users\.login\.redelivered)$",
+            r"^(control\.users-login\..*|users\.login|users\.login\.redelivered)$",
+            r"^(amq\.default|control|control\.users-login\..*|users\.login)$",
+            r"^(control|control\.users-login\..*|patterns|users\.login|users\.login\.redelivered)$",
         ];
-        assert_rights("users-login", rights, &[("patterns", "^$", r"^users\.login$")]);
+        let control = ("control", r"^replies\..*$", &*asked("users\\.login"));
+        assert_rights("users-login", rights, &[control, ("patterns", "^$", r"^users\.login$")]);
     }
 
     #[test]
     fn a_listener_has_its_queues_and_takes_from_one() {
         let rights = [
-            r"^(users\.on_order_created|users\.on_order_created\.dead|users\.on_order_created\.retry\.1000ms)$",
-            r"^(amq\.default|users\.on_order_created)$",
-            r"^(events|users\.on_order_created)$",
+            r"^(control\.users-on-order-created\..*|users\.on_order_created|users\.on_order_created\.dead|users\.on_order_created\.retry\.1000ms)$",
+            r"^(amq\.default|control|control\.users-on-order-created\..*|users\.on_order_created)$",
+            r"^(control|control\.users-on-order-created\..*|events|users\.on_order_created)$",
         ];
-        assert_rights("users-on-order-created", rights, &[("events", "^$", r"^order\.created$")]);
+        let control = ("control", r"^replies\..*$", &*asked("users\\.on_order_created"));
+        assert_rights("users-on-order-created", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }
 
     #[test]
@@ -257,7 +270,7 @@ mod tests {
             r"^(control|control\.orders-relay\..*|events|users\.on_order_created)$",
             r"^(control|control\.orders-relay\..*|events)$",
         ];
-        let control = ("control", r"^replies\..*$", r"^(stats|stats\.orders\.relay)$");
+        let control = ("control", r"^replies\..*$", &*asked("orders\\.relay"));
         assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$")]);
     }
 
@@ -268,7 +281,9 @@ mod tests {
             r"^(amq\.default|control|control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
             r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*)$",
         ];
-        let control = ("control", r"^(stats\.orders\.relay|stats\.users\.relay)$", r"^replies\..*$");
+        let asks = r"^(describe|describe\..*|replies\..*|stats|stats\..*)$";
+        let hears = r"^(describe|describe\.gateway|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
+        let control = ("control", asks, hears);
         assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }
 

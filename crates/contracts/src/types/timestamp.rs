@@ -1,12 +1,20 @@
 //! A point in time as the system writes it: RFC 3339, UTC, milliseconds, `Z`.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time; serialises as `2026-01-31T12:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub jiff::Timestamp);
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        // A clock that is thousands of years off tells nothing anyway.
+        Self(jiff::Timestamp::try_from(time).unwrap_or_default())
+    }
+}
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -18,7 +18,7 @@ mod target;
 pub(crate) mod transaction;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
@@ -40,6 +40,7 @@ use crate::db::pooled::{Connection, PooledConnection, Written};
 use crate::db::prune::Prune;
 use crate::db::sqlstate::Meaning;
 pub(crate) use crate::db::target::ConnectTarget;
+use crate::meter::METER;
 use crate::settings::{Context, Dependencies};
 
 pub use crate::db::error::DbError;
@@ -119,6 +120,13 @@ impl Db {
     }
 
     async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        let begun = Instant::now();
+        let answer = self.attempts(sql, values).await;
+        METER.database_time.note(begun.elapsed());
+        answer
+    }
+
+    async fn attempts(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
         let (mut attempt, mut alone, mut lane) = (1, false, Lane::Fast);
         loop {
             let connection = self.connection(lane)?;

@@ -14,6 +14,7 @@ use crate::db::transaction::{Order, Transaction};
 use crate::db::{ConnectTarget, DbError, ToSql, classify};
 use crate::error_chain::chain;
 use crate::failure::Failure;
+use crate::meter::METER;
 
 /// Notes that an event is applied; no row when it was before.
 const NOTE: &str = "INSERT INTO inbox (listener, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -177,10 +178,12 @@ impl<'h> Effects<'h> {
         match DedicatedConnection::connect(&self.target).await {
             Ok(database) => {
                 tracing::info!("connected to the database");
+                METER.set_database(true);
                 Some(database)
             }
             Err(error) => {
                 tracing::warn!(error, "cannot reach the database");
+                METER.set_database(false);
                 None
             }
         }

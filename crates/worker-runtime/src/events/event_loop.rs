@@ -8,10 +8,12 @@
 //!
 //! At rest it also takes one at a time, for what a frozen copy has is done by nobody else until its connection ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amqp::{Broker, Error, EventConsumer, EventDelivery, EventPacket, FailureOutcome};
 use contracts::SubscriptionInfo;
+use contracts::control::{PauseReason, ProcessInfo, ProcessKind};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
@@ -21,6 +23,7 @@ use crate::db::bounded;
 use crate::db::prune::Prune;
 use crate::events::attempt::{Again, Apply, Effects, Outcome};
 use crate::failure::Failure;
+use crate::meter::{self, METER};
 use crate::settings::EventSettings;
 
 /// An event under which the database was lost, or was too busy, so often is suspected of being the cause.
@@ -58,6 +61,7 @@ pub(crate) fn listen(
         let delays_ms = settings.delays_ms().unwrap_or_default();
         let (prune, inbox_hours) = (Prune::inbox(), settings.inbox_hours());
         let requested = stop.clone();
+        let info = Arc::new(amqp::identify(name, ProcessKind::Listener, Some(event)));
         let effects = Effects::new(name, handler, target);
         let mut ear = Ear {
             subscription,
@@ -70,6 +74,7 @@ pub(crate) fn listen(
             stop,
             prune,
             inbox_hours,
+            info,
         };
         let ended = supervise(&mut ear, requested.requested()).await;
         ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
@@ -90,6 +95,7 @@ struct Ear<'h> {
     stop: Shutdown,
     prune: Prune,
     inbox_hours: f64,
+    info: Arc<ProcessInfo>,
 }
 
 /// Whether an event is settled, or the broker still has it.
@@ -110,15 +116,37 @@ impl Supervised for Ear<'_> {
         EventConsumer::open(&self.broker, self.subscription, &self.delays_ms).await
     }
 
-    async fn serve(&mut self, mut hearing: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+    async fn serve(&mut self, hearing: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
+        METER.connected();
+        let (connection, info) = (hearing.control(), Arc::clone(&self.info));
+        tokio::select! {
+            ended = self.session(hearing) => ended,
+            never = connection.answer(&info, || meter::stats(&info, METER.database())) => match never {},
+        }
+    }
+
+    fn failed(&mut self, error: &Error) {
+        tracing::warn!(error = %error, "no connection to the broker");
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
+    }
+}
+
+impl Ear<'_> {
+    /// Listens until the connection breaks (an error), or a stop was requested.
+    async fn session(&mut self, mut hearing: EventConsumer) -> Result<(), Error> {
         let (stop, mut backoff, mut said) = (self.stop.clone(), Backoff::default(), false);
         self.rests();
         let mut done = Instant::now();
         while !stop.is_requested() {
+            METER.takes(if hearing.is_listening() { Ok(()) } else { Err(PauseReason::Database) });
             if !hearing.is_listening() {
                 if self.effects.can_work().await || !hearing.has_company().await? {
                     hearing.listen(self.prefetch()).await?;
+                    METER.set_prefetch(self.prefetch());
                     backoff.reset();
                     if !std::mem::replace(&mut said, true) {
                         tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
@@ -161,16 +189,6 @@ impl Supervised for Ear<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, error: &Error) {
-        tracing::warn!(error = %error, "no connection to the broker");
-    }
-
-    fn is_silence(error: &Error) -> bool {
-        error.is_silence()
-    }
-}
-
-impl Ear<'_> {
     /// From now on one at a time.
     fn rests(&mut self) {
         (self.one_at_a_time, self.in_a_row) = (true, 0);
@@ -260,6 +278,7 @@ impl Ear<'_> {
     /// Takes one event from delivery to acknowledgement.
     async fn take(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<Taken, Error> {
         let begun = Instant::now();
+        let _in_flight = METER.begin();
         if let Some(why) = event.unreadable() {
             tracing::error!(
                 listener = self.subscription.name,
@@ -372,7 +391,9 @@ impl Ear<'_> {
         }
     }
 
-    fn log(&self, event: &EventDelivery, status: &str, begun: Instant) {
+    fn log(&self, event: &EventDelivery, status: &'static str, begun: Instant) {
+        METER.count(status, 1);
+        METER.handling.note(begun.elapsed());
         let meta = event.meta.as_ref();
         tracing::info!(
             listener = self.subscription.name,

@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use crate::db::ConnectTarget;
 use crate::db::dedicated::DedicatedConnection;
 use crate::error_chain::chain;
+use crate::meter::METER;
 
 /// How many events are under way at a time, at first: the more wait, the more.
 const SMALLEST_BATCH: i64 = 100;
@@ -178,6 +179,7 @@ impl Outbox {
     async fn set_aside(&self, row: &Row, why: &str) -> Result<(), String> {
         let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
         self.database.client.execute(SET_ASIDE, &[&seq, &why]).await.map_err(told)?;
+        METER.count("set_aside", 1);
         let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
         tracing::error!(
             service = self.service,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use amqp::{Broker, Publisher, topology};
+use contracts::control::PauseReason;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Backoff, Shutdown, StartError, Supervised, exit_code, supervise};
@@ -16,6 +17,7 @@ use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
 use crate::error_chain::chain;
+use crate::meter::METER;
 use crate::outbox::batch::{Batch, Outbox, Published};
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::Teller;
@@ -108,6 +110,7 @@ impl Relay<'_> {
                 leads = leadership.confirm(POLL) => leads.map_err(Broke::Database)?,
             };
             self.teller.leads(leads);
+            METER.takes(if leads { Ok(()) } else { Err(PauseReason::Standby) });
             if !leads {
                 // Another one leads; the connections must be good when it is this one's turn.
                 outbox.check().await.map_err(Broke::Database)?;
@@ -136,6 +139,7 @@ impl Relay<'_> {
 async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), Broke> {
     let events = batch.events();
     publisher.publish_events(&events).await?;
+    METER.count("published", events.len() as u64);
     for event in &events {
         let meta = &event.meta;
         tracing::info!(event = event.name, message_id = %meta.id, request_id = meta.request_id, "published");

@@ -5,17 +5,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amqp::{Broker, Control, Error};
-use contracts::control::{OutboxStats, Stats};
+use contracts::control::{OutboxStats, ProcessInfo, ProcessKind, Stats};
 use runtime::{Backoff, Supervised, supervise};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::db::ConnectTarget;
 use crate::db::dedicated::DedicatedConnection;
+use crate::meter;
 
 /// Who asks waits a quarter of a second; by then the answer must have travelled.
 const PATIENCE: Duration = Duration::from_millis(180);
@@ -37,8 +38,7 @@ const MEASURE: &str = "SELECT
 
 /// Answers for one relay.
 pub(crate) struct Teller {
-    name: &'static str,
-    instance: Uuid,
+    info: Arc<ProcessInfo>,
     broker: Broker,
     target: ConnectTarget,
     leads: Cell<bool>,
@@ -55,15 +55,15 @@ impl Supervised for Answers<'_> {
     type Error = Error;
 
     async fn connect(&mut self) -> Result<Control, Error> {
-        Control::open(&self.0.broker, self.0.name).await
+        Control::open(&self.0.broker, &self.0.info).await
     }
 
     async fn serve(&mut self, mut control: Control, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         loop {
             let question = control.next().await?;
-            let stats = self.0.stats().await;
-            control.answer(question, &stats).await?;
+            let measured = if question.is_about_stats() { self.0.measured().await } else { None };
+            control.answer(&question, || self.0.stats(measured))?;
         }
     }
 
@@ -83,8 +83,7 @@ struct Measured {
 impl Teller {
     pub(crate) fn new(name: &'static str, broker: Broker, target: ConnectTarget) -> Self {
         Self {
-            name,
-            instance: Uuid::now_v7(),
+            info: Arc::new(amqp::identify(name, ProcessKind::Relay, None)),
             broker,
             target,
             leads: Cell::new(false),
@@ -109,18 +108,13 @@ impl Teller {
         let _ = supervise(&mut Answers(self), pending()).await;
     }
 
-    async fn stats(&self) -> Stats {
-        let measured = self.measured().await;
-        Stats {
-            name: self.name.into(),
-            instance: self.instance,
-            database: measured.map(|it| it.reachable),
-            outbox: Some(OutboxStats {
-                leader: self.leads.get(),
-                unpublished: measured.and_then(|it| it.unpublished),
-                oldest_unpublished_s: measured.and_then(|it| it.oldest_s),
-            }),
-        }
+    fn stats(&self, measured: Option<Measured>) -> Stats {
+        let outbox = OutboxStats {
+            leader: self.leads.get(),
+            unpublished: measured.and_then(|it| it.unpublished),
+            oldest_unpublished_s: measured.and_then(|it| it.oldest_s),
+        };
+        Stats { outbox: Some(outbox), ..meter::stats(&self.info, measured.map(|it| it.reachable)) }
     }
 
     /// The latest measurement; waits a moment for a new one.

@@ -7,11 +7,13 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use amqp::{Error, Rank, RpcConsumer};
+use contracts::control::PauseReason;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::db::jitter;
 use crate::health::Health;
+use crate::meter::METER;
 
 /// How often a copy that cannot work checks for other copies; a random part is added, so that two copies differ.
 const LOOK: Duration = Duration::from_millis(200);
@@ -89,6 +91,7 @@ impl Availability {
             Standing::Refuses
         };
         self.look.set((now != Standing::Serves).then(|| Instant::now() + LOOK + jitter()));
+        METER.takes(if now == Standing::Pauses { Err(PauseReason::Database) } else { Ok(()) });
         if now != before {
             self.log(before, now);
             self.standing.send_replace(now);

@@ -1,9 +1,11 @@
 //! Serves one pattern: takes requests from its queue, runs the handler, replies and acknowledges.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amqp::{Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
+use contracts::control::{ProcessInfo, ProcessKind};
 use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -13,6 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::failure::{Circumstances, Failure};
+use crate::health::Health;
+use crate::meter::{self, METER};
 use crate::rpc::availability::Availability;
 
 /// A handler without its types: the message's text in, the body of the reply out.
@@ -28,6 +32,8 @@ pub(crate) struct Server<'h> {
     prefetch: u16,
     stop: Shutdown,
     availability: Availability,
+    health: Health,
+    info: Arc<ProcessInfo>,
 }
 
 /// The requests in progress. Each resolves to whether its reply and its acknowledgement were handed over.
@@ -49,8 +55,33 @@ impl Supervised for Sessions<'_> {
         self.meanwhile(RpcConsumer::open(broker, spec.name, *prefetch)).await
     }
 
-    async fn serve(&mut self, mut deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+    async fn serve(&mut self, deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
+        METER.connected();
+        let (place, info) = (deliveries.control(), Arc::clone(&self.server.info));
+        let health = self.server.health.clone();
+        tokio::select! {
+            ended = self.session(deliveries) => ended,
+            never = place.answer(&info, || meter::stats(&info, health.database())) => match never {},
+        }
+    }
+
+    fn failed(&mut self, error: &Error) {
+        tracing::warn!(error = %error, "no connection to the broker");
+    }
+
+    fn is_silence(error: &Error) -> bool {
+        error.is_silence()
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        self.meanwhile(tokio::time::sleep(pause)).await;
+    }
+}
+
+impl Sessions<'_> {
+    /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
+    async fn session(&mut self, mut deliveries: RpcConsumer) -> Result<(), Error> {
         let (server, running) = (self.server, &mut self.running);
         server.availability.begin(&mut deliveries).await?;
         tracing::info!(pattern = server.spec.name, prefetch = server.prefetch, "serving");
@@ -72,20 +103,6 @@ impl Supervised for Sessions<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, error: &Error) {
-        tracing::warn!(error = %error, "no connection to the broker");
-    }
-
-    fn is_silence(error: &Error) -> bool {
-        error.is_silence()
-    }
-
-    async fn pause(&mut self, pause: Duration) {
-        self.meanwhile(tokio::time::sleep(pause)).await;
-    }
-}
-
-impl Sessions<'_> {
     /// Waits for a future while requests continue.
     async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
@@ -121,9 +138,12 @@ impl<'h> Server<'h> {
         lookahead: u16,
     ) -> Result<Self, StartError> {
         let prefetch = start.prefetch().saturating_mul(lookahead);
-        let availability = Availability::new(spec.name, start.health());
+        let health = start.health();
+        let availability = Availability::new(spec.name, health.clone());
         let (broker, stop) = start.finish()?;
-        Ok(Self { spec, handler, broker, prefetch, stop, availability })
+        let info = Arc::new(amqp::identify(spec.name, ProcessKind::Worker, None));
+        METER.set_prefetch(prefetch);
+        Ok(Self { spec, handler, broker, prefetch, stop, availability, health, info })
     }
 }
 
@@ -145,10 +165,16 @@ impl Server<'_> {
     /// Takes one request from delivery to acknowledgement.
     async fn serve(&self, delivery: Delivery) -> Result<(), Error> {
         let begun = Instant::now();
+        let _in_flight = METER.begin();
+        if let Some(waited) = delivery.queue_wait() {
+            METER.queue_wait.note(waited);
+        }
         let packet = RequestPacket::decode(delivery.body());
         let meta = delivery.meta(self.spec.name, packet.as_ref().ok());
         let (request_id, traceparent) = (meta.request_id.clone(), meta.traceparent.clone());
-        let log = |status: &str| {
+        let log = |status: &'static str| {
+            METER.count(status, 1);
+            METER.handling.note(begun.elapsed());
             tracing::info!(
                 pattern = self.spec.name,
                 status,
