@@ -147,7 +147,11 @@ fn a_real_prometheus_reads_it_and_every_query_of_the_dashboard_has_an_answer() {
     let ask = |query: &str| -> Option<Value> {
         let encoded: Vec<String> = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = api.get(&format!("/api/v1/query?query={}", encoded.concat())).try_send().ok()?;
-        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        // 503 as long as it starts.
+        assert!(matches!(answer.status, 200 | 503), "{query}: {} {}", answer.status, answer.body);
+        if answer.status == 503 {
+            return None;
+        }
         Some(answer.json()["data"]["result"].clone())
     };
     let wait_for_series = |query: &str| {
