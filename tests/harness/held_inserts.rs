@@ -43,7 +43,7 @@ impl HeldInserts {
     #[track_caller]
     pub fn wait_for(&self, inserts: i64) {
         let what = format!("{inserts} inserts were held in the database");
-        wait_until(&what, Duration::from_secs(5), || self.held() == inserts);
+        wait_until(&what, Duration::from_secs(15), || self.held() == inserts);
     }
 
     /// Lets them go on.
