@@ -219,7 +219,8 @@ fn a_request_that_brings_down_its_worker_again_and_again_is_given_up() {
     }
     let reply = stack.wire().reply(seconds(10)).unwrap();
     assert_eq!((reply.correlation_id.as_str(), reply.code()), ("poison", "internal"));
-    assert_eq!(stack.process("orders-create").events("a request is given up").len(), 1);
+    let given_up = || stack.process("orders-create").events("a request is given up").len();
+    wait_until("it was logged", seconds(5), || given_up() == 1);
     hold.release();
     let order = Message::request("orders.create", &order("innocent")).caller("u").correlation_id("innocent");
     assert_eq!(stack.wire().ask(&order).body["response"]["title"], "innocent");

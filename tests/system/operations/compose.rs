@@ -111,6 +111,9 @@ impl Project {
             !up.is_running() || (all_patterns() && serves(&self.page, "/"))
         });
         assert!(up.is_running(), "process-compose ended:\n{}", up.tail(40));
+        // A stop before this has run is a failed start to process-compose.
+        let is_said = || self.processes().iter().any(|it| it["name"] == "ready" && it["status"] == "Completed");
+        wait_until("it was said where everything is", seconds(30), is_said);
         up
     }
 

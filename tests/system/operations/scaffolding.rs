@@ -21,6 +21,7 @@ fn copy() -> PathBuf {
         "gateway",
         "operator",
         "ops",
+        "scaler",
         "scripts",
         "sql",
         "tests",

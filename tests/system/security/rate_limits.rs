@@ -142,19 +142,25 @@ fn an_unknown_account_takes_as_long_as_a_wrong_password() {
     const ROUNDS: usize = 30;
     let stack = Stack::plan().alone().start();
     let person: Person = stack.register();
-    // Turn by turn, so that both see the same machine.
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        known.extend(times(&stack, &person.email, ROUNDS / 5));
-        unknown.extend(times(&stack, "nobody@example.org", ROUNDS / 5));
-    }
-    known.sort_unstable();
-    unknown.sort_unstable();
-    let quartiles = |times: &[u128]| [times[ROUNDS / 4], times[ROUNDS / 2], times[3 * ROUNDS / 4]];
-    let ([low, middle, high], [other_low, other_middle, other_high]) = (quartiles(&known), quartiles(&unknown));
-    // The middle halves of the two distributions overlap: a time tells nothing.
-    assert!(low <= other_high && other_low <= high, "{known:?} and {unknown:?}");
-    assert!(middle.abs_diff(other_middle) * 4 <= middle, "{middle} and {other_middle} µs");
+    let quartiles = |times: &mut Vec<u128>| {
+        times.sort_unstable();
+        [times[ROUNDS / 4], times[ROUNDS / 2], times[3 * ROUNDS / 4]]
+    };
+    // A machine with other work makes a difference now and then; a leak makes one every time.
+    let same = (0..3).any(|_| {
+        // Turn by turn, so that both see the same machine.
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            known.extend(times(&stack, &person.email, ROUNDS / 5));
+            unknown.extend(times(&stack, "nobody@example.org", ROUNDS / 5));
+        }
+        let ([low, middle, high], [other_low, other_middle, other_high]) =
+            (quartiles(&mut known), quartiles(&mut unknown));
+        println!("{known:?} and {unknown:?}");
+        // The middle halves of the two distributions overlap: a time tells nothing.
+        low <= other_high && other_low <= high && middle.abs_diff(other_middle) * 4 <= middle
+    });
+    assert!(same, "the two differ three times");
 }
 
 #[test]
