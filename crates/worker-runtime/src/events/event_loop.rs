@@ -4,7 +4,7 @@
 //! has failed before, or was delivered before, is taken by itself. The broker counts the death of a process against every
 //! event that it had; so who gets an event that was delivered before asks for no more, does what is plain first and then
 //! the others one at a time, and goes on with one event at a time until new ones come. An event that kills is alone from
-//! then on: it costs another event at most one of its deliveries for each copy that had many.
+//! then on: usually it costs another event one of its deliveries for each copy that had many.
 //!
 //! At rest it also takes one at a time, for what a frozen copy has is done by nobody else until its connection ends.
 
