@@ -140,7 +140,7 @@ fn a_database_that_turns_read_only_is_away_for_those_who_write_and_costs_no_even
     person.place("waits");
     let listener = stack.process("users-on-order-created");
     let waits = || {
-        let waiting = listener.events("the database cannot be used; the event waits");
+        let waiting = listener.events("the database is unusable; the event waits");
         let cannot = listener.events("cannot reach the database");
         cannot.iter().chain(&waiting).any(|event| event["error"].as_str().unwrap().contains("read-only"))
     };
@@ -154,7 +154,7 @@ fn a_database_that_turns_read_only_is_away_for_those_who_write_and_costs_no_even
         answer.status == 200
     });
     wait_until("the order counted", seconds(10), || person.get("/users/profile").send().json()["orderCount"] == 1);
-    assert!(listener.events("heard").iter().all(|event| event["attempt"] == 1));
+    assert!(listener.events("event handled").iter().all(|event| event["attempt"] == 1));
     assert_eq!(stack.pids(), pids, "nothing was restarted");
 }
 
@@ -175,7 +175,7 @@ fn an_event_waits_uncounted_for_resources_and_is_counted_for_what_is_wrong_with_
     person.place("waits");
     let listener = stack.process("users-on-order-created");
     let waited = |code: &str| {
-        let lines = listener.events("the database cannot be used; the event waits");
+        let lines = listener.events("the database is unusable; the event waits");
         lines.iter().filter(|line| line["error"].as_str().unwrap().contains(code)).count()
     };
     for code in ["53100", "53300", "53200", "25006"] {
@@ -183,10 +183,10 @@ fn an_event_waits_uncounted_for_resources_and_is_counted_for_what_is_wrong_with_
         // More often than an event is tried that is at fault itself.
         wait_until("it was tried several times", seconds(20), || waited(code) >= 4);
     }
-    assert!(listener.events("heard").is_empty());
+    assert!(listener.events("event handled").is_empty());
     db.execute("DELETE FROM trouble");
     wait_until("it counted", seconds(10), || person.get("/users/profile").send().json()["orderCount"] == 1);
-    assert!(listener.events("heard").iter().all(|event| event["attempt"] == 1));
+    assert!(listener.events("event handled").iter().all(|event| event["attempt"] == 1));
 
     db.execute("INSERT INTO trouble VALUES ('23514')");
     person.place("is at fault");

@@ -103,7 +103,7 @@ fn an_event_that_kills_among_many_costs_them_a_few_deliveries_and_is_buried() {
     }
     wait_until("all others were counted", seconds(20), || counted(&db) == EVENTS);
     assert_eq!((dead(), counted(&db)), (1, EVENTS), "one is buried, and the others are applied once");
-    let heard: Vec<Value> = processes.iter().flat_map(|process| process.events("heard")).collect();
+    let heard: Vec<Value> = processes.iter().flat_map(|process| process.events("event handled")).collect();
     // A process may die between a commit and its acknowledgement.
     assert!(heard.iter().all(|event| event["status"] == "applied" || event["status"] == "repeated"), "{heard:?}");
     let most = heard.iter().map(|event| event["deliveries"].as_i64().unwrap()).max().unwrap();

@@ -52,7 +52,7 @@ fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_cou
     }
     assert_every_order_counts(&stack, &[person]);
     let repeated = || {
-        let heard = stack.process("users-on-order-created").events("heard");
+        let heard = stack.process("users-on-order-created").events("event handled");
         heard.iter().filter(|event| event["status"] == "repeated").count()
     };
     wait_until("each came twice", seconds(10), || repeated() >= ROUNDS);
@@ -211,9 +211,9 @@ fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() 
     wait_until("the poisoned event was buried", seconds(15), || dead() == 1);
     let listener = stack.process("users-on-order-created");
     wait_until("its end was logged", seconds(5), || {
-        listener.events("heard").iter().any(|event| event["status"] == "buried")
+        listener.events("event handled").iter().any(|event| event["status"] == "buried")
     });
-    let statuses: Vec<Value> = listener.events("heard").iter().map(|event| event["status"].clone()).collect();
+    let statuses: Vec<Value> = listener.events("event handled").iter().map(|event| event["status"].clone()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == "put_off").count(), 2, "{statuses:?}");
     wait_until("the healthy one counted", seconds(10), || {
         healthy.get("/users/profile").send().expect(200).json()["orderCount"] == 1
@@ -239,7 +239,7 @@ fn what_is_no_event_is_buried_at_once() {
     }
     let listener = stack.process("users-on-order-created");
     wait_until("the field was named", seconds(5), || {
-        let buried = listener.events("an event that is none is buried");
+        let buried = listener.events("an event that cannot be decoded is dead-lettered");
         buried.iter().any(|event| event["error"] == "the field 'id' is not as the event's contract says")
     });
     let person = stack.register();
@@ -357,7 +357,7 @@ fn while_its_database_is_away_a_listener_waits_and_holds_it_against_no_event() {
     servers.users.server().start();
     wait_until("the user service was back", seconds(10), || person.get("/users/profile").send().status == 200);
     assert_every_order_counts(&stack, &[person]);
-    assert!(listener.events("heard").iter().all(|event| event["attempt"] == 1));
+    assert!(listener.events("event handled").iter().all(|event| event["attempt"] == 1));
 }
 
 #[test]

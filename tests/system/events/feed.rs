@@ -135,7 +135,7 @@ fn an_event_that_a_second_relay_publishes_again_is_not_shown_again() {
         }
         expected.extend([once, twice]);
         let heard = || {
-            let heard = stack.process("users-on-order-created").events("heard");
+            let heard = stack.process("users-on-order-created").events("event handled");
             heard.iter().filter(|event| event["status"] == "repeated").count()
         };
         wait_until("it was published again", seconds(10), || heard() > n);

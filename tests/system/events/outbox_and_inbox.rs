@@ -72,8 +72,8 @@ fn an_event_that_is_delivered_three_times_counts_once() {
     stack.wire().send(&event("order.created", &order).message_id(&Uuid::now_v7().to_string()));
     wait_for_count(&person, 2);
     let listener = stack.process("users-on-order-created");
-    wait_until("all four were heard", seconds(5), || listener.events("heard").len() == 4);
-    let statuses: Vec<Value> = listener.events("heard").iter().map(|event| event["status"].clone()).collect();
+    wait_until("all four were heard", seconds(5), || listener.events("event handled").len() == 4);
+    let statuses: Vec<Value> = listener.events("event handled").iter().map(|event| event["status"].clone()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == "repeated").count(), 2, "{statuses:?}");
     assert_eq!(stack.wire().queue("users.on_order_created.dead").unwrap().ready, 0);
 }

@@ -1,4 +1,4 @@
-//! How events take effect in the database: one in a transaction of its own, or several that came together in one.
+//! Applies events to the database: one event in its own transaction, or several in a shared one.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -16,49 +16,50 @@ use crate::error_chain::chain;
 use crate::failure::Failure;
 use crate::meter::METER;
 
-/// Notes that an event is applied; no row when it was before.
+/// Records that an event is applied; changes no row if it was applied before.
 const NOTE: &str = "INSERT INTO inbox (listener, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-/// The same for several; the rows are those that were not. Before it, the copies of a listener take turns: two transactions
-/// that touch the same rows in another order would wait for each other.
+/// Serialises the copies of a listener before `NOTE_ALL`: two transactions that touch the same rows in different orders
+/// would deadlock.
 const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+/// Records that several events are applied; returns those that were not applied before.
 const NOTE_ALL: &str = "INSERT INTO inbox (listener, event_id) SELECT $1, unnest($2::uuid[])
     ON CONFLICT DO NOTHING RETURNING event_id";
 
-/// A handler without its types.
+/// A handler whose event type is erased.
 pub(crate) trait Apply {
     fn apply<'a>(&'a self, data: &'a RawValue, transaction: &'a Transaction<'a>) -> LocalBoxFuture<'a, Outcome>;
 }
 
-/// How an event went.
+/// The outcome of one event.
 pub(crate) enum Outcome {
-    /// It has its effect.
+    /// Its effect is committed.
     Applied,
-    /// It had it before.
+    /// It was applied before.
     Repeated,
-    /// It is not what its name says.
+    /// Its data is not what the contract of its name says.
     Undecodable(String),
-    /// The handler has none to give.
+    /// The handler failed.
     Failed(Failure),
 }
 
-/// Why an attempt is no outcome: it is made again.
+/// Why an attempt has no outcome and must be repeated.
 pub(crate) enum Again {
-    /// This copy has no database; another may have one.
+    /// This copy has no database; another copy may have one.
     Elsewhere,
-    /// The database cannot be used just now, which says nothing about the event.
+    /// The database is unusable at the moment, whatever the event.
     Waits,
-    /// The database was lost, or too busy, under the event: once that says nothing, again and again it does.
+    /// The database was lost, or too busy, while the event was applied. If that happens repeatedly, the event is the cause.
     Suspect(DbError),
 }
 
-/// Lets events take effect.
+/// Applies events.
 pub(crate) struct Effects<'h> {
     listener: &'static str,
     handler: &'h dyn Apply,
     target: ConnectTarget,
-    /// Made when it is needed, and again after it broke.
+    /// Opened when needed, and again after it broke.
     database: Option<DedicatedConnection>,
-    /// Whether handlers of one transaction run at once: until one of them turns out to send several statements.
+    /// Whether the handlers of a shared transaction run concurrently: only while each sends a single statement.
     at_once: bool,
 }
 
@@ -67,7 +68,7 @@ impl<'h> Effects<'h> {
         Self { listener, handler, target, database: None, at_once: true }
     }
 
-    /// Whether there is a database to work with.
+    /// Whether the database is reachable; connects if necessary.
     pub(crate) async fn can_work(&mut self) -> bool {
         if self.database.as_ref().is_none_or(|database| database.client.is_closed()) {
             self.database = self.connect().await;
@@ -80,12 +81,12 @@ impl<'h> Effects<'h> {
         self.database.as_ref()
     }
 
-    /// Makes the next attempt on a new connection.
+    /// Drops the connection, so that the next attempt opens a new one.
     pub(crate) fn disconnect(&mut self) {
         self.database = None;
     }
 
-    /// One attempt at one event, in a transaction of its own.
+    /// Attempts one event in its own transaction.
     pub(crate) async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Again> {
         if !self.can_work().await {
             return Err(Again::Elsewhere);
@@ -99,7 +100,7 @@ impl<'h> Effects<'h> {
             Ok(_) => AssertUnwindSafe(self.handler.apply(data, &transaction)).catch_unwind().await,
             Err(error) => return failed(error.into()),
         };
-        // The panic's own words went to standard error when it happened.
+        // The panic hook has written the panic's message to standard error.
         match outcome.unwrap_or_else(|_| Outcome::Failed(Failure::broken("the handler panicked"))) {
             Outcome::Applied if transaction.has_failed() => {
                 Ok(Outcome::Failed(Failure::broken("a statement failed, and the handler went on")))
@@ -113,8 +114,8 @@ impl<'h> Effects<'h> {
         }
     }
 
-    /// Several events in one transaction: for each whether it had its effect now and not before. Nothing when any of them is
-    /// anything but plainly applied; then none is, or nobody knows, and each is attempted by itself.
+    /// Attempts several events in one transaction. Returns for each whether it was applied now rather than before; `None`
+    /// if any of them failed, or if the outcome is unknown: then each must be attempted alone.
     pub(crate) async fn attempt_all(&mut self, events: &[EventDelivery]) -> Option<Vec<bool>> {
         let mut work = Vec::with_capacity(events.len());
         for event in events {
@@ -126,7 +127,10 @@ impl<'h> Effects<'h> {
         let order = Order::default();
         let applied = AssertUnwindSafe(self.apply_all(&work, &order)).catch_unwind().await;
         if order.is_broken() {
-            tracing::info!(listener = self.listener, "the handler sends several statements; events follow one another");
+            tracing::info!(
+                listener = self.listener,
+                "the handler sends several statements; events run one after another"
+            );
             self.at_once = false;
         }
         applied.ok().flatten()
@@ -135,7 +139,7 @@ impl<'h> Effects<'h> {
     async fn apply_all(&mut self, work: &[(Uuid, &RawValue)], order: &Order) -> Option<Vec<bool>> {
         let database = self.database.as_mut()?;
         let (statements, handler) = (&database.statements, self.handler);
-        // On a new connection the statements are prepared first, which takes answers.
+        // On a new connection handlers must first wait for their statements to be prepared, so they cannot run concurrently.
         let at_once = self.at_once && statements.are_known();
         let turn = statements.prepare(&database.client, TURN).await.ok()?;
         let note = statements.prepare(&database.client, NOTE_ALL).await.ok()?;
@@ -143,11 +147,11 @@ impl<'h> Effects<'h> {
         let inner = database.client.transaction().await.ok()?;
         let (whose, what): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) =
             ([&self.listener], [&self.listener, &ids]);
-        // The second is executed after the first, and travels with it.
+        // Pipelined: the second statement is executed after the first and costs no extra round trip.
         let (waited, noted) = tokio::join!(inner.execute(&turn, &whose), inner.query(&note, &what));
         waited.ok()?;
         let mut new: HashSet<Uuid> = noted.ok()?.iter().map(|row| row.get("event_id")).collect();
-        // Of two with one id the first is new.
+        // Of two events with the same id, the first is the new one.
         let is_new: Vec<bool> = ids.iter().map(|id| new.remove(id)).collect();
         let fresh: Vec<&RawValue> =
             work.iter().zip(&is_new).filter(|(_, new)| **new).map(|((_, data), _)| *data).collect();
@@ -190,15 +194,15 @@ impl<'h> Effects<'h> {
     }
 }
 
-/// A failure of the database's is no failure of the event's, unless the event may be its cause.
+/// Tells failures of the database, after which the event is attempted again, from failures of the event.
 fn failed(failure: Failure) -> Result<Outcome, Again> {
     match failure {
         Failure::Database(error @ (DbError::Unusable(_) | DbError::Unavailable(_))) => {
-            tracing::warn!(error = chain(&error), "the database cannot be used; the event waits");
+            tracing::warn!(error = chain(&error), "the database is unusable; the event waits");
             Err(Again::Waits)
         }
         Failure::Database(error @ (DbError::Lost(_) | DbError::Busy(_))) => {
-            tracing::warn!(error = chain(&error), "the database failed under an event; it is tried again");
+            tracing::warn!(error = chain(&error), "the database failed while applying an event; trying again");
             Err(Again::Suspect(error))
         }
         failure => Ok(Outcome::Failed(failure)),

@@ -1,12 +1,14 @@
-//! Listens to one event: takes what comes from the listener's queue, lets each take effect once, settles it.
+//! Runs a listener: takes events from its queue, applies each one once, and settles it.
 //!
-//! What has come together takes effect together: most of an event's cost is its commit. Whatever is not plainly applied,
-//! has failed before, or was delivered before, is taken by itself. The broker counts the death of a process against every
-//! event that it had; so who gets an event that was delivered before asks for no more, does what is plain first and then
-//! the others one at a time, and goes on with one event at a time until new ones come. An event that kills is alone from
-//! then on: usually it costs another event one of its deliveries for each copy that had many.
+//! Events that arrive together share a transaction, because most of an event's cost is its commit. An event is handled
+//! alone if it was delivered before, if it has failed before, or if the shared transaction did not apply all of its events.
 //!
-//! At rest it also takes one at a time, for what a frozen copy has is done by nobody else until its connection ends.
+//! When a process dies, the broker counts a delivery against every event that the process held. A copy that gets a
+//! redelivered event therefore stops consuming, applies the new events first and then the redelivered ones one at a time,
+//! and keeps to one event at a time until new ones arrive. So an event that crashes its listener soon travels alone:
+//! usually it costs each other event one delivery for each copy that held many.
+//!
+//! An idle copy also takes one event at a time: what a frozen copy holds, nobody else gets until its connection ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,14 +28,14 @@ use crate::failure::Failure;
 use crate::meter::{self, METER};
 use crate::settings::EventSettings;
 
-/// An event under which the database was lost, or was too busy, so often is suspected of being the cause.
+/// An event counts as the cause when the database was lost, or too busy, this many times while applying it.
 const SUSPICIONS: u32 = 3;
-/// Events that may be out at a time while many wait, and so take effect together.
+/// The prefetch while many events wait, and so the most that share a transaction.
 const TOGETHER: u16 = 64;
-/// Many wait when so many new events, one after another, came at once when they were asked for.
+/// Many events wait if this many in a row arrived within `AT_ONCE` of the end of the one before.
 const IN_A_ROW: u32 = 3;
 const AT_ONCE: Duration = Duration::from_millis(20);
-/// None wait when nothing comes for so long.
+/// No events wait if none arrives for this long.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Whether events may share a transaction.
@@ -43,7 +45,7 @@ pub(crate) enum Sharing {
     Singly,
 }
 
-/// Runs a listener until it is told to stop.
+/// Runs a listener until a shutdown is requested.
 pub(crate) fn listen(
     subscription: SubscriptionInfo,
     handler: &dyn Apply,
@@ -52,7 +54,7 @@ pub(crate) fn listen(
     // Boxed by a plain function, so that its code is made here and not again in every listener.
     async move {
         let SubscriptionInfo { name, event, .. } = subscription;
-        let about = format!("Hears {event} for the listener {name}, and lets each event take effect once.");
+        let about = format!("Applies each event {event} once, for the listener {name}.");
         let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, &about, &["EVENTS_"])?;
         let mut target = bounded(&mut start.context())?;
         target.for_writing();
@@ -63,7 +65,7 @@ pub(crate) fn listen(
         let requested = stop.clone();
         let info = Arc::new(amqp::identify(name, ProcessKind::Listener, Some(event)));
         let effects = Effects::new(name, handler, target);
-        let mut ear = Ear {
+        let mut event_loop = EventLoop {
             subscription,
             effects,
             sharing,
@@ -76,19 +78,19 @@ pub(crate) fn listen(
             inbox_hours,
             info,
         };
-        let ended = supervise(&mut ear, requested.requested()).await;
+        let ended = supervise(&mut event_loop, requested.requested()).await;
         ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
     }
     .boxed_local()
 }
 
-struct Ear<'h> {
+struct EventLoop<'h> {
     subscription: SubscriptionInfo,
     effects: Effects<'h>,
     sharing: Sharing,
-    /// Unless many new ones wait.
+    /// True unless many new events wait.
     one_at_a_time: bool,
-    /// How many new events came at once, one after another.
+    /// How many events in a row arrived at once.
     in_a_row: u32,
     delays_ms: Vec<u32>,
     broker: Broker,
@@ -102,13 +104,13 @@ struct Ear<'h> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Settled,
-    /// A stop was requested meanwhile.
+    /// A shutdown was requested meanwhile.
     Left,
     /// This copy cannot work, and others can.
     ForOthers,
 }
 
-impl Supervised for Ear<'_> {
+impl Supervised for EventLoop<'_> {
     type Connection = EventConsumer;
     type Error = Error;
 
@@ -116,12 +118,12 @@ impl Supervised for Ear<'_> {
         EventConsumer::open(&self.broker, self.subscription, &self.delays_ms).await
     }
 
-    async fn serve(&mut self, hearing: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
+    async fn serve(&mut self, consumer: EventConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         METER.connected();
-        let (connection, info) = (hearing.control(), Arc::clone(&self.info));
+        let (connection, info) = (consumer.control(), Arc::clone(&self.info));
         tokio::select! {
-            ended = self.session(hearing) => ended,
+            ended = self.session(consumer) => ended,
             never = connection.answer(&info, || meter::stats(&info, METER.database())) => match never {},
         }
     }
@@ -135,62 +137,62 @@ impl Supervised for Ear<'_> {
     }
 }
 
-impl Ear<'_> {
-    /// Listens until the connection breaks (an error), or a stop was requested.
-    async fn session(&mut self, mut hearing: EventConsumer) -> Result<(), Error> {
-        let (stop, mut backoff, mut said) = (self.stop.clone(), Backoff::default(), false);
-        self.rests();
+impl EventLoop<'_> {
+    /// Handles events until the connection breaks (an error) or a shutdown is requested.
+    async fn session(&mut self, mut consumer: EventConsumer) -> Result<(), Error> {
+        let (stop, mut backoff, mut announced) = (self.stop.clone(), Backoff::default(), false);
+        self.slow_down();
         let mut done = Instant::now();
         while !stop.is_requested() {
-            METER.takes(if hearing.is_listening() { Ok(()) } else { Err(PauseReason::Database) });
-            if !hearing.is_listening() {
-                if self.effects.can_work().await || !hearing.has_company().await? {
-                    hearing.listen(self.prefetch()).await?;
+            METER.takes(if consumer.is_listening() { Ok(()) } else { Err(PauseReason::Database) });
+            if !consumer.is_listening() {
+                if self.effects.can_work().await || !consumer.has_company().await? {
+                    consumer.listen(self.prefetch()).await?;
                     METER.set_prefetch(self.prefetch());
                     backoff.reset();
-                    if !std::mem::replace(&mut said, true) {
+                    if !std::mem::replace(&mut announced, true) {
                         tracing::info!(listener = self.subscription.name, event = self.subscription.event, "serving");
                         runtime::notify_ready();
                     }
                 } else {
-                    said = false;
-                    self.rest(backoff.pause()).await;
+                    announced = false;
+                    self.wait(backoff.pause()).await;
                 }
                 continue;
             }
             tokio::select! {
                 () = stop.requested() => break,
-                event = hearing.next() => {
+                event = consumer.next() => {
                     let event = event?;
                     self.in_a_row = if done.elapsed() < AT_ONCE { self.in_a_row + 1 } else { 0 };
-                    // A drain that may wait no longer leaves events where they are: they come again.
+                    // When the drain's time is over, unsettled events stay with the broker, which delivers them again.
                     tokio::select! {
-                        taken = self.take_all(event, &mut hearing) => taken?,
+                        taken = self.take_all(event, &mut consumer) => taken?,
                         () = stop.forced() => break,
                     }
                     done = Instant::now();
                 }
                 () = tokio::time::sleep_until((done + QUIET).into()), if !self.one_at_a_time => {
-                    self.rests();
-                    let out = hearing.pause().await?;
-                    self.settle(out, &mut hearing).await?;
+                    self.slow_down();
+                    let out = consumer.pause().await?;
+                    self.settle(out, &mut consumer).await?;
                 }
                 () = tokio::time::sleep_until(self.prune.due()) => self.prune().await,
             }
         }
-        // What is out would be held against it, so it is done before the connection closes.
-        let out = hearing.pause().await?;
+        // Closing the connection counts a delivery against each unsettled event, so they are handled first.
+        let out = consumer.pause().await?;
         tokio::select! {
             biased;
             () = stop.forced() => {}
-            settled = self.settle(out, &mut hearing) => settled?,
+            settled = self.settle(out, &mut consumer) => settled?,
         }
-        hearing.close().await;
+        consumer.close().await;
         Ok(())
     }
 
-    /// From now on one at a time.
-    fn rests(&mut self) {
+    /// Takes one event at a time from now on.
+    fn slow_down(&mut self) {
         (self.one_at_a_time, self.in_a_row) = (true, 0);
     }
 
@@ -198,66 +200,66 @@ impl Ear<'_> {
         if self.one_at_a_time || self.sharing == Sharing::Singly { 1 } else { TOGETHER }
     }
 
-    /// Waits between attempts on the database, unless a stop is requested.
-    async fn rest(&self, pause: Duration) {
+    /// Waits between attempts on the database; ends at once when a shutdown is requested.
+    async fn wait(&self, pause: Duration) {
         tokio::select! {
             () = self.stop.requested() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
 
-    /// Takes an event, and what has come with it, from delivery to acknowledgement.
-    async fn take_all(&mut self, first: EventDelivery, hearing: &mut EventConsumer) -> Result<(), Error> {
+    /// Handles an event, and those that arrived with it, from delivery to acknowledgement.
+    async fn take_all(&mut self, first: EventDelivery, consumer: &mut EventConsumer) -> Result<(), Error> {
         let mut events = vec![first];
         if self.sharing == Sharing::Together {
             while events.len() < usize::from(TOGETHER)
-                && let Some(event) = hearing.next_now()
+                && let Some(event) = consumer.next_now()
             {
                 events.push(event?);
             }
             let suspects = |events: &[EventDelivery]| events.iter().any(EventDelivery::is_redelivered);
             if suspects(&events) {
-                // A death from here on is held against no other event than these.
-                let paused = if self.one_at_a_time { Vec::new() } else { hearing.pause().await? };
+                // If the process dies from here on, only these events get another delivery counted.
+                let paused = if self.one_at_a_time { Vec::new() } else { consumer.pause().await? };
                 events.extend(paused);
-                self.rests();
+                self.slow_down();
             } else if self.one_at_a_time && self.in_a_row >= IN_A_ROW {
-                events.extend(hearing.pause().await?);
+                events.extend(consumer.pause().await?);
                 self.one_at_a_time = suspects(&events);
             }
         }
-        self.settle(events, hearing).await
+        self.settle(events, consumer).await
     }
 
-    async fn settle(&mut self, events: Vec<EventDelivery>, hearing: &mut EventConsumer) -> Result<(), Error> {
-        let events = self.take_together(events, hearing).await?;
+    async fn settle(&mut self, events: Vec<EventDelivery>, consumer: &mut EventConsumer) -> Result<(), Error> {
+        let events = self.take_together(events, consumer).await?;
         let mut taken = Taken::Settled;
         for event in &events {
             match taken {
-                Taken::Settled => taken = self.take(event, hearing).await?,
+                Taken::Settled => taken = self.take(event, consumer).await?,
                 Taken::Left | Taken::ForOthers => {}
             }
             if taken == Taken::ForOthers {
-                hearing.hand_back(event)?;
+                consumer.hand_back(event)?;
             }
         }
         if taken == Taken::ForOthers {
-            for event in hearing.pause().await? {
-                hearing.hand_back(&event)?;
+            for event in consumer.pause().await? {
+                consumer.hand_back(&event)?;
             }
         }
         Ok(())
     }
 
-    /// Takes those events together that can be; the others, in the order in which they are to be taken.
+    /// Applies together the events that may share a transaction. Returns the others, in the order in which to handle them.
     async fn take_together(
         &mut self,
         events: Vec<EventDelivery>,
-        hearing: &EventConsumer,
+        consumer: &EventConsumer,
     ) -> Result<Vec<EventDelivery>, Error> {
         let begun = Instant::now();
         let (plain, mut others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_plain);
-        // What is buried at once comes first, and what was delivered before comes last.
+        // Unreadable events, which are dead-lettered at once, come first, and redelivered ones last.
         others.sort_by_key(|event| (event.unreadable().is_none(), event.is_redelivered(), event.deliveries()));
         let applied = if plain.len() > 1 { self.effects.attempt_all(&plain).await } else { None };
         let Some(applied) = applied else {
@@ -266,8 +268,8 @@ impl Ear<'_> {
             return Ok(others);
         };
         match plain.last() {
-            Some(last) if others.is_empty() => hearing.acknowledge_up_to(last)?,
-            _ => plain.iter().try_for_each(|event| hearing.acknowledge(event))?,
+            Some(last) if others.is_empty() => consumer.acknowledge_up_to(last)?,
+            _ => plain.iter().try_for_each(|event| consumer.acknowledge(event))?,
         }
         for (event, applied) in plain.iter().zip(applied) {
             self.log(event, if applied { "applied" } else { "repeated" }, begun);
@@ -275,39 +277,39 @@ impl Ear<'_> {
         Ok(others)
     }
 
-    /// Takes one event from delivery to acknowledgement.
-    async fn take(&mut self, event: &EventDelivery, hearing: &mut EventConsumer) -> Result<Taken, Error> {
+    /// Handles one event from delivery to acknowledgement.
+    async fn take(&mut self, event: &EventDelivery, consumer: &mut EventConsumer) -> Result<Taken, Error> {
         let begun = Instant::now();
         let _in_flight = METER.begin();
         if let Some(why) = event.unreadable() {
-            tracing::error!(
-                listener = self.subscription.name,
-                error = why,
-                "an event that did not come whole is buried"
-            );
-            hearing.reject(event, &why).await?;
+            tracing::error!(listener = self.subscription.name, error = why, "an unreadable event is dead-lettered");
+            consumer.reject(event, &why).await?;
             self.log(event, "buried", begun);
             return Ok(Taken::Settled);
         }
-        let outcome = match self.outcome(event, hearing).await? {
+        let outcome = match self.outcome(event, consumer).await? {
             Ok(outcome) => outcome,
             Err(taken) => return Ok(taken),
         };
         let status = match outcome {
             Outcome::Applied => {
-                hearing.acknowledge(event)?;
+                consumer.acknowledge(event)?;
                 "applied"
             }
             Outcome::Repeated => {
-                hearing.acknowledge(event)?;
+                consumer.acknowledge(event)?;
                 "repeated"
             }
             Outcome::Undecodable(why) => {
-                tracing::error!(listener = self.subscription.name, error = why, "an event that is none is buried");
-                hearing.dead_letter(event, "it cannot be decoded", &why).await?;
+                tracing::error!(
+                    listener = self.subscription.name,
+                    error = why,
+                    "an event that cannot be decoded is dead-lettered"
+                );
+                consumer.dead_letter(event, "it cannot be decoded", &why).await?;
                 "buried"
             }
-            Outcome::Failed(failure) => self.fail(event, failure, hearing).await?,
+            Outcome::Failed(failure) => self.fail(event, failure, consumer).await?,
         };
         self.log(event, status, begun);
         Ok(Taken::Settled)
@@ -317,7 +319,7 @@ impl Ear<'_> {
         &self,
         event: &EventDelivery,
         failure: Failure,
-        hearing: &mut EventConsumer,
+        consumer: &mut EventConsumer,
     ) -> Result<&'static str, Error> {
         let why = match &failure {
             Failure::Answer(fault) => format!("refused: {}", fault.code.as_str()),
@@ -330,22 +332,22 @@ impl Ear<'_> {
             "an event failed"
         );
         if let Failure::Answer(_) = failure {
-            // Nobody waits for an answer, and the same event would be refused again.
-            hearing.dead_letter(event, "the handler refused it", &why).await?;
+            // A retry is pointless: the handler would refuse the same event again.
+            consumer.dead_letter(event, "the handler refused it", &why).await?;
             return Ok("buried");
         }
-        Ok(match hearing.retry_later(event, &why).await? {
+        Ok(match consumer.retry_later(event, &why).await? {
             FailureOutcome::RetryLater(_) => "put_off",
             FailureOutcome::DeadLettered => "buried",
         })
     }
 
-    /// How an event went, or why it is not settled. While the database cannot be reached it waits, or another copy gets
-    /// it, and that is not held against the event.
+    /// The outcome of an event, or why it is not settled. While the database is unreachable the event waits, or goes to
+    /// another copy; neither counts as a failed attempt.
     async fn outcome(
         &mut self,
         event: &EventDelivery,
-        hearing: &EventConsumer,
+        consumer: &EventConsumer,
     ) -> Result<Result<Outcome, Taken>, Error> {
         let (mut backoff, mut suspicions, mut renewed) = (Backoff::default(), 0, false);
         let packet = match EventPacket::decode(event.body()) {
@@ -360,15 +362,15 @@ impl Ear<'_> {
         loop {
             match self.effects.attempt(id, packet.data).await {
                 Ok(Outcome::Failed(Failure::Database(error))) if error.is_stale() && !renewed => {
-                    // A table has changed since a statement was prepared, perhaps.
+                    // A table may have changed since a statement was prepared.
                     renewed = true;
                     self.effects.disconnect();
                     continue;
                 }
                 Ok(outcome) => return Ok(Ok(outcome)),
-                Err(Again::Elsewhere) if hearing.has_company().await? => {
+                Err(Again::Elsewhere) if consumer.has_company().await? => {
                     let listener = self.subscription.name;
-                    tracing::warn!(listener, "cannot work, and leaves events to the other copies");
+                    tracing::warn!(listener, "no database: leaving events to the other copies");
                     return Ok(Err(Taken::ForOthers));
                 }
                 Err(Again::Elsewhere | Again::Waits) => {}
@@ -376,14 +378,14 @@ impl Ear<'_> {
                 Err(Again::Suspect(error)) => return Ok(Ok(Outcome::Failed(error.into()))),
             }
             self.effects.disconnect();
-            self.rest(backoff.pause()).await;
+            self.wait(backoff.pause()).await;
             if self.stop.is_requested() {
                 return Ok(Err(Taken::Left));
             }
         }
     }
 
-    /// Forgets what is too old to come again, beside the events.
+    /// Deletes inbox rows that are too old to be needed, between events.
     async fn prune(&mut self) {
         match self.effects.database() {
             Some(database) => self.prune.when_due(&database.client, self.inbox_hours).await,
@@ -405,12 +407,12 @@ impl Ear<'_> {
             attempt = event.attempts + 1,
             redelivered = event.is_redelivered(),
             deliveries = event.deliveries(),
-            "heard"
+            "event handled"
         );
     }
 }
 
-/// Whether nothing is known against an event.
+/// Whether an event is readable and new: it has neither failed nor been delivered before.
 fn is_plain(event: &EventDelivery) -> bool {
     event.attempts == 0 && !event.is_redelivered() && event.unreadable().is_none()
 }

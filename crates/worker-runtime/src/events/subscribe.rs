@@ -1,4 +1,4 @@
-//! Runs a listener process for one event: what depends on the handler's types, and nothing else.
+//! Runs a listener process for one event: only what depends on the handler's types.
 
 use std::marker::PhantomData;
 use std::process::ExitCode;
@@ -14,10 +14,11 @@ use crate::events::attempt::{Apply, Outcome};
 use crate::events::event_loop::{Sharing, listen};
 use crate::failure::Failure;
 
-/// Runs the listener `L` until it is told to stop. The handler gets each event once: in its transaction the frame has
-/// noted the event in the inbox, and what the handler does there is committed together with that note, or not at all.
-/// Events that come together share a transaction. To the handler that is as if they came one after the other; one that
-/// needs a transaction for each event is run by [`subscribe_singly`].
+/// Runs the listener `L` until a shutdown is requested. Each event takes effect once: the frame records it in the inbox in
+/// the same transaction that the handler gets, so both are committed or neither is.
+///
+/// Events that arrive together share a transaction; to the handler it looks as if they came one after the other. A handler
+/// that needs a transaction per event is run by [`subscribe_singly`].
 pub async fn subscribe<L, H>(handler: H) -> ExitCode
 where
     L: Subscriber,
@@ -27,8 +28,8 @@ where
     exit_code(listen(SubscriptionInfo::of::<L>(), &handler, Sharing::Together).await)
 }
 
-/// The same for a handler each of whose events needs a transaction of its own: because it locks what others need, say, or
-/// does much for one event.
+/// Like [`subscribe`], with a transaction per event: for a handler that takes locks which others need, or does a lot of
+/// work for one event.
 pub async fn subscribe_singly<L, H>(handler: H) -> ExitCode
 where
     L: Subscriber,
@@ -38,7 +39,7 @@ where
     exit_code(listen(SubscriptionInfo::of::<L>(), &handler, Sharing::Singly).await)
 }
 
-/// A handler, seen as one that takes text.
+/// A handler behind the untyped interface.
 struct Typed<L, H> {
     handler: H,
     listener: PhantomData<fn() -> L>,
@@ -65,7 +66,7 @@ where
     }
 }
 
-/// Which field is wrong. Of the parser's words only those that quote no data.
+/// Names the field that is wrong. Of the parser's message it keeps only what quotes no data.
 fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (field, words) = (error.path().to_string(), error.inner().to_string());
     let place = if field == "." { "the data".to_owned() } else { format!("the field '{field}'") };
