@@ -6,10 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Client};
+use tokio_postgres::{AsyncMessage, Client, Error, Statement};
 
+use crate::db::statement_cache::StatementCache;
 use crate::db::target::ConnectTarget;
-use crate::db::transaction::Statements;
 use crate::error_chain::chain;
 
 /// A connection for one user.
@@ -17,8 +17,7 @@ pub(crate) struct DedicatedConnection {
     pub(crate) client: Client,
     /// Notified at each notification for which this connection has said `LISTEN`, and when the connection ends.
     pub(crate) notified: Arc<Notify>,
-    /// What was prepared on it.
-    pub(crate) statements: Statements,
+    pub(crate) statements: StatementCache,
 }
 
 impl DedicatedConnection {
@@ -37,6 +36,16 @@ impl DedicatedConnection {
             }
             bell.notify_one();
         });
-        Ok(Self { client, notified, statements: Statements::default() })
+        Ok(Self { client, notified, statements: StatementCache::default() })
+    }
+
+    /// The statement, prepared outside of any transaction if this is its first use.
+    pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.insert(sql, &statement);
+        Ok(statement)
     }
 }

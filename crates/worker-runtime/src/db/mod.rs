@@ -14,6 +14,7 @@ mod limits;
 mod pooled;
 pub(crate) mod prune;
 mod sqlstate;
+mod statement_cache;
 mod target;
 pub(crate) mod transaction;
 

@@ -1,6 +1,5 @@
 //! One shared connection to the database, reopened whenever it breaks.
 
-use std::collections::HashMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,6 +13,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::db::group_commit::{GroupCommit, Outcome, outcome};
 use crate::db::limits::{CONNECT, SILENCE};
+use crate::db::statement_cache::StatementCache;
 use crate::db::target::{ConnectTarget, Driver};
 use crate::error_chain::chain;
 use crate::health::Health;
@@ -127,7 +127,7 @@ pub(crate) enum Written {
 pub(crate) struct Connection {
     client: Arc<Client>,
     group_commit: Arc<GroupCommit>,
-    statements: Mutex<HashMap<&'static str, Statement>>,
+    statements: StatementCache,
     in_flight: AtomicUsize,
     /// When the last response came, or when the first statement after an idle time was sent.
     heard: Mutex<Instant>,
@@ -142,7 +142,7 @@ impl Connection {
         Self {
             client: Arc::new(client),
             group_commit: Arc::default(),
-            statements: Mutex::default(),
+            statements: StatementCache::default(),
             in_flight: AtomicUsize::new(0),
             heard: Mutex::new(Instant::now()),
             given_up: Notify::new(),
@@ -203,7 +203,7 @@ impl Connection {
 
     /// Prepares the statement again at its next use.
     pub(crate) fn forget(&self, sql: &'static str) {
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+        self.statements.remove(sql);
     }
 
     /// Replaces the connection; statements in flight finish.
@@ -219,15 +219,14 @@ impl Connection {
     }
 
     async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
-        let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
-        if let Some(statement) = known {
+        if let Some(statement) = self.statements.get(sql) {
             return Ok(statement);
         }
         // In a group that has failed it would fail as well.
         let turn = self.group_commit.next(&self.client, true);
         let statement = self.client.prepare(sql).await?;
         drop(turn);
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
+        self.statements.insert(sql, &statement);
         Ok(statement)
     }
 

@@ -4,48 +4,13 @@
 //! other as long as each sends one statement: they are executed in the order of the events. A handler that would send another
 //! after a later event has sent its own is refused, and with it the whole transaction; each event is then done by itself.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Error, Row, Statement};
 
 use crate::db::error::{DbError, classify};
-
-/// So many statements are remembered: a handler that makes up its texts must not fill the memory.
-const REMEMBERED: usize = 100;
-
-/// The statements of a connection, each prepared at its first use.
-#[derive(Default)]
-pub(crate) struct Statements(RefCell<HashMap<String, Statement>>);
-
-impl Statements {
-    fn known(&self, sql: &str) -> Option<Statement> {
-        self.0.borrow().get(sql).cloned()
-    }
-
-    /// Whether any was used before, so that handlers find theirs prepared.
-    pub(crate) fn are_known(&self) -> bool {
-        !self.0.borrow().is_empty()
-    }
-
-    /// Prepares a statement outside of any transaction.
-    pub(crate) async fn prepare(&self, client: &Client, sql: &str) -> Result<Statement, Error> {
-        match self.known(sql) {
-            Some(known) => Ok(known),
-            None => Ok(self.keep(sql, client.prepare(sql).await?)),
-        }
-    }
-
-    fn keep(&self, sql: &str, statement: Statement) -> Statement {
-        let mut known = self.0.borrow_mut();
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(sql.into(), statement.clone());
-        statement
-    }
-}
+use crate::db::statement_cache::StatementCache;
 
 /// Who has sent a statement, in a transaction that several events share.
 #[derive(Default)]
@@ -73,7 +38,7 @@ impl Order {
 /// A transaction in which an event takes effect.
 pub struct Transaction<'a> {
     inner: &'a tokio_postgres::Transaction<'a>,
-    statements: &'a Statements,
+    statements: &'a StatementCache,
     /// Of this event among those which share the transaction.
     place: Option<(usize, &'a Order)>,
     has_failed: Cell<bool>,
@@ -81,14 +46,14 @@ pub struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     /// One event's own.
-    pub(crate) fn own(inner: &'a tokio_postgres::Transaction<'a>, statements: &'a Statements) -> Self {
+    pub(crate) fn own(inner: &'a tokio_postgres::Transaction<'a>, statements: &'a StatementCache) -> Self {
         Self { inner, statements, place: None, has_failed: Cell::new(false) }
     }
 
     /// Shared, for the event at this place.
     pub(crate) fn shared(
         inner: &'a tokio_postgres::Transaction<'a>,
-        statements: &'a Statements,
+        statements: &'a StatementCache,
         place: (usize, &'a Order),
     ) -> Self {
         Self { inner, statements, place: Some(place), has_failed: Cell::new(false) }
@@ -119,9 +84,13 @@ impl<'a> Transaction<'a> {
 
     /// The statement, which must be sent before anything else is awaited.
     async fn prepared(&self, sql: &str) -> Result<Statement, DbError> {
-        let statement = match self.statements.known(sql) {
-            Some(known) => known,
-            None => self.statements.keep(sql, self.inner.prepare(sql).await.map_err(|error| self.failed(error))?),
+        let statement = match self.statements.get(sql) {
+            Some(statement) => statement,
+            None => {
+                let statement = self.inner.prepare(sql).await.map_err(|error| self.failed(error))?;
+                self.statements.insert(sql, &statement);
+                statement
+            }
         };
         if let Some((place, order)) = self.place {
             order.pass(place)?;

@@ -140,9 +140,9 @@ impl<'h> Effects<'h> {
         let database = self.database.as_mut()?;
         let (statements, handler) = (&database.statements, self.handler);
         // On a new connection handlers must first wait for their statements to be prepared, so they cannot run concurrently.
-        let at_once = self.at_once && statements.are_known();
-        let turn = statements.prepare(&database.client, TURN).await.ok()?;
-        let note = statements.prepare(&database.client, NOTE_ALL).await.ok()?;
+        let at_once = self.at_once && !statements.is_empty();
+        let turn = database.prepare(TURN).await.ok()?;
+        let note = database.prepare(NOTE_ALL).await.ok()?;
         let ids: Vec<Uuid> = work.iter().map(|(id, _)| *id).collect();
         let inner = database.client.transaction().await.ok()?;
         let (whose, what): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) =
