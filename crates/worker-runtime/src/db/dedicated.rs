@@ -25,27 +25,25 @@ impl DedicatedConnection {
     pub(crate) async fn connect(target: &ConnectTarget) -> Result<Self, String> {
         let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());
-        let bell = Arc::clone(&notified);
+        let notifier = Arc::clone(&notified);
         #[expect(clippy::disallowed_methods, reason = "ends with the client, which is ours")]
         tokio::spawn(async move {
             let mut messages = poll_fn(|cx| driver.poll_message(cx));
             while let Some(Ok(message)) = messages.next().await {
                 if matches!(message, AsyncMessage::Notification(_)) {
-                    bell.notify_one();
+                    notifier.notify_one();
                 }
             }
-            bell.notify_one();
+            notifier.notify_one();
         });
         Ok(Self { client, notified, statements: StatementCache::default() })
     }
 
     /// The statement, prepared outside of any transaction if this is its first use.
     pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement);
+        if let Some(prepared) = self.statements.get(sql) {
+            return Ok(prepared.statement);
         }
-        let statement = self.client.prepare(sql).await?;
-        self.statements.insert(sql, &statement);
-        Ok(statement)
+        Ok(self.statements.insert(sql, self.client.prepare(sql).await?).statement)
     }
 }

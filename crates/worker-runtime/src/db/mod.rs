@@ -6,11 +6,11 @@
 //! may take. Every statement is prepared once per connection, bounded in time, and either executed, refused, or reported
 //! as lost.
 
-mod bell;
 pub(crate) mod dedicated;
 mod error;
 mod group_commit;
 mod limits;
+mod outbox_notifier;
 mod pooled;
 pub(crate) mod prune;
 mod sqlstate;
@@ -32,11 +32,11 @@ pub use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 pub use tokio_postgres::types::ToSql;
 
-use crate::db::bell::Bell;
 pub(crate) use crate::db::error::classify;
 use crate::db::error::meaning_of;
 use crate::db::limits::CONNECT;
 pub(crate) use crate::db::limits::SILENCE;
+use crate::db::outbox_notifier::OutboxNotifier;
 use crate::db::pooled::{Connection, PooledConnection, Written};
 use crate::db::prune::Prune;
 use crate::db::sqlstate::Meaning;
@@ -85,8 +85,8 @@ pub struct Db {
     lanes: Vec<PooledConnection>,
     /// Whether statements share transactions (`group_commit.rs`): what only reads gains nothing from it.
     writes: bool,
-    /// Tells the relay what was recorded, where something is written.
-    bell: Option<Bell>,
+    /// Notifies the relay of recorded events; only processes that write have it.
+    outbox_notifier: Option<OutboxNotifier>,
     answer_timeout: Duration,
 }
 
@@ -137,9 +137,9 @@ impl Db {
                 return Err(DbError::Lost("no answer in time".into()));
             };
             let error = match written {
-                Ok(Written::Rows(rows)) => {
-                    if let Some(bell) = &self.bell {
-                        bell.committed(sql);
+                Ok(Written::Committed { rows, records_events }) => {
+                    if let Some(notifier) = self.outbox_notifier.as_ref().filter(|_| records_events) {
+                        notifier.notify();
                     }
                     return Ok(rows);
                 }
@@ -176,11 +176,7 @@ impl Db {
         values: &[&(dyn ToSql + Sync)],
         alone: bool,
     ) -> Result<Written, Error> {
-        if self.writes {
-            connection.write(sql, values, alone).await
-        } else {
-            connection.query(sql, values).await.map(Written::Rows)
-        }
+        if self.writes { connection.write(sql, values, alone).await } else { connection.query(sql, values).await }
     }
 
     /// The first connection, unless it is held up or gone; in the slow lane the least busy of the others, if there are any.
@@ -208,7 +204,7 @@ impl Db {
             if writes {
                 target.for_writing();
             }
-            let bell = (writes && connections > 0).then(|| Bell::hang(target.clone()));
+            let outbox_notifier = (writes && connections > 0).then(|| OutboxNotifier::start(target.clone()));
             let slow = target.clone();
             if connections > 1 {
                 target.set("lock_timeout", BRIEF.as_millis());
@@ -218,7 +214,7 @@ impl Db {
                 targets.map(|target| PooledConnection::keep(target, health.clone())).unzip();
             // A worker that takes requests before it has tried to connect would refuse them without need.
             join_all(first_attempts).await;
-            Ok(Self { lanes, writes, bell, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
+            Ok(Self { lanes, writes, outbox_notifier, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
         }
         .boxed_local()
     }

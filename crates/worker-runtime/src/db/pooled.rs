@@ -9,11 +9,11 @@ use runtime::{Backoff, Supervised, supervise};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 
 use crate::db::group_commit::{GroupCommit, Outcome, outcome};
 use crate::db::limits::{CONNECT, SILENCE};
-use crate::db::statement_cache::StatementCache;
+use crate::db::statement_cache::{PreparedStatement, StatementCache};
 use crate::db::target::{ConnectTarget, Driver};
 use crate::error_chain::chain;
 use crate::health::Health;
@@ -113,11 +113,11 @@ impl Supervised for KeepConnected {
     }
 }
 
-/// How a statement that writes ended, when it was not refused itself.
+/// How a statement ended that did not fail itself.
 pub(crate) enum Written {
     /// It is committed.
-    Rows(Vec<Row>),
-    /// Another statement of its group failed, and nothing was done: it is to be run again, alone.
+    Committed { rows: Vec<Row>, records_events: bool },
+    /// Another statement of its group failed, and all were rolled back: it must be run again, alone.
     RolledBack,
     /// The connection broke under the commit.
     Unknown,
@@ -161,12 +161,12 @@ impl Connection {
     }
 
     /// Runs one statement, which is prepared at its first use.
-    pub(crate) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Written, Error> {
         let _counted = Counted::new(self);
-        let statement = self.prepared(sql).await?;
+        let PreparedStatement { statement, records_events } = self.prepared(sql).await?;
         let rows = self.client.query(&statement, values).await;
         self.note_heard();
-        rows
+        Ok(Written::Committed { rows: rows?, records_events })
     }
 
     /// Runs one statement that writes, in a transaction that it shares with others unless it goes `alone`.
@@ -177,24 +177,25 @@ impl Connection {
         alone: bool,
     ) -> Result<Written, Error> {
         let _counted = Counted::new(self);
-        let statement = self.prepared(sql).await?;
+        let PreparedStatement { statement, records_events } = self.prepared(sql).await?;
         let mut turn = self.group_commit.next(&self.client, alone);
         let rows = self.client.query(&statement, values).await;
         self.note_heard();
-        let Some(group) = turn.group.take() else { return rows.map(Written::Rows) };
+        let committed = |rows| Written::Committed { rows, records_events };
+        let Some(group) = turn.group.take() else { return rows.map(committed) };
         let outcome = outcome(group).await;
         self.note_heard();
         match outcome {
             Outcome::RolledBack => Ok(Written::RolledBack),
             Outcome::Unknown if rows.is_ok() => Ok(Written::Unknown),
-            _ => rows.map(Written::Rows),
+            _ => rows.map(committed),
         }
     }
 
     /// Runs one statement beside what others do; the number of rows that it changed.
     pub(crate) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let _counted = Counted::new(self);
-        let statement = self.prepared(sql).await?;
+        let PreparedStatement { statement, .. } = self.prepared(sql).await?;
         let _turn = self.group_commit.next(&self.client, true);
         let changed = self.client.execute(&statement, values).await;
         self.note_heard();
@@ -218,16 +219,15 @@ impl Connection {
         }
     }
 
-    async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement);
+    async fn prepared(&self, sql: &'static str) -> Result<PreparedStatement, Error> {
+        if let Some(prepared) = self.statements.get(sql) {
+            return Ok(prepared);
         }
         // In a group that has failed it would fail as well.
         let turn = self.group_commit.next(&self.client, true);
         let statement = self.client.prepare(sql).await?;
         drop(turn);
-        self.statements.insert(sql, &statement);
-        Ok(statement)
+        Ok(self.statements.insert(sql, statement))
     }
 
     fn unheard(&self) -> Duration {

@@ -84,18 +84,14 @@ impl<'a> Transaction<'a> {
 
     /// The statement, which must be sent before anything else is awaited.
     async fn prepared(&self, sql: &str) -> Result<Statement, DbError> {
-        let statement = match self.statements.get(sql) {
-            Some(statement) => statement,
-            None => {
-                let statement = self.inner.prepare(sql).await.map_err(|error| self.failed(error))?;
-                self.statements.insert(sql, &statement);
-                statement
-            }
+        let prepared = match self.statements.get(sql) {
+            Some(prepared) => prepared,
+            None => self.statements.insert(sql, self.inner.prepare(sql).await.map_err(|error| self.failed(error))?),
         };
         if let Some((place, order)) = self.place {
             order.pass(place)?;
         }
-        Ok(statement)
+        Ok(prepared.statement)
     }
 }
 
