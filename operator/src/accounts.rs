@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::print;
 use crate::tool::Tool;
-use crate::{management, print};
 
 /// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ pub(crate) fn show(tool: &Tool) -> Result<bool, CliError> {
         permissions.push(Permission { user, vhost: vhost.to_owned(), configure, write, read });
     }
     let policies = policies().into_iter().map(|policy| {
-        let mut body = management::body(&policy);
+        let mut body = management::definition(&policy);
         body["name"] = policy.name.into();
         body["vhost"] = vhost.into();
         body

@@ -5,7 +5,6 @@ mod accounts;
 mod args;
 mod dead;
 mod error;
-mod management;
 mod manual;
 mod move_dead;
 mod print;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use amqp::{AmqpSettings, Broker, Cause, Operator};
+use management::Management;
 use runtime::{SettingError, Settings, Shutdown};
 use worker_runtime::EventSettings;
 
 use crate::error::CliError;
-use crate::management::Management;
 use crate::print::harmless;
 
 /// What we are called in other sides' lists of connections.
@@ -31,7 +31,8 @@ impl Tool {
         let events: EventSettings = settings.section()?;
         let amqp: AmqpSettings = settings.section_named("amqp")?;
         let broker = Broker::new(&amqp, PROCESS).map_err(|problem| SettingError::of("amqp", "url", problem))?;
-        let management = Management::new(&amqp, &broker)?;
+        let management = Management::new(&amqp, &broker);
+        let management = management.map_err(|(key, problem)| SettingError::of("amqp", key, problem))?;
         Ok(Self { settings, json, delays_ms: events.delays_ms().unwrap_or_default(), broker, management })
     }
 
@@ -54,5 +55,12 @@ impl Tool {
     pub(crate) fn stop() -> Result<Shutdown, CliError> {
         const NEVER_INSISTED: Duration = Duration::from_mins(1);
         Ok(Shutdown::on_signals(NEVER_INSISTED)?)
+    }
+}
+
+impl From<management::Error> for CliError {
+    fn from(error: management::Error) -> Self {
+        let sentence = harmless(&error.to_string());
+        if error.is_denied() { Self::Refused(sentence) } else { Self::Unavailable(sentence) }
     }
 }

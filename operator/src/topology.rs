@@ -7,10 +7,10 @@ use amqp::topology::{
 };
 use amqp::{Operator, Upgrade};
 use contracts::{LISTENERS, PATTERNS};
+use management::Difference;
 use serde::Serialize;
 
 use crate::error::CliError;
-use crate::management::Difference;
 use crate::print;
 use crate::tool::Tool;
 
@@ -149,7 +149,7 @@ async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Rep
         let own: Vec<Item> = std::iter::once(&item).chain(bindings).cloned().collect();
         let differs = compared.iter().any(|(it, state)| **it == item && matches!(state, State::Different(_)));
         let worked_on = match &tool.management {
-            Some(management) if differs => management.unacknowledged(queue)?,
+            Some(management) if differs => management.queue(queue)?.unacknowledged,
             _ => 0,
         };
         let upgraded =

@@ -1,7 +1,7 @@
 //! The `scaler` process: starts workers when requests wait for them, and puts them to sleep when nobody asks.
 
 mod driver;
-mod http;
+mod http_client;
 mod policy;
 mod run;
 mod settings;
@@ -14,12 +14,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use amqp::{AmqpSettings, Broker};
+use management::Management;
 use runtime::{Problem, Program, SettingError, Shutdown, StartError, exit_code};
 
 use crate::driver::any::AnyDriver;
 use crate::driver::children::Children;
 use crate::driver::process_compose::ProcessCompose;
-use crate::http::Api;
 use crate::run::Scaler;
 use crate::settings::{DriverKind, ScalerSettings};
 use crate::work::WorkCounters;
@@ -45,7 +45,7 @@ async fn start() -> Result<(), StartError> {
     let unfit = |(key, problem): Problem| SettingError::new::<ScalerSettings>(key, problem);
     let (limits, api) = (own.limits().map_err(unfit)?, own.api().map_err(unfit)?);
     let driver = match own.driver {
-        DriverKind::ProcessCompose => AnyDriver::ProcessCompose(ProcessCompose::at(api)),
+        DriverKind::ProcessCompose => AnyDriver::ProcessCompose(ProcessCompose::new(api)),
         DriverKind::Children => AnyDriver::Children(
             Children::new(&own.command, &own.state_dir)
                 .map_err(|error| StartError::failed(format_args!("cannot use {}", own.state_dir), error))?,
@@ -56,16 +56,9 @@ async fn start() -> Result<(), StartError> {
     Scaler { broker, driver, counters, limits, poll, stop }.run().await
 }
 
-/// The broker, and its counters, if it is said where they are.
+/// The broker, and its counters if AMQP_MANAGEMENT_URL is set.
 fn servers(amqp: &AmqpSettings) -> Result<(Broker, Option<WorkCounters>), Problem> {
     let broker = Broker::new(amqp, "scaler").map_err(|problem| ("url", problem))?;
-    let url = amqp.management_url.trim();
-    if url.is_empty() {
-        return Ok((broker, None));
-    }
-    let (name, password) = broker.user();
-    let wrong = "must be like http://127.0.0.1:15672: the scaler comes there without TLS";
-    let api = Api::at(url).ok_or_else(|| ("management_url", wrong.into()))?.or_as(name, password);
-    let counters = WorkCounters::of(api, broker.vhost());
-    Ok((broker, Some(counters)))
+    let management = Management::new(amqp, &broker)?;
+    Ok((broker, management.map(WorkCounters::new)))
 }

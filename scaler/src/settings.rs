@@ -3,7 +3,7 @@
 use runtime::{Problem, Section};
 use serde::{Deserialize, Serialize};
 
-use crate::http::Api;
+use crate::http_client::HttpClient;
 use crate::policy::Limits;
 use crate::table;
 
@@ -78,7 +78,7 @@ impl ScalerSettings {
     }
 
     /// Where process-compose listens.
-    pub(crate) fn api(&self) -> Result<Api, Problem> {
-        Api::at(&self.api).ok_or_else(|| ("api", "must be like unix:/path or http://127.0.0.1:8080".into()))
+    pub(crate) fn api(&self) -> Result<HttpClient, Problem> {
+        HttpClient::new(&self.api).ok_or_else(|| ("api", "must be like unix:/path or http://127.0.0.1:8080".into()))
     }
 }

@@ -1,60 +1,41 @@
-//! What the broker's management API tells of the work on queues, which AMQP does not: what is in hand, and what was done.
+//! The work on queues, from the broker's management API: what workers have in hand and what they have done. AMQP shows
+//! neither.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use hyper::Method;
-use serde::Deserialize;
+use management::{Management, QueueCounters};
 
-use crate::http::Api;
 use crate::policy::Work;
 
-/// What belongs to a pattern beside its queue.
+/// The suffix of a pattern's second queue.
 const REDELIVERED: &str = ".redelivered";
 
 pub(crate) struct WorkCounters {
-    api: Api,
-    path: String,
-}
-
-#[derive(Deserialize)]
-struct Queue {
-    name: String,
-    #[serde(default)]
-    messages_unacknowledged: u32,
-    #[serde(default)]
-    message_stats: Stats,
-}
-
-#[derive(Default, Deserialize)]
-struct Stats {
-    #[serde(default)]
-    ack: u64,
-    #[serde(default)]
-    deliver: u64,
+    management: Arc<Management>,
 }
 
 impl WorkCounters {
-    /// Those of the queues in a vhost.
-    pub(crate) fn of(api: Api, vhost: &str) -> Self {
-        let path = vhost.bytes().fold("/api/queues/".to_owned(), |path, byte| path + &format!("%{byte:02X}"));
-        Self { api, path }
+    pub(crate) fn new(management: Management) -> Self {
+        Self { management: Arc::new(management) }
     }
 
     /// The work on each queue, by pattern; the error is a sentence part.
     pub(crate) async fn read(&self) -> Result<HashMap<String, Work>, String> {
-        let queues = self.api.call(Method::GET, &self.path).await?;
-        let queues: Vec<Queue> = serde_json::from_value(queues).map_err(|error| error.to_string())?;
+        let management = Arc::clone(&self.management);
+        let read = tokio::task::spawn_blocking(move || management.queues()).await;
+        let queues = read.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())?;
         Ok(by_pattern(queues))
     }
 }
 
-fn by_pattern(queues: Vec<Queue>) -> HashMap<String, Work> {
+fn by_pattern(queues: Vec<QueueCounters>) -> HashMap<String, Work> {
     let mut all = HashMap::new();
     for queue in queues {
         let pattern = queue.name.strip_suffix(REDELIVERED).unwrap_or(&queue.name);
         let work = all.entry(pattern.to_owned()).or_insert(Work { done: 0, in_hand: 0 });
-        work.done += queue.message_stats.ack + queue.message_stats.deliver;
-        work.in_hand += queue.messages_unacknowledged;
+        work.done += queue.totals.ack + queue.totals.deliver;
+        work.in_hand += queue.unacknowledged;
     }
     all
 }

@@ -7,10 +7,10 @@ use hyper::Method;
 use serde::Deserialize;
 
 use crate::driver::Driver;
-use crate::http::Api;
+use crate::http_client::HttpClient;
 
 pub(crate) struct ProcessCompose {
-    api: Api,
+    api: HttpClient,
 }
 
 /// A copy on its list.
@@ -46,7 +46,7 @@ impl Copy {
 }
 
 impl ProcessCompose {
-    pub(crate) fn at(api: Api) -> Self {
+    pub(crate) fn new(api: HttpClient) -> Self {
         Self { api }
     }
 
