@@ -1,4 +1,4 @@
-//! What the documents point at exists: files they link to, and paths that they name.
+//! The documents are in order: the files and paths that they name exist, and no heading occurs twice.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -68,6 +68,37 @@ fn links_and_paths_are_found() {
     let text = "[a](x.md#b) [c](https://d) `gateway/src/run.rs` `sql/<service>` `f()`\n```\n`tests/none`\n```\n[e](#f)";
     assert_eq!(links(text), BTreeSet::from(["x.md"]));
     assert_eq!(paths(text), BTreeSet::from(["gateway/src/run.rs"]));
+}
+
+/// The headings that occur twice below the same `##` heading. A changelog has its `###` headings once in each release.
+fn repeated_headings(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2).flat_map(str::lines);
+    let (mut seen, mut section, mut repeated) = (BTreeSet::new(), "", Vec::new());
+    for heading in prose.filter(|line| line.trim_start_matches('#').starts_with(' ') && line.starts_with('#')) {
+        if !heading.starts_with("###") {
+            section = heading;
+        }
+        if !seen.insert((section, heading)) {
+            repeated.push(heading);
+        }
+    }
+    repeated
+}
+
+#[test]
+fn no_document_has_a_heading_twice() {
+    let mut repeated = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        repeated.extend(repeated_headings(&text).iter().map(|heading| format!("{}: {heading}", document.display())));
+    }
+    assert_eq!(repeated, [""; 0]);
+}
+
+#[test]
+fn repeated_headings_are_found() {
+    let text = "## 1.1\n### Added\n```\n## 1.1\n```\n#hash\n#hash\n## 1.0\n### Added\n### Fixed\n### Added\n## 1.1\n";
+    assert_eq!(repeated_headings(text), ["### Added", "## 1.1"]);
 }
 
 /// The scripts that nobody needs to call: those that other scripts, tests or `process-compose.yaml` call or read.

@@ -22,9 +22,11 @@ fn numbers(version: &str) -> Vec<u32> {
 fn every_place_that_names_a_version_names_the_same() {
     let needed = named("Cargo.toml", "rust-version = \"", "\"");
     assert_eq!(named("scripts/tools", "rust_needed=", "\n"), needed);
+    assert_eq!(named("README.md", "Rust ≥ ", "\n"), needed);
     let checked = named("rust-toolchain.toml", "channel = \"", "\"");
     assert_eq!(numbers(&checked).len(), 3, "{checked} is one compiler, not whatever is new");
     assert!(numbers(&checked) >= numbers(&needed), "the code is checked with {checked}, which is older than {needed}");
+    assert_eq!(named("README.md", "(https://rustup.rs) fetches ", ","), checked);
     let compose = named("scripts/tools", "process_compose_version=v", " ");
     assert_eq!(named("scripts/process-compose/go.mod", "f1bonacc1/process-compose v", " "), compose);
 }
