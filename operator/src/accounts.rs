@@ -1,4 +1,4 @@
-//! `signalbox accounts`: the rights that each process needs at the broker, to be given to a user of the same name.
+//! `signalbox accounts`: the permissions that each process needs at the broker, for a user of the same name.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::error::CliError;
 use crate::print;
 use crate::tool::Tool;
 
-/// Part of what RabbitMQ calls definitions. Its names are RabbitMQ's.
+/// Part of RabbitMQ's definitions file; the field names are RabbitMQ's.
 #[derive(Serialize)]
 struct Definitions {
     permissions: Vec<Permission>,
     topic_permissions: Vec<TopicPermission>,
-    /// Bounds of the queues: they come with the rights, so that one import sets both.
+    /// The limits of the queues. They come with the permissions so that one import sets both.
     policies: Vec<Value>,
 }
 
@@ -38,7 +38,7 @@ struct TopicPermission {
     read: String,
 }
 
-/// Shows them all.
+/// Prints the permissions of all processes.
 pub(crate) fn show(tool: &Tool) -> Result<bool, CliError> {
     let vhost = tool.broker.vhost();
     let (mut permissions, mut topic_permissions) = (Vec::new(), Vec::new());
@@ -67,19 +67,19 @@ impl fmt::Display for Definitions {
         for Permission { user, vhost, configure, write, read } in &self.permissions {
             writeln!(f, "{user}, in the vhost {}", print::harmless(vhost))?;
             for (right, expression) in [("configure", configure), ("write", write), ("read", read)] {
-                expression_of(f, &format!("  {right:9}  "), expression)?;
+                write_expression(f, &format!("  {right:9}  "), expression)?;
             }
             for topic in self.topic_permissions.iter().filter(|topic| topic.user == *user) {
                 let TopicPermission { exchange, write, read, .. } = topic;
                 writeln!(f, "  routing keys of {exchange}")?;
-                expression_of(f, "    write    ", write)?;
-                expression_of(f, "    read     ", read)?;
+                write_expression(f, "    write    ", write)?;
+                write_expression(f, "    read     ", read)?;
             }
         }
         for policy in &self.policies {
             let field = |key: &str| policy[key].as_str().unwrap_or_default();
             writeln!(f, "policy {}, in the vhost {}", field("name"), print::harmless(field("vhost")))?;
-            expression_of(f, "  queues     ", field("pattern"))?;
+            write_expression(f, "  queues     ", field("pattern"))?;
             for (key, value) in policy["definition"].as_object().into_iter().flatten() {
                 writeln!(f, "  {key}  {value}")?;
             }
@@ -88,8 +88,8 @@ impl fmt::Display for Definitions {
     }
 }
 
-/// An expression in lines that fit a terminal; they end behind the `|` between two names.
-fn expression_of(f: &mut fmt::Formatter<'_>, label: &str, expression: &str) -> fmt::Result {
+/// Writes an expression in lines that fit a terminal; lines break after the `|` between two names.
+fn write_expression(f: &mut fmt::Formatter<'_>, label: &str, expression: &str) -> fmt::Result {
     const WIDTH: usize = 80;
     let indent = " ".repeat(label.len());
     let mut line = label.to_owned();

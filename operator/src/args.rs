@@ -5,9 +5,8 @@ use clap_complete::Shell;
 use contracts::{LISTENERS, SubscriptionInfo};
 
 const AFTER_HELP: &str = "\
-Where the broker and the databases are is read from AMQP_URL, USERS_DATABASE_URL
-and ORDERS_DATABASE_URL, the delays of retries from EVENTS_RETRY_MS:
-docs/configuration.md describes them.
+AMQP_URL, USERS_DATABASE_URL and ORDERS_DATABASE_URL name the broker and the
+databases; EVENTS_RETRY_MS sets the retry delays. See docs/configuration.md.
 
 Examples:
   signalbox dead list
@@ -17,21 +16,21 @@ Examples:
   signalbox why 0190b7a4-5a1c-7c00-8000-000000000000
 
 Exit codes:
-  0   all is well, or what was asked for is done
-  1   it is not: something is dead, missing, different, unknown, or not done
+  0   success; a check found nothing wrong
+  1   something is dead-lettered, missing, different, unknown, or was not done
   64  an argument or a setting is wrong
   69  the broker or a database cannot be reached or used
-  74  what is to be shown cannot be written
-  77  the broker or a database does not let this account do it";
+  74  the output cannot be written
+  77  the account lacks permission at the broker or a database";
 
-/// What the program is called.
+/// The name of the program.
 pub(crate) const NAME: &str = "signalbox";
 
-/// The operator's tool: dead messages, the broker's topology, what happened to an order
+/// The operator's tool: dead letters, the broker's topology, the trace of an order
 #[derive(Parser)]
 #[command(name = NAME, version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
-    /// Writes JSON
+    /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -40,71 +39,71 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Events that a listener could not handle
+    /// Show, redrive or drop dead letters: events that a listener could not handle
     Dead {
         #[command(subcommand)]
         command: Dead,
     },
-    /// What the code declares and what the broker has
+    /// Compare what the broker has with what the code declares, or create it
     Topology {
         #[command(subcommand)]
         command: Topology,
     },
-    /// Which rights each process needs at the broker, worked out from what it does there; and the queues' policies
+    /// Print the permissions that each process needs at the broker, and the policies of the queues
     ///
-    /// For people: a long expression goes on in the next line, behind a `|`. With --json in the form that RabbitMQ
-    /// imports, for the vhost of AMQP_URL: add the `users`, with their passwords, and send it to `POST /api/definitions`
-    /// of the management API. Asks no broker.
+    /// Without --json, a long expression continues on the next line after a `|`. With --json, the output has the form
+    /// that RabbitMQ imports, for the vhost of AMQP_URL: add the `users` with their passwords and send it to
+    /// `POST /api/definitions` of the management API. Does not connect to the broker.
     Accounts,
-    /// What happened to something: its row, its events, who has heard them
+    /// Trace an order, a request, an event or a user: its row, its events, and which listeners handled them
     ///
-    /// Exit code 1 if nothing is known of it. Shows no address and no content.
+    /// Exits with 1 if nothing is known about the id. Shows no e-mail address and no content.
     #[command(after_help = "Example:\n  signalbox why 0190b7a4-5a1c-7c00-8000-000000000000")]
     Why {
-        /// Of an order, a request, an event or a user
+        /// The id of an order, a request, an event or a user
         id: String,
     },
-    /// How it stands with relays, databases, patterns and listeners just now
+    /// Show the current state of relays, databases, patterns and listeners
     #[command(after_help = "Example, for a monitor:\n  signalbox status --check --json")]
     Status {
-        /// Exits with 1 if anything is not as it should be
+        /// Exit with 1 if anything is unhealthy
         #[arg(long)]
         check: bool,
     },
-    /// Writes a script that completes this command line
+    /// Print a completion script for a shell
     #[command(after_help = "Example:\n  signalbox completions bash > /etc/bash_completion.d/signalbox")]
     Completions {
-        /// For which shell
+        /// The shell
         shell: Shell,
     },
-    /// Writes the manual page
+    /// Print the manual page
     #[command(after_help = "Example:\n  signalbox man > ~/.local/share/man/man1/signalbox.1")]
     Man,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
-    /// How many each listener has
-    #[command(after_help = "Example, for cron, which mails what a command says:\n  signalbox dead list --check")]
+    /// Count the dead letters of each listener
+    #[command(after_help = "Example, for cron, which mails the output of a command:\n  signalbox dead list --check")]
     List {
-        /// Shows only listeners that have some, and exits with 1 if there is one
+        /// Show only listeners that have dead letters, and exit with 1 if there are any
         #[arg(long)]
         check: bool,
     },
-    /// Why they are there; leaves them in place
+    /// Show dead letters and why they failed; leaves them in place
     #[command(after_help = "Example:\n  signalbox dead show users.on_order_created --limit 5")]
     Show {
         /// The listener, such as users.on_order_created
         #[arg(value_name = "QUEUE", value_parser = listener)]
         listener: SubscriptionInfo,
-        /// The first so many
+        /// How many to show
         #[arg(long, default_value = "20", value_parser = at_least_one)]
         limit: u32,
-        /// Shows what is in them, too: it may be personal data
+        /// Show the bodies, too: they may contain personal data
         #[arg(long)]
         body: bool,
     },
-    /// Gives them back to their listener, for a fresh start
+    /// Return dead letters to their listener, with their retries reset
     #[command(after_help = "Example:\n  signalbox dead redrive users.on_order_created --rate 50 --dry-run")]
     Redrive {
         /// The listener, such as users.on_order_created
@@ -112,14 +111,14 @@ pub(crate) enum Dead {
         listener: SubscriptionInfo,
         #[command(flatten)]
         which: Which,
-        /// So many each second at most, from 1 to 1000
+        /// How many to redrive per second at most, from 1 to 1000
         #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
         rate: Option<u32>,
-        /// Says what would be done, and does nothing
+        /// Only say what would be done
         #[arg(long)]
         dry_run: bool,
     },
-    /// Removes them for good: shows which, and asks
+    /// Delete dead letters for good, after a confirmation
     #[command(after_help = "Example:\n  signalbox dead drop users.on_order_created --limit 1")]
     Drop {
         /// The listener, such as users.on_order_created
@@ -127,31 +126,31 @@ pub(crate) enum Dead {
         listener: SubscriptionInfo,
         #[command(flatten)]
         which: Which,
-        /// Does not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Which of the dead messages; all of them if nothing is said.
+/// Selects dead letters; all of them by default.
 #[derive(clap::Args)]
 pub(crate) struct Which {
-    /// Only those with this message id; may be given several times
+    /// Only the one with this message id; may be repeated
     #[arg(long = "id", value_name = "UUID", value_parser = message_id)]
     pub(crate) ids: Vec<String>,
-    /// The first so many
+    /// Only the first LIMIT
     #[arg(long, conflicts_with = "ids", value_parser = at_least_one)]
     pub(crate) limit: Option<u32>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Topology {
-    /// Compares; changes nothing
+    /// Compare; change nothing
     Check,
-    /// Makes what is missing, sets policies, renews request queues of older releases
+    /// Create what is missing, set policies, upgrade request queues of older releases
     ///
-    /// Policies take AMQP_MANAGEMENT_URL and a user with the tag policymaker; without, they are left to whoever imports
-    /// what `signalbox accounts --json` prints. Any other queue that differs is not touched.
+    /// Policies need AMQP_MANAGEMENT_URL and a user with the tag policymaker. Without them, import what
+    /// `signalbox accounts --json` prints. Any other queue that differs is left as it is.
     Apply,
 }
 
@@ -162,18 +161,18 @@ fn at_least_one(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Faster than a beat of the clock nothing can be kept to.
+/// The timer's resolution of a millisecond allows no higher rate.
 fn rate(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=1_000).contains(number));
     number.ok_or_else(|| "it must be a whole number from 1 to 1000; leave it out for no limit".into())
 }
 
-/// An empty one would be that of all messages without an id.
+/// An empty id would select every message that has none.
 fn message_id(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it must not be empty".into()) } else { Ok(text.into()) }
 }
 
-/// A listener by its name, or by that of its dead queue.
+/// Finds a listener by its name, or by that of its dead-letter queue.
 fn listener(text: &str) -> Result<SubscriptionInfo, String> {
     let name = text.strip_suffix(".dead").unwrap_or(text);
     LISTENERS.into_iter().find(|listener| listener.name == name).ok_or_else(|| {
@@ -197,30 +196,30 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_is_found_by_its_name_and_by_that_of_its_dead_queue() {
-        for listening in LISTENERS {
-            assert_eq!(listener(listening.name), Ok(listening));
-            assert_eq!(listener(&format!("{}.dead", listening.name)), Ok(listening));
+    fn a_listener_is_found_by_its_name_and_by_that_of_its_dead_letter_queue() {
+        for expected in LISTENERS {
+            assert_eq!(listener(expected.name), Ok(expected));
+            assert_eq!(listener(&format!("{}.dead", expected.name)), Ok(expected));
         }
         assert!(listener("users.login").unwrap_err().contains("users.on_order_created"));
         assert!(listener("users.on_order_create").unwrap_err().contains("did you mean users.on_order_created?"));
     }
 
     #[test]
-    fn numbers_and_ids_that_cannot_be_meant_are_refused() {
-        let refused = |arguments: &str| {
+    fn invalid_numbers_and_ids_are_rejected() {
+        let error = |arguments: &str| {
             let arguments = ["signalbox", "dead"].into_iter().chain(arguments.split(' '));
             Args::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default()
         };
         for text in ["0", "-1", "many", "4294967296"] {
-            let said = refused(&format!("show users.on_order_created --limit={text}"));
+            let said = error(&format!("show users.on_order_created --limit={text}"));
             assert!(said.contains("it must be a whole number from 1 to 4294967295"), "{said}");
         }
         for text in ["0", "1001", "2000000000", "1e3"] {
-            let said = refused(&format!("redrive users.on_order_created --rate={text}"));
+            let said = error(&format!("redrive users.on_order_created --rate={text}"));
             assert!(said.contains("it must be a whole number from 1 to 1000"), "{said}");
         }
-        assert!(refused("drop users.on_order_created --id=").contains("it must not be empty"));
-        assert!(refused("lits").contains("'list'"));
+        assert!(error("drop users.on_order_created --id=").contains("it must not be empty"));
+        assert!(error("lits").contains("'list'"));
     }
 }

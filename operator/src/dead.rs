@@ -1,4 +1,4 @@
-//! `signalbox dead list` and `signalbox dead show`: what is dead, and why.
+//! `signalbox dead list` and `signalbox dead show`: which events are dead-lettered, and why.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::tool::Tool;
 /// Numbers are null where the queue does not exist.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Listening {
+pub(crate) struct ListenerState {
     pub(crate) listener: &'static str,
     event: &'static str,
     pub(crate) dead: Option<u32>,
@@ -31,13 +31,13 @@ struct Retrying {
     waiting: Option<u32>,
 }
 
-impl Listening {
-    /// That there is no dead queue is no comfort: what is dead-lettered then is lost, or stays in its queue.
+impl ListenerState {
+    /// A missing dead-letter queue is no good sign: dead letters are then lost, or stay in the listener's queue.
     pub(crate) fn is_well(&self) -> bool {
         self.dead == Some(0)
     }
 
-    /// "3 after 1 s, 1 after 30 s"; nothing where none waits.
+    /// Such as "3 after 1 s, 1 after 30 s"; "–" if nothing is to be retried.
     fn retrying(&self) -> String {
         let waiting = self.retrying.iter().filter_map(|retry| Some((retry.after_ms, retry.waiting?)));
         let waiting = waiting.filter(|(_, waiting)| *waiting > 0);
@@ -57,17 +57,17 @@ fn seconds(milliseconds: u32) -> String {
 
 #[derive(Serialize)]
 struct List {
-    listeners: Vec<Listening>,
+    listeners: Vec<ListenerState>,
 }
 
-/// Shows how full the queues of every listener are. A check shows those that have dead messages, and is well without.
+/// Shows the depths of every listener's queues. A check shows only listeners with dead letters, and succeeds if none has.
 pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, CliError> {
     let operator = tool.operator().await?;
     let listeners = listeners(tool, &operator).await;
     operator.close().await;
     let mut listeners = listeners.map_err(|error| tool.broke("cannot ask the broker", &error))?;
     if check {
-        listeners.retain(|listening| !listening.is_well());
+        listeners.retain(|state| !state.is_well());
     }
     let well = !check || listeners.is_empty();
     if tool.json || !(check && well) {
@@ -76,20 +76,20 @@ pub(crate) async fn list(tool: &Tool, check: bool) -> Result<bool, CliError> {
     Ok(well)
 }
 
-/// How it stands with each listener.
-pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<Listening>, amqp::Error> {
+/// The state of each listener.
+pub(crate) async fn listeners(tool: &Tool, operator: &Operator) -> Result<Vec<ListenerState>, amqp::Error> {
     let mut listeners = Vec::new();
     for listener in &LISTENERS {
-        listeners.push(listening(operator, listener, &tool.delays_ms).await?);
+        listeners.push(state(operator, listener, &tool.delays_ms).await?);
     }
     Ok(listeners)
 }
 
-async fn listening(
+async fn state(
     operator: &Operator,
     listener: &SubscriptionInfo,
     delays_ms: &[u32],
-) -> Result<Listening, amqp::Error> {
+) -> Result<ListenerState, amqp::Error> {
     let SubscriptionInfo { name, event, .. } = *listener;
     let mut retrying = Vec::new();
     for after_ms in delays_ms.iter().copied() {
@@ -97,7 +97,7 @@ async fn listening(
         retrying.push(Retrying { after_ms, waiting: depth.map(|depth| depth.waiting) });
     }
     let (dead, live) = (operator.depth(&dead_queue(name)).await?, operator.depth(name).await?);
-    Ok(Listening {
+    Ok(ListenerState {
         listener: name,
         event,
         dead: dead.map(|depth| depth.waiting),
@@ -113,23 +113,23 @@ impl fmt::Display for List {
     }
 }
 
-/// Of listeners, for people.
-pub(crate) fn table(listeners: &[Listening]) -> Table<5> {
+/// A table of listeners.
+pub(crate) fn table(listeners: &[ListenerState]) -> Table<5> {
     let mut table = Table::new(["LISTENER", "DEAD", "WAITING", "WORKERS", "RETRYING"]);
-    for listening in listeners {
-        let Listening { listener, dead, waiting, consumers, .. } = listening;
+    for state in listeners {
+        let ListenerState { listener, dead, waiting, consumers, .. } = state;
         table.row([
             Cell::text(*listener),
-            Cell::number(*dead).alarm_if(!listening.is_well()),
+            Cell::number(*dead).alarm_if(!state.is_well()),
             Cell::number(*waiting),
             Cell::number(*consumers).alarm_if(consumers.unwrap_or_default() == 0),
-            Cell::text(listening.retrying()),
+            Cell::text(state.retrying()),
         ]);
     }
     table
 }
 
-/// A dead message.
+/// A dead letter.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DeadMessage {
@@ -140,12 +140,12 @@ struct DeadMessage {
     first_error: Option<String>,
     last_error: Option<String>,
     request_id: Option<String>,
-    /// Since it was published.
+    /// Time since it was published.
     age_seconds: Option<u64>,
-    /// How large its body is, if that is shown.
+    /// The size of the body, if it is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_bytes: Option<usize>,
-    /// Its beginning, if it is long.
+    /// The body; only its beginning if it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -153,17 +153,17 @@ struct DeadMessage {
 #[derive(Serialize)]
 struct Show {
     listener: &'static str,
-    /// How many there are in all.
+    /// The total.
     dead: u32,
     messages: Vec<DeadMessage>,
 }
 
-/// Shows the first of a listener's dead messages, and leaves them where they are.
+/// Shows the first dead letters of a listener, and leaves them in place.
 pub(crate) async fn show(tool: &Tool, listener: SubscriptionInfo, limit: u32, body: bool) -> Result<bool, CliError> {
     let operator = tool.operator().await?;
     let shown = first(&operator, listener, limit, body).await;
     operator.close().await;
-    let shown = shown.map_err(|error| tool.broke("cannot look at the dead messages", &error))?;
+    let shown = shown.map_err(|error| tool.broke("cannot read the dead letters", &error))?;
     print::report(&shown, tool.json)?;
     Ok(true)
 }
@@ -173,18 +173,18 @@ async fn first(operator: &Operator, listener: SubscriptionInfo, limit: u32, body
     let dead = operator.depth(&queue).await?.unwrap_or_default().waiting;
     let mut messages = Vec::new();
     if dead > 0 {
-        let look = operator.look(queue).await?;
+        let browser = operator.look(queue).await?;
         for _ in 0..limit.min(dead) {
-            let Some(found) = look.next().await? else { break };
+            let Some(found) = browser.next().await? else { break };
             messages.push(dead_message(&found, body));
         }
-        // Some brokers put back at the end: when all are taken out, their order stays.
+        // Some brokers requeue messages at the end of the queue. Taking out all of them keeps their order.
         for _ in limit..dead {
-            if look.next().await?.is_none() {
+            if browser.next().await?.is_none() {
                 break;
             }
         }
-        look.close().await?;
+        browser.close().await?;
     }
     Ok(Show { listener: listener.name, dead, messages })
 }
@@ -205,7 +205,7 @@ fn dead_message(found: &BrowsedMessage, body: bool) -> DeadMessage {
     }
 }
 
-/// So much of a body that nobody has to wait for it, and no terminal chokes on it.
+/// As much of a body as a terminal shows without delay.
 fn beginning(body: &[u8]) -> String {
     const MOST: usize = 64 * 1024;
     let shown = String::from_utf8_lossy(&body[..body.len().min(MOST)]).into_owned();

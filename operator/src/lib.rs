@@ -1,5 +1,5 @@
-//! The operator's tool `signalbox`: what is dead and why, whether the broker is as the code declares, which rights its
-//! processes need there, what happened to an order.
+//! The operator's tool `signalbox`: dead letters, the broker's topology and permissions, the state of the system, and the
+//! trace of an order.
 
 mod accounts;
 mod args;
@@ -23,26 +23,26 @@ use args::{Args, Command, Dead, Topology};
 use error::{CliError, EX_USAGE};
 use tool::Tool;
 
-/// The whole program, whatever it is called by.
+/// The whole program, under either of its names.
 #[tokio::main(flavor = "current_thread")]
 pub async fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Help that nobody reads is no failure.
+            // A closed pipe while printing help is no failure.
             let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
+            let requested = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if requested { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
         }
     };
     match run(args).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => trouble.told(),
+        Err(error) => error.report(),
     }
 }
 
-/// Whether all is as it should be.
+/// Runs a command. `false` means that it found something wrong, or did not do everything.
 async fn run(args: Args) -> Result<bool, CliError> {
     let json = args.json;
     match args.command {
@@ -58,7 +58,7 @@ async fn run(args: Args) -> Result<bool, CliError> {
             print::write(&script)
         }
         Command::Man => {
-            let page = manual::page().map_err(|_| CliError::Unheard)?;
+            let page = manual::page().map_err(|_| CliError::BrokenPipe)?;
             print::write(&page)
         }
     }

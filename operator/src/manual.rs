@@ -25,7 +25,7 @@ pub(crate) fn page() -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The commands below one, each as a subsection.
+/// Adds each subcommand as a subsection.
 fn command(parent: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     for below in parent.get_subcommands().filter(|it| it.get_name() != "help") {
         if below.has_subcommands() {
@@ -39,7 +39,7 @@ fn command(parent: &Command, page: &mut Vec<u8>) -> io::Result<()> {
         man.render_options_section(&mut text)?;
         man.render_extra_section(&mut text)?;
         page.extend(format!(".SS {}\n", below.get_bin_name().unwrap_or_else(|| below.get_name())).bytes());
-        // Its sections become paragraphs of ours.
+        // Sections of a command become paragraphs of its subsection.
         let text = String::from_utf8_lossy(&text).into_owned();
         let lines = text.lines().map(|line| if line.starts_with(".SH ") { ".PP" } else { line });
         page.extend(lines.flat_map(|line| [line, "\n"]).flat_map(str::bytes));

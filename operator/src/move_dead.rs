@@ -1,4 +1,4 @@
-//! `signalbox dead redrive` and `signalbox dead drop`: what becomes of dead messages.
+//! `signalbox dead redrive` and `signalbox dead drop`: returns dead letters to their listener, or deletes them.
 
 use std::fmt;
 use std::io::{IsTerminal, Write, stdin};
@@ -18,51 +18,51 @@ use crate::error::CliError;
 use crate::print;
 use crate::tool::Tool;
 
-/// How long the question waits for its answer: meanwhile nobody else sees the messages.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// How many ids the question names.
-const NAMED: usize = 20;
+/// How long the confirmation may take; the messages are held meanwhile.
+const CONFIRMATION: Duration = Duration::from_mins(5);
+/// How many ids the confirmation lists.
+const LISTED: usize = 20;
 
-/// What is done to each message that was chosen.
+/// What is done with each selected message.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Action {
-    /// Nothing; it is only counted.
+    /// Only counted.
     Counted,
     Redriven,
     Dropped,
 }
 
-/// What was done.
+/// The result of a command.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
     listener: &'static str,
     done: Action,
     messages: usize,
-    /// Ids that no dead message has.
+    /// Ids that no dead letter has.
     not_found: Vec<String>,
-    /// Whether it was told to stop before it was through.
+    /// Whether a signal stopped it before the end.
     interrupted: bool,
-    /// Whether it was asked about, and not wanted.
+    /// Whether the confirmation was answered with no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     declined: bool,
     #[serde(skip)]
-    broke: Option<amqp::Error>,
+    error: Option<amqp::Error>,
 }
 
 impl Outcome {
-    /// Shows it; whether all of it was done.
-    fn shown(self, tool: &Tool) -> Result<bool, CliError> {
+    /// Prints it; whether everything was done.
+    fn report(self, tool: &Tool) -> Result<bool, CliError> {
         print::report(&self, tool.json)?;
-        match self.broke {
-            Some(error) => Err(tool.broke("gave up before the end", &error)),
+        match self.error {
+            Some(error) => Err(tool.broke("stopped before the end", &error)),
             None => Ok(!self.interrupted && !self.declined && self.not_found.is_empty()),
         }
     }
 }
 
-/// Gives dead messages back to their listener.
+/// Returns dead letters to their listener.
 pub(crate) async fn redrive(
     tool: &Tool,
     listener: SubscriptionInfo,
@@ -70,42 +70,44 @@ pub(crate) async fn redrive(
     rate: Option<u32>,
     dry_run: bool,
 ) -> Result<bool, CliError> {
-    let deed = if dry_run { Action::Counted } else { Action::Redriven };
-    let pass = Pass { listener, deed, which, rate: rate.map(Rate::new), asks: false, stop: Tool::stop()? };
+    let action = if dry_run { Action::Counted } else { Action::Redriven };
+    let pass = Pass { listener, action, which, rate: rate.map(Rate::new), confirm: false, stop: Tool::stop()? };
     pass.run(tool).await
 }
 
-/// Removes dead messages for good, if that is really wanted.
+/// Deletes dead letters for good, after a confirmation.
 pub(crate) async fn drop(tool: &Tool, listener: SubscriptionInfo, which: &Which, yes: bool) -> Result<bool, CliError> {
     if !yes && !stdin().is_terminal() {
-        return Err(CliError::Usage("nobody is there to be asked: say --yes to drop messages for good".into()));
+        return Err(CliError::Usage(
+            "there is no terminal to ask for confirmation: pass --yes to drop messages".into(),
+        ));
     }
-    let pass = Pass { listener, deed: Action::Dropped, which, rate: None, asks: !yes, stop: Tool::stop()? };
+    let pass = Pass { listener, action: Action::Dropped, which, rate: None, confirm: !yes, stop: Tool::stop()? };
     pass.run(tool).await
 }
 
-/// So many each second at most.
+/// A limit of messages per second.
 struct Rate {
     per_second: u32,
-    beat: Interval,
+    interval: Interval,
 }
 
 impl Rate {
     fn new(per_second: u32) -> Self {
-        let mut beat = interval(Duration::from_secs(1) / per_second);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { per_second, beat }
+        let mut interval = interval(Duration::from_secs(1) / per_second);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { per_second, interval }
     }
 }
 
-/// One walk through the dead messages that are there when it begins: one that is buried again meanwhile is not met twice.
+/// One pass over the dead letters that exist when it begins: one that is dead-lettered again meanwhile is not read twice.
 struct Pass<'a> {
     listener: SubscriptionInfo,
-    deed: Action,
+    action: Action,
     which: &'a Which,
     rate: Option<Rate>,
-    /// First finds all that were chosen, and holds them; then asks; then does it to exactly those.
-    asks: bool,
+    /// Finds and holds all selected messages, asks for confirmation, then drops exactly those.
+    confirm: bool,
     stop: Shutdown,
 }
 
@@ -114,114 +116,118 @@ impl Pass<'_> {
         let operator = tool.operator().await?;
         let done = self.all(&operator).await;
         operator.close().await;
-        done.map_err(|error| tool.broke("cannot go through the dead messages", &error))?.shown(tool)
+        done.map_err(|error| tool.broke("cannot read the dead letters", &error))?.report(tool)
     }
 
     async fn all(&mut self, operator: &Operator) -> Result<Outcome, amqp::Error> {
         let total = operator.depth(&dead_queue(self.listener.name)).await?.unwrap_or_default().waiting;
         let mut done = Outcome {
             listener: self.listener.name,
-            done: self.deed,
+            done: self.action,
             messages: 0,
             not_found: self.which.ids.clone(),
             interrupted: false,
             declined: false,
-            broke: None,
+            error: None,
         };
         if total == 0 {
             return Ok(done);
         }
-        let graveyard = operator.graveyard(self.listener.name).await?;
-        // Whatever breaks, what was done before is told.
-        done.broke = self.walk(total, &graveyard, &mut done).await.err();
-        if done.interrupted || done.broke.is_some() {
-            // Those it did not come to may be there.
+        let dead_letters = operator.graveyard(self.listener.name).await?;
+        // An error does not hide what was done before it.
+        done.error = self.walk(total, &dead_letters, &mut done).await.err();
+        if done.interrupted || done.error.is_some() {
+            // The ids may belong to messages that were not read.
             done.not_found.clear();
         }
-        let closed = graveyard.close().await;
-        done.broke = done.broke.or(closed.err());
+        let closed = dead_letters.close().await;
+        done.error = done.error.or(closed.err());
         Ok(done)
     }
 
-    async fn walk(&mut self, total: u32, graveyard: &DeadLetters, done: &mut Outcome) -> Result<(), amqp::Error> {
+    async fn walk(&mut self, total: u32, dead_letters: &DeadLetters, done: &mut Outcome) -> Result<(), amqp::Error> {
         let most = self.which.limit.unwrap_or(total).min(total);
         let bar = bar(if self.which.ids.is_empty() { most } else { total }, self.rate.as_ref());
         let mut held: Vec<(Option<String>, Held)> = Vec::new();
-        let (mut met, mut chosen) = (0, 0);
-        while met < total && chosen < most {
+        let (mut read, mut selected) = (0, 0);
+        while read < total && selected < most {
             if self.stop.is_requested() {
                 done.interrupted = true;
                 break;
             }
-            let Some(found) = graveyard.next().await? else { break };
-            met += 1;
-            if self.is_chosen(&found, &mut done.not_found) {
-                if !self.may_go_on().await {
+            let Some(found) = dead_letters.next().await? else { break };
+            read += 1;
+            if self.selects(&found, &mut done.not_found) {
+                if !self.wait_for_rate().await {
                     done.interrupted = true;
                     break;
                 }
-                chosen += 1;
-                if self.asks {
+                selected += 1;
+                if self.confirm {
                     held.push((found.id().map(Into::into), found.held()));
                 } else {
-                    self.settle(graveyard, &found).await?;
+                    self.settle(dead_letters, &found).await?;
                     done.messages += 1;
                 }
             }
-            bar.set_position(if self.which.ids.is_empty() { chosen } else { met }.into());
+            bar.set_position(if self.which.ids.is_empty() { selected } else { read }.into());
         }
         bar.finish_and_clear();
-        if self.asks && !done.interrupted && !held.is_empty() {
-            self.ask_and_drop(graveyard, &held, done).await?;
+        if self.confirm && !done.interrupted && !held.is_empty() {
+            self.confirm_and_drop(dead_letters, &held, done).await?;
         }
         Ok(())
     }
 
-    async fn settle(&self, graveyard: &DeadLetters, found: &BrowsedMessage) -> Result<(), amqp::Error> {
-        match self.deed {
+    async fn settle(&self, dead_letters: &DeadLetters, found: &BrowsedMessage) -> Result<(), amqp::Error> {
+        match self.action {
             Action::Counted => Ok(()),
-            Action::Redriven => graveyard.redrive(found).await,
-            Action::Dropped => graveyard.remove(&found.held()).await,
+            Action::Redriven => dead_letters.redrive(found).await,
+            Action::Dropped => dead_letters.remove(&found.held()).await,
         }
     }
 
-    async fn ask_and_drop(
+    async fn confirm_and_drop(
         &self,
-        graveyard: &DeadLetters,
+        dead_letters: &DeadLetters,
         held: &[(Option<String>, Held)],
         done: &mut Outcome,
     ) -> Result<(), amqp::Error> {
         let ids = held.iter().map(|(id, _)| id.as_deref());
-        done.declined = !self.wants(ids, &done.not_found).await;
+        done.declined = !self.is_confirmed(ids, &done.not_found).await;
         if done.declined {
             return Ok(());
         }
         for (_, held) in held {
-            graveyard.remove(held).await?;
+            dead_letters.remove(held).await?;
             done.messages += 1;
         }
         Ok(())
     }
 
-    /// Asks the person at the terminal. No answer in time, an end of the input and a stop are a no.
-    async fn wants<'i>(&self, ids: impl ExactSizeIterator<Item = Option<&'i str>>, not_found: &[String]) -> bool {
+    /// Asks at the terminal. A timeout, the end of the input and a signal mean no.
+    async fn is_confirmed<'i>(
+        &self,
+        ids: impl ExactSizeIterator<Item = Option<&'i str>>,
+        not_found: &[String],
+    ) -> bool {
         let question = question(self.listener.name, ids, not_found);
         let _ = write!(std::io::stderr(), "{question}");
         let _ = std::io::stderr().flush();
-        let (tell, told) = oneshot::channel();
-        // Not a task: reading cannot be given up, and the process would wait for it.
+        let (sender, receiver) = oneshot::channel();
+        // Not a blocking task: it cannot be cancelled, and the runtime would wait for it.
         std::thread::spawn(move || {
             let mut answer = String::new();
             let read = stdin().read_line(&mut answer);
-            let _ = tell.send(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"));
+            let _ = sender.send(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"));
         });
         tokio::select! {
-            answer = timeout(PATIENCE, told) => matches!(answer, Ok(Ok(true))),
+            answer = timeout(CONFIRMATION, receiver) => matches!(answer, Ok(Ok(true))),
             () = self.stop.requested() => false,
         }
     }
 
-    fn is_chosen(&self, found: &BrowsedMessage, not_found: &mut Vec<String>) -> bool {
+    fn selects(&self, found: &BrowsedMessage, not_found: &mut Vec<String>) -> bool {
         if self.which.ids.is_empty() {
             return true;
         }
@@ -231,30 +237,31 @@ impl Pass<'_> {
         self.which.ids.iter().any(is_it)
     }
 
-    /// Waits until the rate allows one more; false when it was told to stop meanwhile.
-    async fn may_go_on(&mut self) -> bool {
+    /// Waits until the rate allows one more; `false` if a signal came first.
+    async fn wait_for_rate(&mut self) -> bool {
         let Some(rate) = &mut self.rate else { return true };
         tokio::select! {
             biased;
             () = self.stop.requested() => false,
-            _ = rate.beat.tick() => true,
+            _ = rate.interval.tick() => true,
         }
     }
 }
 
 fn question<'i>(listener: &str, ids: impl ExactSizeIterator<Item = Option<&'i str>>, not_found: &[String]) -> String {
     let total = ids.len();
-    let mut lines: Vec<String> = ids.take(NAMED).map(|id| id.map_or("without an id".into(), print::harmless)).collect();
-    if total > NAMED {
-        lines.push(format!("and {} more", total - NAMED));
+    let mut lines: Vec<String> =
+        ids.take(LISTED).map(|id| id.map_or("without an id".into(), print::harmless)).collect();
+    if total > LISTED {
+        lines.push(format!("and {} more", total - LISTED));
     }
-    let missed = not_found.iter().map(|id| format!("no dead message has the id {}\n", print::harmless(id)));
-    let missed: String = missed.collect();
+    let unknown = not_found.iter().map(|id| format!("no dead message has the id {}\n", print::harmless(id)));
+    let unknown: String = unknown.collect();
     let messages = print::count(total, "dead message");
-    format!("  {}\n{missed}Drop {messages} of {listener} for good? [y/N] ", lines.join("\n  "))
+    format!("  {}\n{unknown}Drop {messages} of {listener} for good? [y/N] ", lines.join("\n  "))
 }
 
-/// LiveEvent on a terminal only.
+/// A progress bar; visible only on a terminal.
 fn bar(total: u32, rate: Option<&Rate>) -> ProgressBar {
     let speed = rate.map_or_else(|| "{per_sec}".into(), |rate| format!("at most {}/s", rate.per_second));
     let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}} of {{len}}, {speed}, {{eta}} left"));
@@ -273,7 +280,7 @@ impl fmt::Display for Outcome {
             writeln!(f, "no dead message has the id {}", print::harmless(id))?;
         }
         if self.interrupted {
-            writeln!(f, "stopped before the end; the others are where they were")?;
+            writeln!(f, "interrupted: the other messages stay where they were")?;
         }
         Ok(())
     }
@@ -284,13 +291,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_question_names_what_would_go() {
+    fn the_confirmation_lists_the_messages() {
         let asked = question("a.b", [Some("x"), None].into_iter(), &["z".into()]);
         assert_eq!(
             asked,
             "  x\n  without an id\nno dead message has the id z\nDrop 2 dead messages of a.b for good? [y/N] "
         );
-        let many = vec![Some("x"); NAMED + 3];
+        let many = vec![Some("x"); LISTED + 3];
         assert!(question("a.b", many.into_iter(), &[]).contains("  and 3 more\n"));
     }
 }

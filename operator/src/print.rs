@@ -14,18 +14,18 @@ pub(crate) fn report(report: &(impl Serialize + Display), json: bool) -> Result<
     } else {
         report.to_string().trim_end().to_owned()
     };
-    // Takes the colours out where there is no terminal, and where NO_COLOR is set.
-    writeln!(anstream::stdout(), "{text}").map_err(|_| CliError::Unheard)
+    // Strips colours unless this is a terminal and NO_COLOR is unset.
+    writeln!(anstream::stdout(), "{text}").map_err(|_| CliError::BrokenPipe)
 }
 
-/// Writes something that is no report, as it is.
+/// Writes bytes unchanged.
 pub(crate) fn write(bytes: &[u8]) -> Result<bool, CliError> {
     let mut out = std::io::stdout();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| CliError::Unheard)?;
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|_| CliError::BrokenPipe)?;
     Ok(true)
 }
 
-/// Foreign text, fit for a terminal: what could command it is escaped, and a long one is cut.
+/// Makes untrusted text safe for a terminal: escapes control characters, and cuts long text.
 pub(crate) fn harmless(text: &str) -> String {
     const LONGEST: usize = 2_000;
     text.chars()
@@ -48,12 +48,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_command_a_terminal_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(harmless("Ščukina \u{1b}[2J\n"), "Ščukina \\u{1b}[2J\\n");
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn nouns_follow_their_number() {
         assert_eq!((count(1, "message"), count(0, "message")), ("1 message".into(), "0 messages".into()));
     }
 }

@@ -1,5 +1,5 @@
-//! `signalbox status`: how it stands with relays, databases, patterns and listeners just now, from those who know at first hand:
-//! the databases and the broker.
+//! `signalbox status`: the current state of relays, databases, patterns and listeners, as the databases and the broker
+//! report it.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use contracts::{EVENTS, PATTERNS};
 use serde::Serialize;
 use worker_runtime::{Reader, RelayState};
 
-use crate::dead::{self, Listening};
+use crate::dead::{self, ListenerState};
 use crate::error::CliError;
 use crate::print::{self, harmless};
 use crate::table::{Cell, Table};
 use crate::tool::{PROCESS, Tool};
 
-/// An event that waits for longer is a sign that its relay does not get on.
+/// An event that has waited for longer means that its relay is stuck.
 const OLD_S: f64 = 60.0;
 
 #[derive(Serialize)]
@@ -22,19 +22,19 @@ struct Report {
     databases: Vec<DatabaseState>,
     relays: Vec<RelayRow>,
     patterns: Vec<PatternState>,
-    listeners: Vec<Listening>,
+    listeners: Vec<ListenerState>,
 }
 
 #[derive(Serialize)]
 struct DatabaseState {
     database: &'static str,
     reachable: bool,
-    /// Why not.
+    /// Why it is not reachable.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
 
-/// Numbers are null where the database cannot be asked.
+/// Numbers are null if the database cannot be queried.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RelayRow {
@@ -67,7 +67,7 @@ impl RelayRow {
     }
 }
 
-/// Numbers are null where the queue does not exist.
+/// Numbers are null if the queue does not exist.
 #[derive(Serialize)]
 struct PatternState {
     pattern: &'static str,
@@ -80,12 +80,12 @@ impl Report {
         self.databases.iter().all(|database| database.reachable)
             && self.relays.iter().all(RelayRow::is_well)
             && self.patterns.iter().all(|pattern| pattern.workers.unwrap_or_default() > 0)
-            && self.listeners.iter().all(Listening::is_well)
-            && self.listeners.iter().all(|listening| listening.consumers.unwrap_or_default() > 0)
+            && self.listeners.iter().all(ListenerState::is_well)
+            && self.listeners.iter().all(|listener| listener.consumers.unwrap_or_default() > 0)
     }
 }
 
-/// Shows it; a check fails unless all is well.
+/// Prints the state. A check fails unless everything is healthy.
 pub(crate) async fn status(tool: &mut Tool, check: bool) -> Result<bool, CliError> {
     let mut services: Vec<&'static str> = EVENTS.iter().map(|event| event.service).collect();
     services.sort_unstable();
@@ -98,9 +98,9 @@ pub(crate) async fn status(tool: &mut Tool, check: bool) -> Result<bool, CliErro
         databases.push(DatabaseState { database: service, reachable: problem.is_none(), problem });
     }
     let operator = tool.operator().await?;
-    let asked = asked(tool, &operator).await;
+    let queues = queues(tool, &operator).await;
     operator.close().await;
-    let (patterns, listeners) = asked.map_err(|error| tool.broke("cannot ask the broker", &error))?;
+    let (patterns, listeners) = queues.map_err(|error| tool.broke("cannot ask the broker", &error))?;
     let report = Report { databases, relays, patterns, listeners };
     print::report(&report, tool.json)?;
     Ok(!check || report.is_well())
@@ -110,7 +110,7 @@ async fn state(tool: &mut Tool, service: &'static str) -> Result<RelayState, run
     Reader::open(&mut tool.settings, service, PROCESS).await?.relay().await
 }
 
-async fn asked(tool: &Tool, operator: &Operator) -> Result<(Vec<PatternState>, Vec<Listening>), amqp::Error> {
+async fn queues(tool: &Tool, operator: &Operator) -> Result<(Vec<PatternState>, Vec<ListenerState>), amqp::Error> {
     let mut patterns = Vec::new();
     for pattern in PATTERNS {
         let depth = operator.depth(pattern).await?;

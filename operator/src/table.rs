@@ -1,4 +1,4 @@
-//! Tables for people: as wide as what is in them, names to the left, numbers to the right.
+//! Tables for terminals: columns fit their content, text aligns left, numbers align right.
 
 use std::fmt;
 
@@ -16,17 +16,17 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A name.
+    /// Text.
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// A number, or "–" where there is none.
+    /// A number, or "–" if there is none.
     pub(crate) fn number(number: Option<impl fmt::Display>) -> Self {
         Self { text: number.map_or_else(|| "–".into(), |number| number.to_string()), number: true, alarm: false }
     }
 
-    /// In the colour of what is wrong, if it is.
+    /// Highlights the cell if something is wrong.
     pub(crate) fn alarm_if(self, alarm: bool) -> Self {
         Self { alarm, ..self }
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_is_in_them() {
+    fn columns_fit_their_content() {
         let mut table = Table::new(["NAME", "DEAD", "WHY"]);
         table.row([Cell::text("a.longer.name"), Cell::number(Some(12_345)), Cell::text("x")]);
         table.row([Cell::text("b"), Cell::number(None::<u32>), Cell::text("")]);

@@ -1,4 +1,4 @@
-//! What every command has at hand.
+//! What every command uses: settings, the broker, the management API.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use worker_runtime::EventSettings;
 use crate::error::CliError;
 use crate::print::harmless;
 
-/// What we are called in other sides' lists of connections.
+/// The name of our connections at servers.
 pub(crate) const PROCESS: &str = "bus";
 
-/// The settings, read; connections are made when they are needed.
+/// The settings; connections are opened when they are needed.
 pub(crate) struct Tool {
     pub(crate) settings: Settings,
-    /// Writes JSON instead of text.
+    /// Print JSON instead of text.
     pub(crate) json: bool,
-    /// The delays of retries, in milliseconds: they are part of queue names.
+    /// The retry delays in milliseconds; they are part of queue names.
     pub(crate) delays_ms: Vec<u32>,
     pub(crate) broker: Broker,
-    /// The broker's management API, if it is known where that is.
+    /// The broker's management API, if AMQP_MANAGEMENT_URL is set.
     pub(crate) management: Option<Management>,
 }
 
@@ -42,25 +42,26 @@ impl Tool {
         opened.map_err(|error| self.broke("cannot reach the broker", &error))
     }
 
-    /// What the broker did not do, with where it is and what most likely stands behind it.
+    /// The error of a failed operation at the broker, with the broker's address and the likely cause.
     pub(crate) fn broke(&self, what: &str, error: &amqp::Error) -> CliError {
         let (address, cause) = (harmless(&self.broker.address()), Cause::of(error));
         let likely = cause.map_or_else(String::new, |cause| format!("\n  {cause}"));
         let error = harmless(&error.to_string());
         let sentence = format!("{what} at {address}, the one of AMQP_URL: {error}{likely}");
-        if cause.is_some_and(Cause::is_refusal) { CliError::Refused(sentence) } else { CliError::Unavailable(sentence) }
+        if cause.is_some_and(Cause::is_refusal) { CliError::Denied(sentence) } else { CliError::Unavailable(sentence) }
     }
 
-    /// From now on Ctrl-C asks for an end in good order.
+    /// Makes Ctrl-C request a graceful stop.
     pub(crate) fn stop() -> Result<Shutdown, CliError> {
-        const NEVER_INSISTED: Duration = Duration::from_mins(1);
-        Ok(Shutdown::on_signals(NEVER_INSISTED)?)
+        /// Nothing here acts on a forced stop.
+        const GRACE: Duration = Duration::from_mins(1);
+        Ok(Shutdown::on_signals(GRACE)?)
     }
 }
 
 impl From<management::Error> for CliError {
     fn from(error: management::Error) -> Self {
         let sentence = harmless(&error.to_string());
-        if error.is_denied() { Self::Refused(sentence) } else { Self::Unavailable(sentence) }
+        if error.is_denied() { Self::Denied(sentence) } else { Self::Unavailable(sentence) }
     }
 }

@@ -1,4 +1,4 @@
-//! `signalbox topology check` and `signalbox topology apply`: what the code declares, against what the broker has.
+//! `signalbox topology check` and `signalbox topology apply`: compares the broker with what the code declares.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::print;
 use crate::tool::Tool;
 
-/// Everything that the processes declare, once.
+/// Everything that the processes declare, without duplicates.
 fn declared(delays_ms: &[u32]) -> Vec<Item> {
     let requests = PATTERNS.into_iter().flat_map(request);
     let listening = LISTENERS.iter().flat_map(|listener| {
@@ -32,19 +32,20 @@ fn declared(delays_ms: &[u32]) -> Vec<Item> {
     all
 }
 
-/// What is not as declared.
+/// How the broker differs from what is declared.
 #[derive(Serialize, Default)]
 struct Report {
     /// Queues, exchanges and policies that are as declared.
     same: usize,
     missing: Vec<String>,
     different: Vec<Different>,
-    /// Bindings, of which a broker does not tell; and policies, where nobody says how to ask for them.
-    untold: Vec<String>,
-    /// What was made.
+    /// Bindings, which AMQP cannot list; and policies, if AMQP_MANAGEMENT_URL is not set.
+    #[serde(rename = "untold")]
+    unverifiable: Vec<String>,
+    /// What was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     made: Option<Vec<String>>,
-    /// Queues of an older release that were made anew.
+    /// Queues of an older release that were replaced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     renewed: Vec<String>,
 }
@@ -52,7 +53,7 @@ struct Report {
 #[derive(Serialize)]
 struct Different {
     item: String,
-    /// In the broker's words, or in those of who is to do something about it.
+    /// The broker's error, or what to do.
     how: String,
 }
 
@@ -64,7 +65,7 @@ impl Report {
                 State::Same => self.same += 1,
                 State::Missing => self.missing.push(item),
                 State::Different(how) => self.different.push(Different { item, how: how.clone() }),
-                State::Unverifiable => self.untold.push(item),
+                State::Unverifiable => self.unverifiable.push(item),
             }
         }
     }
@@ -73,15 +74,15 @@ impl Report {
         self.missing.is_empty() && self.different.is_empty()
     }
 
-    fn untold(&self, start: &str) -> usize {
-        self.untold.iter().filter(|item| item.starts_with(start)).count()
+    fn count_unverifiable(&self, start: &str) -> usize {
+        self.unverifiable.iter().filter(|item| item.starts_with(start)).count()
     }
 }
 
-/// How it stands with the policies. Without a management API to ask, nobody knows.
+/// Compares the policies; returns those to set. Without a management API they cannot be verified.
 fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, CliError> {
     let Some(management) = &tool.management else {
-        report.untold.extend(policies().iter().map(|policy| format!("policy {}", policy.name)));
+        report.unverifiable.extend(policies().iter().map(|policy| format!("policy {}", policy.name)));
         return Ok(Vec::new());
     };
     let mut wanted = Vec::new();
@@ -102,7 +103,7 @@ fn compare_policies(tool: &Tool, report: &mut Report) -> Result<Vec<Policy>, Cli
     Ok(wanted)
 }
 
-/// Compares and changes nothing.
+/// Compares; changes nothing.
 pub(crate) async fn check(tool: &Tool) -> Result<bool, CliError> {
     let items = declared(&tool.delays_ms);
     let mut report = Report::default();
@@ -115,13 +116,13 @@ pub(crate) async fn check(tool: &Tool) -> Result<bool, CliError> {
     Ok(report.is_well())
 }
 
-/// Makes what is missing, and every binding, which is no change where there is one; sets the policies, and renews request
-/// queues that an older release made.
+/// Creates what is missing and every binding (which has no effect if it exists), sets the policies, and replaces request
+/// queues of an older release.
 pub(crate) async fn apply(tool: &Tool) -> Result<bool, CliError> {
     let mut report = Report::default();
     let wanted = compare_policies(tool, &mut report)?;
     for policy in &wanted {
-        // First, so that no queue is without its bounds.
+        // First, so that no queue is ever without its limits.
         if let Some(management) = &tool.management {
             management.set(policy)?;
         }
@@ -129,7 +130,7 @@ pub(crate) async fn apply(tool: &Tool) -> Result<bool, CliError> {
     let changed = report.different.drain(..).map(|Different { item, .. }| item);
     let mut made: Vec<String> = report.missing.drain(..).chain(changed).collect();
     let operator = tool.operator().await?;
-    let applied = make(tool, &operator, &declared(&tool.delays_ms), &mut report).await;
+    let applied = create(tool, &operator, &declared(&tool.delays_ms), &mut report).await;
     operator.close().await;
     applied?;
     made.append(&mut report.missing);
@@ -138,7 +139,7 @@ pub(crate) async fn apply(tool: &Tool) -> Result<bool, CliError> {
     Ok(report.is_well())
 }
 
-async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), CliError> {
+async fn create(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Report) -> Result<(), CliError> {
     let broke = |error: amqp::Error| tool.broke("cannot make what is missing", &error);
     let mut compared = operator.compare(items).await.map_err(broke)?;
     let exchanges = items.iter().filter(|item| matches!(item, Item::Exchange(_) | Item::HeadersExchange(_))).cloned();
@@ -148,12 +149,11 @@ async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Rep
         let bindings = items.iter().filter(|it| matches!(it, Item::Binding { queue: bound, .. } if bound == queue));
         let own: Vec<Item> = std::iter::once(&item).chain(bindings).cloned().collect();
         let differs = compared.iter().any(|(it, state)| **it == item && matches!(state, State::Different(_)));
-        let worked_on = match &tool.management {
+        let in_hand = match &tool.management {
             Some(management) if differs => management.queue(queue)?.unacknowledged,
             _ => 0,
         };
-        let upgraded =
-            if worked_on > 0 { Upgrade::InUse } else { operator.upgrade(queue, &own).await.map_err(broke)? };
+        let upgraded = if in_hand > 0 { Upgrade::InUse } else { operator.upgrade(queue, &own).await.map_err(broke)? };
         let state = match upgraded {
             Upgrade::Unneeded => continue,
             Upgrade::Done(waiting) => {
@@ -173,7 +173,7 @@ async fn make(tool: &Tool, operator: &Operator, items: &[Item], report: &mut Rep
 }
 
 const IN_USE: &str =
-    "an older release made it, and workers take from it, or did until now: stop them, then run this again";
+    "an older release declared it, and workers consume it or did until now: stop them, then run this again";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,19 +190,19 @@ impl fmt::Display for Report {
         for Different { item, how } in &self.different {
             writeln!(f, "different: {item}\n  {}", print::harmless(how))?;
         }
-        let policies = self.untold("policy ");
+        let policies = self.count_unverifiable("policy ");
         if policies > 0 {
             let policies = if policies == 1 { "1 policy".into() } else { format!("{policies} policies") };
             writeln!(f, "{policies} not compared: set AMQP_MANAGEMENT_URL to the broker's management API")?;
         }
-        let bindings = print::count(self.untold("binding "), "binding");
+        let bindings = print::count(self.count_unverifiable("binding "), "binding");
         if self.made.is_some() {
-            writeln!(f, "{bindings} made sure of")?;
+            writeln!(f, "{bindings} ensured")?;
         } else {
-            writeln!(f, "{bindings} not compared: a broker does not tell of them")?;
+            writeln!(f, "{bindings} not compared: AMQP cannot list them")?;
         }
         if !self.missing.is_empty() {
-            writeln!(f, "\n`signalbox topology apply` makes what is missing; so do processes that need it.")?;
+            writeln!(f, "\n`signalbox topology apply` creates what is missing; so do processes that need it.")?;
         }
         if !self.different.is_empty() {
             writeln!(f, "\n{WHAT_TO_DO}")?;
@@ -212,10 +212,10 @@ impl fmt::Display for Report {
 }
 
 const WHAT_TO_DO: &str = "\
-What differs: `signalbox topology apply` sets policies, and renews request queues
-of an older release once no worker takes from them. Any other queue it does not
-touch: arguments cannot be changed, and a process that declares it fails. Either
-set the setting back that it was made with (EVENTS_RETRY_MS), or stop what
+`signalbox topology apply` sets policies that differ, and replaces request queues
+of an older release once no worker consumes them. It leaves any other queue as it
+is: its arguments cannot be changed, and a process that declares it fails. Either
+restore the setting that it was declared with (EVENTS_RETRY_MS), or stop what
 publishes to it, let its consumers empty it, delete it (`rabbitmqctl
 delete_queue NAME`) and run `signalbox topology apply`.";
 

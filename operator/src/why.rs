@@ -1,4 +1,4 @@
-//! `signalbox why`: what happened to an order, a request, an event or a user.
+//! `signalbox why`: the trace of an order, a request, an event or a user.
 
 mod queues;
 mod records;
@@ -14,9 +14,9 @@ use crate::print;
 use crate::tool::Tool;
 use queues::{QueuedMessage, Queues};
 use records::Records;
-use report::{EventConsumer, EventTrace, Pending, Report, State};
+use report::{EventTrace, ListenerTrace, Pending, Report, State};
 
-/// Shows everything that is known of an id; that nothing is, is a failure.
+/// Shows everything that is known about an id; fails if nothing is.
 pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, CliError> {
     let records = Records::open(tool).await?;
     let mut report = rows(&records, id).await?;
@@ -25,26 +25,26 @@ pub(crate) async fn why(tool: &mut Tool, id: &str) -> Result<bool, CliError> {
     operator.close().await;
     followed?;
     if report.is_empty() {
-        let where_not = "no row, no event in an outbox or an inbox, no message that waits or is dead";
-        return Err(StartError::failed(format!("nothing is known of {}", print::harmless(id)), where_not).into());
+        let searched = "no row, no event in an outbox or an inbox, no waiting or dead-lettered message";
+        return Err(StartError::failed(format!("nothing is known of {}", print::harmless(id)), searched).into());
     }
     print::report(&report, tool.json)?;
     Ok(true)
 }
 
-/// Adds what became of each event.
+/// Adds the state of each event at its listeners.
 async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mut Report) -> Result<(), CliError> {
     let mut queues = Queues::new(tool, operator);
     if report.events.is_empty() {
-        report.events = strays(records, &mut queues, &report.id).await?;
+        report.events = unrecorded(records, &mut queues, &report.id).await?;
     }
-    for told in &mut report.events {
-        told.listeners = hearings(records, &mut queues, told).await?;
-        // What it waits for depends on how far it got with the others.
-        let is_out = told.is_out();
-        for index in 0..told.listeners.len() {
-            if let (State::Pending, Some(listener)) = (told.listeners[index].state, listener(&told.listeners[index])) {
-                told.listeners[index].pending = Some(pending(&queues, listener, told, is_out).await?);
+    for event in &mut report.events {
+        event.listeners = listeners(records, &mut queues, event).await?;
+        // If one listener has it, it was published.
+        let is_published = event.has_reached_a_listener();
+        for index in 0..event.listeners.len() {
+            if let (State::Pending, Some(listener)) = (event.listeners[index].state, info(&event.listeners[index])) {
+                event.listeners[index].pending = Some(pending(&queues, listener, event, is_published).await?);
             }
         }
     }
@@ -52,15 +52,15 @@ async fn follow(tool: &Tool, records: &Records, operator: &Operator, report: &mu
     Ok(())
 }
 
-/// What the services have written down.
+/// The rows in the databases of the services.
 async fn rows(records: &Records, id: &str) -> Result<Report, CliError> {
     let uuid = Uuid::try_parse(id).ok();
     let (mut order, mut user) = (records.order(uuid).await?, records.user(uuid).await?);
     let events = records.events(id, uuid, order.as_ref()).await?;
     if order.is_none() && user.is_none() {
-        // It is an event, or a request: its row is that of what it tells of.
-        let about = events.iter().find(|told| told.owner.as_deref() != Some(id));
-        let about = about.and_then(|told| Uuid::try_parse(told.about.as_deref()?).ok());
+        // It is the id of an event or a request: look up the order or user that the event is about.
+        let about = events.iter().find(|event| event.owner.as_deref() != Some(id));
+        let about = about.and_then(|event| Uuid::try_parse(event.about.as_deref()?).ok());
         (order, user) = (records.order(about).await?, records.user(about).await?);
     }
     let idempotency_key = match &order {
@@ -70,37 +70,37 @@ async fn rows(records: &Records, id: &str) -> Result<Report, CliError> {
     Ok(Report { id: id.into(), order, idempotency_key, user, events, not_seen_through: vec![] })
 }
 
-/// Events that no outbox has, or has no more: known by whoever heard them, or by where they lie.
-async fn strays(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<Vec<EventTrace>, CliError> {
+/// Events that are in no outbox, or no longer: found in an inbox, or in a queue.
+async fn unrecorded(records: &Records, queues: &mut Queues<'_>, id: &str) -> Result<Vec<EventTrace>, CliError> {
     let mut events: Vec<EventTrace> = Vec::new();
     for listener in &LISTENERS {
-        let heard = match Uuid::try_parse(id) {
-            Ok(event) => records.applied(listener, event).await?.map(|_| EventTrace::stray(event, listener)),
+        let applied = match Uuid::try_parse(id) {
+            Ok(event) => records.applied(listener, event).await?.map(|_| EventTrace::unrecorded(event, listener)),
             Err(_) => None,
         };
-        let lying = queues.of(listener).await?.iter().filter(|lying| lying.is_of(id));
-        let lying = lying.filter_map(|lying| Some(EventTrace::stray(lying.event_id?, listener)));
-        for told in heard.into_iter().chain(lying) {
-            if !events.iter().any(|known| known.id == told.id) {
-                events.push(told);
+        let queued = queues.of(listener).await?.iter().filter(|message| message.is_of(id));
+        let queued = queued.filter_map(|message| Some(EventTrace::unrecorded(message.event_id?, listener)));
+        for event in applied.into_iter().chain(queued) {
+            if !events.iter().any(|known| known.id == event.id) {
+                events.push(event);
             }
         }
     }
     Ok(events)
 }
 
-/// How it stands with each listener of an event.
-async fn hearings(
+/// The state of an event at each of its listeners.
+async fn listeners(
     records: &Records,
     queues: &mut Queues<'_>,
-    told: &EventTrace,
-) -> Result<Vec<EventConsumer>, CliError> {
-    let mut hearings = Vec::new();
-    for listener in LISTENERS.iter().filter(|listener| listener.event == told.event) {
-        let applied_at = records.applied(listener, told.id).await?;
+    event: &EventTrace,
+) -> Result<Vec<ListenerTrace>, CliError> {
+    let mut traces = Vec::new();
+    for listener in LISTENERS.iter().filter(|listener| listener.event == event.event) {
+        let applied_at = records.applied(listener, event.id).await?;
         let queue = match applied_at {
             Some(_) => None,
-            None => queues.of(listener).await?.iter().find(|lying| lying.event_id == Some(told.id)).cloned(),
+            None => queues.of(listener).await?.iter().find(|message| message.event_id == Some(event.id)).cloned(),
         };
         let state = match (&applied_at, &queue) {
             (Some(_), _) => State::Applied,
@@ -108,26 +108,26 @@ async fn hearings(
             (None, Some(_)) => State::Retrying,
             (None, None) => State::Pending,
         };
-        hearings.push(EventConsumer { listener: listener.name, state, pending: None, applied_at, queue });
+        traces.push(ListenerTrace { listener: listener.name, state, pending: None, applied_at, queue });
     }
-    Ok(hearings)
+    Ok(traces)
 }
 
-fn listener(hearing: &EventConsumer) -> Option<&'static SubscriptionInfo> {
-    LISTENERS.iter().find(|listener| listener.name == hearing.listener)
+fn info(trace: &ListenerTrace) -> Option<&'static SubscriptionInfo> {
+    LISTENERS.iter().find(|listener| listener.name == trace.listener)
 }
 
-/// What an event waits for that has had no effect and has not failed.
+/// What a pending event waits for.
 async fn pending(
     queues: &Queues<'_>,
     listener: &SubscriptionInfo,
-    told: &EventTrace,
-    is_out: bool,
+    event: &EventTrace,
+    is_published: bool,
 ) -> Result<Pending, CliError> {
-    if told.set_aside.is_some() {
+    if event.set_aside.is_some() {
         return Ok(Pending::SetAside);
     }
-    if told.recorded_at.is_some() && told.published_at.is_none() && !is_out {
+    if event.recorded_at.is_some() && event.published_at.is_none() && !is_published {
         return Ok(Pending::Unpublished);
     }
     Ok(match queues.live(listener).await? {

@@ -4,9 +4,9 @@ use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Only to a person: what scripts read stays as it was.
+    // Only on a terminal, so that scripts read the same output as before.
     if stderr().is_terminal() {
-        eprintln!("bus is called signalbox now, and goes with the next release.");
+        eprintln!("bus is called signalbox now. The next release removes the old name: use signalbox.");
     }
     operator::main()
 }

@@ -1,4 +1,4 @@
-//! Which events lie in the retry and dead queues of a listener: a bounded look at each, once.
+//! Searches the retry and dead-letter queues of a listener for events: reads each once, up to a limit.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::error::CliError;
 use crate::tool::Tool;
 
-/// Messages looked at in a queue: everything taken out is held until the look is over.
+/// Messages read from a queue; all of them are held until the search is over.
 const MOST: u32 = 1_000;
 
-/// An event that lies in a queue.
+/// An event in a retry or dead-letter queue.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QueuedMessage {
@@ -39,13 +39,13 @@ impl QueuedMessage {
         Self { queue: queue.into(), attempts, reason, first_error, last_error, dead, event_id, request_id }
     }
 
-    /// Whether an id is its own or its request's.
+    /// Whether the id is that of the event or of its request.
     pub(super) fn is_of(&self, id: &str) -> bool {
         self.request_id.as_deref() == Some(id) || self.event_id.is_some_and(|own| Ok(own) == Uuid::try_parse(id))
     }
 }
 
-/// What was seen so far.
+/// The queues that were searched so far.
 pub(super) struct Queues<'o> {
     tool: &'o Tool,
     operator: &'o Operator,
@@ -58,43 +58,43 @@ impl<'o> Queues<'o> {
         Self { tool, operator, seen: BTreeMap::new(), not_seen_through: Vec::new() }
     }
 
-    /// What lies in a listener's queues, its own excepted, from which it is being taken all the time.
+    /// The messages in a listener's retry and dead-letter queues.
     pub(super) async fn of(&mut self, listener: &SubscriptionInfo) -> Result<&[QueuedMessage], CliError> {
         let name = listener.name;
         if !self.seen.contains_key(name) {
-            let mut lying = Vec::new();
+            let mut messages = Vec::new();
             let retries = self.tool.delays_ms.iter().map(|delay_ms| (retry_queue(name, *delay_ms), false));
             for (queue, dead) in retries.chain([(dead_queue(name), true)]) {
-                let looked = self.look(queue, dead, &mut lying).await;
-                looked.map_err(|error| self.tool.broke("cannot look into the queues", &error))?;
+                let read = self.read(queue, dead, &mut messages).await;
+                read.map_err(|error| self.tool.broke("cannot read the queues", &error))?;
             }
-            self.seen.insert(name, lying);
+            self.seen.insert(name, messages);
         }
         Ok(&self.seen[name])
     }
 
-    /// How full a listener's own queue is, and who takes from it.
+    /// The depth and the number of consumers of a listener's own queue.
     pub(super) async fn live(&self, listener: &SubscriptionInfo) -> Result<Option<Depth>, CliError> {
         let depth = self.operator.depth(listener.name).await;
         depth.map_err(|error| self.tool.broke("cannot ask the broker", &error))
     }
 
-    /// Queues that held more than was looked at.
+    /// Queues that held more than was read.
     pub(super) fn not_seen_through(self) -> Vec<String> {
         self.not_seen_through
     }
 
-    async fn look(&mut self, queue: String, dead: bool, lying: &mut Vec<QueuedMessage>) -> Result<(), amqp::Error> {
+    async fn read(&mut self, queue: String, dead: bool, messages: &mut Vec<QueuedMessage>) -> Result<(), amqp::Error> {
         let waiting = self.operator.depth(&queue).await?.unwrap_or_default().waiting;
         if waiting == 0 {
             return Ok(());
         }
-        let look = self.operator.look(queue.clone()).await?;
+        let browser = self.operator.look(queue.clone()).await?;
         for _ in 0..waiting.min(MOST) {
-            let Some(found) = look.next().await? else { break };
-            lying.push(QueuedMessage::new(&queue, dead, found));
+            let Some(found) = browser.next().await? else { break };
+            messages.push(QueuedMessage::new(&queue, dead, found));
         }
-        look.close().await?;
+        browser.close().await?;
         if waiting > MOST {
             self.not_seen_through.push(queue);
         }

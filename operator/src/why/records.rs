@@ -1,4 +1,4 @@
-//! What the services' databases know of an id. Reads no address, no title, no content.
+//! Looks an id up in the databases of the services. Reads no e-mail address, no title, no content.
 
 use contracts::{SubscriptionInfo, Timestamp, naming};
 use uuid::Uuid;
@@ -13,13 +13,13 @@ const ORDER: &str = "SELECT id, user_id, created_at FROM orders WHERE id = $1";
 const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";
 const KEY: &str = "SELECT key, created_at FROM idempotency_keys WHERE user_id = $1 AND order_id = $2 LIMIT 1";
 const APPLIED: &str = "SELECT applied_at FROM inbox WHERE listener = $1 AND event_id = $2";
-/// By the event's id; the last ones of an owner; those about an order of an owner. Each has its index.
+/// By the event's id; the latest of an owner; those about an order of an owner. An index serves each.
 const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(found) ->> 'error' AS error FROM (
         SELECT * FROM outbox WHERE id = $1
         UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY published_seq DESC LIMIT 50)
         UNION SELECT * FROM outbox WHERE owner = $3 AND aggregate = $2
     ) AS found ORDER BY seq";
-/// A request's id has no index, which every event would pay for: so the last events are looked through, up to a bound.
+/// Scans the latest events, up to a limit: an index on the request's id would cost every event.
 const EVENTS_OF_REQUEST: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(last) ->> 'error' AS error FROM (
         SELECT * FROM outbox ORDER BY seq DESC LIMIT 200000
     ) AS last WHERE request_id = $1 ORDER BY seq LIMIT 50";
@@ -52,7 +52,7 @@ impl Records {
         Ok(row.map(|row| Key { key: row.get(0), created_at: Timestamp(row.get(1)) }))
     }
 
-    /// When a listener has applied an event.
+    /// When a listener applied an event.
     pub(super) async fn applied(
         &self,
         listener: &SubscriptionInfo,
@@ -64,7 +64,7 @@ impl Records {
         Ok(row.map(|row| Timestamp(row.get(0))))
     }
 
-    /// The events that have to do with an id.
+    /// The events that belong to an id.
     pub(super) async fn events(
         &self,
         id: &str,
@@ -74,18 +74,18 @@ impl Records {
         let owner = order.map(|order| order.user_id.as_str());
         let mut events = Vec::new();
         for reader in [&self.users, &self.orders] {
-            events.extend(reader.rows(EVENTS, &[&uuid, &id, &owner]).await?.iter().map(told));
+            events.extend(reader.rows(EVENTS, &[&uuid, &id, &owner]).await?.iter().map(event));
         }
         if events.is_empty() {
             for reader in [&self.users, &self.orders] {
-                events.extend(reader.rows(EVENTS_OF_REQUEST, &[&id]).await?.iter().map(told));
+                events.extend(reader.rows(EVENTS_OF_REQUEST, &[&id]).await?.iter().map(event));
             }
         }
         Ok(events)
     }
 }
 
-fn told(row: &Row) -> EventTrace {
+fn event(row: &Row) -> EventTrace {
     EventTrace {
         id: row.get("id"),
         event: row.get("name"),

@@ -1,4 +1,4 @@
-//! What `signalbox why` shows.
+//! The report of `signalbox why`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::queues::QueuedMessage;
 use crate::print::{count, harmless};
 
-/// Everything that is known of an id.
+/// Everything that is known about an id.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
@@ -18,7 +18,7 @@ pub(super) struct Report {
     pub(super) idempotency_key: Option<Key>,
     pub(super) user: Option<UserRow>,
     pub(super) events: Vec<EventTrace>,
-    /// Queues that held more messages than were looked at.
+    /// Queues that held more messages than were read.
     pub(super) not_seen_through: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct UserRow {
     pub(super) created_at: Timestamp,
 }
 
-/// An event. Of one that no outbox has (any more) only the identity and the name are known.
+/// An event. If it is in no outbox, only its id and its name are known.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventTrace {
@@ -62,50 +62,50 @@ pub(super) struct EventTrace {
     pub(super) request_id: Option<String>,
     pub(super) recorded_at: Option<Timestamp>,
     pub(super) published_at: Option<Timestamp>,
-    /// Why it cannot be published, if it cannot.
+    /// The error, if it cannot be published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) set_aside: Option<String>,
-    pub(super) listeners: Vec<EventConsumer>,
+    pub(super) listeners: Vec<ListenerTrace>,
 }
 
 impl EventTrace {
-    pub(super) fn stray(id: Uuid, listener: &SubscriptionInfo) -> Self {
+    pub(super) fn unrecorded(id: Uuid, listener: &SubscriptionInfo) -> Self {
         let (about, owner, request_id) = Default::default();
         let (recorded_at, published_at, set_aside, listeners) = Default::default();
         let event = listener.event.into();
         Self { id, event, about, owner, request_id, recorded_at, published_at, set_aside, listeners }
     }
 
-    /// Whether some listener has it, or has had it: a relay publishes an event before it marks its row.
-    pub(super) fn is_out(&self) -> bool {
-        self.listeners.iter().any(|hearing| !matches!(hearing.state, State::Pending))
+    /// Whether any listener received it. It was published then, even if the relay has not marked its row yet.
+    pub(super) fn has_reached_a_listener(&self) -> bool {
+        self.listeners.iter().any(|listener| !matches!(listener.state, State::Pending))
     }
 }
 
-/// How it stands between an event and a listener.
+/// The state of an event at a listener.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct EventConsumer {
+pub(super) struct ListenerTrace {
     pub(super) listener: &'static str,
     pub(super) state: State,
     /// What it waits for, if it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pending: Option<Pending>,
     pub(super) applied_at: Option<Timestamp>,
-    /// Where it lies, if it is to be tried again or dead.
+    /// The queue that holds it, if it is retried or dead-lettered.
     pub(super) queue: Option<QueuedMessage>,
 }
 
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
-    /// It has had its effect.
+    /// The listener handled it.
     Applied,
-    /// It failed and will be tried again.
+    /// It failed and will be retried.
     Retrying,
     /// It was dead-lettered.
     Dead,
-    /// None of these: [`Pending`] says what it waits for.
+    /// None of these; [`Pending`] says what it waits for.
     Pending,
 }
 
@@ -113,26 +113,26 @@ pub(super) enum State {
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Pending {
-    /// For its relay.
+    /// The relay.
     Unpublished,
-    /// For an operator: it cannot be published.
+    /// An operator: it cannot be published.
     SetAside,
-    /// For the listener's queue, which does not exist.
+    /// The listener's queue, which does not exist.
     NoQueue,
-    /// For a worker: nobody takes from the listener's queue.
+    /// A worker: nobody consumes the listener's queue.
     NoWorker,
-    /// For its turn in the listener's queue, or for the end of the work on it.
+    /// Its turn in the listener's queue, or the end of its handling.
     InQueue,
 }
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unpublished => "waits to be published: see `signalbox status` for its relay",
-            Self::SetAside => "waits for somebody to mend it: it cannot be published",
-            Self::NoQueue => "the listener's queue does not exist: `signalbox topology apply` makes it",
-            Self::NoWorker => "waits in its queue: no worker takes from it",
-            Self::InQueue => "waits in its queue, or is being worked on",
+            Self::Unpublished => "waits for its relay: see `signalbox status`",
+            Self::SetAside => "cannot be published: an operator must fix it",
+            Self::NoQueue => "the listener's queue does not exist: run `signalbox topology apply`",
+            Self::NoWorker => "waits in its queue: no worker consumes it",
+            Self::InQueue => "waits in its queue, or is being handled",
         })
     }
 }
@@ -148,14 +148,14 @@ impl fmt::Display for Report {
         if let Some(UserRow { id, is_active, created_at }) = &self.user {
             writeln!(f, "user {id}, registered {created_at}{}", if *is_active { "" } else { ", not active" })?;
         }
-        for told in &self.events {
-            write!(f, "{told}")?;
+        for event in &self.events {
+            write!(f, "{event}")?;
         }
         if self.events.is_empty() {
             writeln!(f, "no event: none was recorded, or it was pruned (EVENTS_OUTBOX_H)")?;
         }
         for queue in &self.not_seen_through {
-            writeln!(f, "{queue} holds more messages than were looked at")?;
+            writeln!(f, "{queue} holds more messages than were read")?;
         }
         Ok(())
     }
@@ -172,27 +172,27 @@ impl fmt::Display for EventTrace {
         }
         writeln!(f)?;
         match (self.recorded_at, self.published_at) {
-            (None, _) => writeln!(f, "  not in an outbox (any more)")?,
+            (None, _) => writeln!(f, "  in no outbox, or pruned from it")?,
             (Some(recorded), None) if self.set_aside.is_some() => {
                 let why = self.set_aside.as_deref().map(harmless).unwrap_or_default();
                 writeln!(f, "  recorded {recorded}, set aside: {why}")?;
             }
-            (Some(recorded), None) if self.is_out() => {
+            (Some(recorded), None) if self.has_reached_a_listener() => {
                 writeln!(f, "  recorded {recorded}, published just now: its relay has not marked it yet")?;
             }
             (Some(recorded), None) => writeln!(f, "  recorded {recorded}, not published yet")?,
             (Some(recorded), Some(published)) => writeln!(f, "  recorded {recorded}, published {published}")?,
         }
-        self.listeners.iter().try_for_each(|hearing| write!(f, "{hearing}"))
+        self.listeners.iter().try_for_each(|listener| write!(f, "{listener}"))
     }
 }
 
-impl fmt::Display for EventConsumer {
+impl fmt::Display for ListenerTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}: ", self.listener)?;
         match (&self.queue, self.applied_at, self.pending) {
             (_, Some(applied), _) => writeln!(f, "applied {applied}"),
-            (Some(lying), None, _) => write!(f, "{lying}"),
+            (Some(message), None, _) => write!(f, "{message}"),
             (None, None, Some(pending)) => writeln!(f, "{pending}"),
             (None, None, None) => writeln!(f, "pending"),
         }
