@@ -1,4 +1,4 @@
-//! The `scaler` process: starts workers when requests wait for them, and puts them to sleep when nobody asks.
+//! The `scaler` process: starts workers when requests wait for them, and stops them when they are idle.
 
 mod driver;
 mod http_client;
@@ -26,10 +26,10 @@ use crate::work::WorkCounters;
 
 const PROGRAM: Program<'_> = Program {
     name: "scaler",
-    about: "Starts workers when requests wait for them, and stops them when nobody asks.",
+    about: "Starts workers when requests wait for them, and stops them when they are idle.",
     settings: &["SCALER_", "AMQP_", "LOG_"],
 };
-/// It holds nothing that would have to be finished.
+/// It has no work to drain.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
@@ -42,8 +42,8 @@ async fn start() -> Result<(), StartError> {
     let own: ScalerSettings = settings.section()?;
     let (broker, counters) = settings.parsed("amqp", servers)?;
     settings.done()?;
-    let unfit = |(key, problem): Problem| SettingError::new::<ScalerSettings>(key, problem);
-    let (limits, api) = (own.limits().map_err(unfit)?, own.api().map_err(unfit)?);
+    let invalid = |(key, problem): Problem| SettingError::new::<ScalerSettings>(key, problem);
+    let (limits, api) = (own.limits().map_err(invalid)?, own.api().map_err(invalid)?);
     let driver = match own.driver {
         DriverKind::ProcessCompose => AnyDriver::ProcessCompose(ProcessCompose::new(api)),
         DriverKind::Children => AnyDriver::Children(

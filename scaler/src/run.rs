@@ -1,10 +1,11 @@
-//! The scaler's life: one of all scalers leads, looks at the queues, and has copies started and stopped.
+//! The scaler's control loop: the leader among all scalers polls the queues, and has copies started and stopped.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use amqp::{Broker, Depth, Error, QueueWatch};
+use contracts::naming::process_name;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -16,17 +17,17 @@ use crate::driver::any::AnyDriver;
 use crate::policy::{Limits, Memory, Observed, Work, decide};
 use crate::work::WorkCounters;
 
-/// How often the driver is asked which copies there are.
-const COPIES: Duration = Duration::from_millis(500);
-/// How often the broker's counters are read; it renews them every five seconds.
-const WORK: Duration = Duration::from_secs(2);
-/// How often a scaler that stands by looks whether it may lead.
-const STAND_BY: Duration = Duration::from_secs(1);
-/// A copy that was started and took nothing is followed by the next one after this time, then after twice as long.
-const RETRY: Duration = Duration::from_secs(1);
-const RETRIES_GROW: u32 = 5;
+/// How often the driver lists the copies.
+const COPIES_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the broker's counters are read; the broker updates them every five seconds.
+const WORK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a standby tries to become the leader.
+const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
+/// The backoff between starts while no copy serves; it doubles with each.
+const START_BACKOFF: Duration = Duration::from_secs(1);
+const MOST_DOUBLINGS: u32 = 5;
 
-/// The scaler, with what it is told.
+/// The scaler and its configuration.
 pub(crate) struct Scaler {
     pub(crate) broker: Broker,
     pub(crate) driver: AnyDriver,
@@ -36,42 +37,43 @@ pub(crate) struct Scaler {
     pub(crate) stop: Shutdown,
 }
 
-/// What is known beside the queues.
+/// The latest state of copies and work.
 #[derive(Default)]
-struct Known {
-    /// By process. `None` until the driver has told.
+struct Snapshot {
+    /// By process. `None` until the driver has listed them.
     copies: Option<HashMap<String, u32>>,
     /// By pattern.
     work: HashMap<String, Work>,
-    /// Grows with each start and stop: what was asked before one began is not believed after it.
-    deeds: u64,
+    /// Increases when a start or stop begins and ends: a list of copies that was requested before is outdated.
+    generation: u64,
 }
 
-/// A pattern with what is noted of it.
+/// A pattern and its scaling state.
 struct Pattern {
     name: &'static str,
     process: String,
     limits: Limits,
     memory: Memory,
-    /// Something is being started or stopped.
+    /// Whether copies are being started or stopped.
     busy: bool,
-    /// Starts in a row after which nothing was served.
-    in_vain: u32,
+    /// Consecutive starts after which no copy served.
+    failed_starts: u32,
+    /// When the backoff ends.
     not_before: Instant,
 }
 
-/// A start or a stop; it ends with the pattern's place in the list.
-type Deed<'a> = LocalBoxFuture<'a, usize>;
+/// An ongoing start or stop; resolves to the pattern's index.
+type Change<'a> = LocalBoxFuture<'a, usize>;
 
 impl Scaler {
-    /// Runs until a stop is asked for. Copies go on without it.
+    /// Runs until a stop is requested. Copies keep running.
     pub(crate) async fn run(&self) -> Result<(), StartError> {
         let mut leading = Leading { scaler: self };
         let supervised = supervise(&mut leading, self.stop.requested());
         supervised.await.map_err(|error| StartError::failed("giving up for a fresh start", error))
     }
 
-    /// Waits until this scaler leads: until no other one does.
+    /// Waits until this scaler is the leader.
     async fn stand_by(&self) -> Result<QueueWatch, Error> {
         if let Some(watch) = QueueWatch::open(&self.broker).await? {
             return Ok(watch);
@@ -79,7 +81,7 @@ impl Scaler {
         tracing::info!("another scaler leads; standing by");
         runtime::notify_ready();
         loop {
-            sleep(STAND_BY).await;
+            sleep(STANDBY_INTERVAL).await;
             if let Some(watch) = QueueWatch::open(&self.broker).await? {
                 return Ok(watch);
             }
@@ -90,135 +92,142 @@ impl Scaler {
     async fn lead(&self, watch: QueueWatch) -> Error {
         tracing::info!(patterns = self.limits.len(), "serving");
         runtime::notify_ready();
-        let known = RefCell::default();
+        let snapshot = RefCell::default();
         tokio::select! {
-            error = self.watch(watch, &known) => error,
-            never = self.keep_copies(&known) => never,
-            never = self.keep_work(&known) => never,
+            error = self.poll_queues(watch, &snapshot) => error,
+            never = self.poll_copies(&snapshot) => never,
+            never = self.poll_work(&snapshot) => never,
         }
     }
 
-    async fn watch(&self, mut watch: QueueWatch, known: &RefCell<Known>) -> Error {
+    async fn poll_queues(&self, mut watch: QueueWatch, snapshot: &RefCell<Snapshot>) -> Error {
         let mut patterns: Vec<Pattern> = self.limits.iter().map(|(name, limits)| Pattern::new(name, *limits)).collect();
-        let mut deeds = FuturesUnordered::new();
+        let mut changes = FuturesUnordered::new();
         let mut ticks = interval(self.poll);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
             tokio::select! {
-                Some(place) = deeds.next() => {
-                    let pattern: &mut Pattern = &mut patterns[place];
+                Some(index) = changes.next() => {
+                    let pattern: &mut Pattern = &mut patterns[index];
                     pattern.busy = false;
                 }
                 _ = ticks.tick() => {
-                    for (place, pattern) in patterns.iter_mut().enumerate() {
+                    for (index, pattern) in patterns.iter_mut().enumerate() {
                         let depth = match watch.depth(pattern.name).await {
                             Ok(depth) => depth,
                             Err(error) => return error,
                         };
-                        deeds.extend(self.review(place, pattern, depth, begun.elapsed(), known));
+                        changes.extend(self.review(index, pattern, depth, start.elapsed(), snapshot));
                     }
                 }
             }
         }
     }
 
-    /// Decides about a pattern; what is to be done, if anything.
+    /// Decides about a pattern; returns the change to make, if any.
     fn review<'a>(
         &'a self,
-        place: usize,
+        index: usize,
         pattern: &mut Pattern,
         depth: Depth,
         at: Duration,
-        known: &'a RefCell<Known>,
-    ) -> Option<Deed<'a>> {
+        snapshot: &'a RefCell<Snapshot>,
+    ) -> Option<Change<'a>> {
         if pattern.busy {
             return None;
         }
-        let state = known.borrow();
+        let state = snapshot.borrow();
         let started = state.copies.as_ref()?.get(&pattern.process).copied().unwrap_or_default();
         let work = state.work.get(pattern.name).copied();
         drop(state);
-        let seen = Observed { at, waiting: depth.waiting, serving: depth.consumers, started, work };
-        let present = seen.serving.max(started);
-        if seen.serving > 0 {
-            pattern.in_vain = 0;
+        let observed = Observed { at, waiting: depth.waiting, serving: depth.consumers, started, work };
+        let present = observed.serving.max(started);
+        if observed.serving > 0 {
+            pattern.failed_starts = 0;
         }
-        let (memory, wanted) = decide(&pattern.limits, pattern.memory, &seen);
+        let (memory, wanted) = decide(&pattern.limits, pattern.memory, &observed);
         if wanted > present {
             if Instant::now() < pattern.not_before {
                 return None;
             }
-            pattern.not_before = Instant::now() + RETRY * (1 << pattern.in_vain);
-            pattern.in_vain = (pattern.in_vain + u32::from(seen.serving == 0)).min(RETRIES_GROW);
+            pattern.not_before = Instant::now() + START_BACKOFF * (1 << pattern.failed_starts);
+            pattern.failed_starts = (pattern.failed_starts + u32::from(observed.serving == 0)).min(MOST_DOUBLINGS);
         }
         pattern.memory = memory;
-        // Copies that others have started are theirs to stop.
+        // Never stops copies that somebody else started.
         let change = i64::from(wanted) - i64::from(if wanted < present { started } else { present });
         if wanted == present || (wanted < present && change >= 0) {
             return None;
         }
-        tracing::info!(pattern = pattern.name, from = present, to = wanted, waiting = seen.waiting, "scaling");
+        tracing::info!(pattern = pattern.name, from = present, to = wanted, waiting = observed.waiting, "scaling");
         pattern.busy = true;
-        Some(Box::pin(self.change(place, pattern.name, pattern.process.clone(), change, known)))
+        Some(Box::pin(self.change(index, pattern.name, pattern.process.clone(), change, snapshot)))
     }
 
-    async fn change(&self, place: usize, pattern: &str, process: String, by: i64, known: &RefCell<Known>) -> usize {
-        known.borrow_mut().deeds += 1;
+    async fn change(
+        &self,
+        index: usize,
+        pattern: &str,
+        process: String,
+        by: i64,
+        snapshot: &RefCell<Snapshot>,
+    ) -> usize {
+        snapshot.borrow_mut().generation += 1;
         for _ in 0..by.unsigned_abs() {
             let done = if by > 0 { self.driver.start(&process).await } else { self.driver.stop(&process).await };
             if let Err(error) = done {
-                tracing::warn!(pattern, error, "a copy could not be {}", if by > 0 { "started" } else { "stopped" });
+                tracing::warn!(pattern, error, "cannot {} a copy", if by > 0 { "start" } else { "stop" });
                 break;
             }
         }
-        known.borrow_mut().deeds += 1;
-        self.count_copies(known).await;
-        place
+        snapshot.borrow_mut().generation += 1;
+        self.list_copies(snapshot).await;
+        index
     }
 
-    async fn keep_copies(&self, known: &RefCell<Known>) -> Error {
+    async fn poll_copies(&self, snapshot: &RefCell<Snapshot>) -> Error {
         loop {
-            self.count_copies(known).await;
-            sleep(COPIES).await;
+            self.list_copies(snapshot).await;
+            sleep(COPIES_INTERVAL).await;
         }
     }
 
-    async fn count_copies(&self, known: &RefCell<Known>) {
-        let before = known.borrow().deeds;
+    async fn list_copies(&self, snapshot: &RefCell<Snapshot>) {
+        let before = snapshot.borrow().generation;
         match self.driver.copies().await {
             Ok(copies) => {
-                let mut known = known.borrow_mut();
-                if known.deeds == before {
-                    known.copies = Some(copies);
+                let mut snapshot = snapshot.borrow_mut();
+                if snapshot.generation == before {
+                    snapshot.copies = Some(copies);
                 }
             }
             Err(error) => {
-                tracing::warn!(error, "it is not known which copies run; nothing is started or stopped");
-                known.borrow_mut().copies = None;
+                tracing::warn!(error, "cannot list the running copies; nothing is started or stopped");
+                snapshot.borrow_mut().copies = None;
             }
         }
     }
 
-    async fn keep_work(&self, known: &RefCell<Known>) -> Error {
+    async fn poll_work(&self, snapshot: &RefCell<Snapshot>) -> Error {
         let Some(counters) = &self.counters else {
             tracing::warn!(
-                "AMQP_MANAGEMENT_URL is not set: nobody tells what is worked on, so no pattern is put to sleep"
+                "AMQP_MANAGEMENT_URL is not set: idle workers are not stopped, because they cannot be detected"
             );
             return std::future::pending().await;
         };
         loop {
             let work = counters.read().await.unwrap_or_else(|error| {
-                tracing::warn!(error, "the broker's counters cannot be read; no pattern is put to sleep");
+                tracing::warn!(error, "cannot read the broker's counters; idle workers are not stopped");
                 HashMap::new()
             });
-            known.borrow_mut().work = work;
-            sleep(WORK).await;
+            snapshot.borrow_mut().work = work;
+            sleep(WORK_INTERVAL).await;
         }
     }
 }
 
-/// The scaler's sessions, one after another.
+/// The scaler as the leader, supervised: connects, serves, and connects again.
 struct Leading<'s> {
     scaler: &'s Scaler,
 }
@@ -252,11 +261,11 @@ impl Pattern {
     fn new(name: &'static str, limits: Limits) -> Self {
         Self {
             name,
-            process: name.replace(['.', '_'], "-"),
+            process: process_name(name),
             limits,
             memory: Memory::default(),
             busy: false,
-            in_vain: 0,
+            failed_starts: 0,
             not_before: Instant::now(),
         }
     }

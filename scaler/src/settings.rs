@@ -1,4 +1,4 @@
-//! What the scaler can be told, with its defaults.
+//! The settings of the scaler, with their defaults.
 
 use runtime::{Problem, Section};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use crate::table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DriverKind {
-    /// By the API of a running process-compose.
+    /// Through the API of a running process-compose.
     ProcessCompose,
-    /// As processes of this one's own.
+    /// As child processes.
     Children,
 }
 

@@ -1,4 +1,4 @@
-//! A pattern's queue and workers as the policy's tests need them: no broker, no processes, and time that only counts.
+//! Simulates a pattern's queue and workers for the policy's tests: no broker, no processes, and a simulated clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use crate::policy::{Limits, Memory, Observed, Work, decide};
 
 const TICK: Duration = Duration::from_millis(50);
-/// What a copy can do in a tick: a hundred requests a second.
+/// The requests that a copy handles in a tick: a hundred per second.
 const CAPACITY: f64 = 5.0;
-/// The broker's counters are this many ticks old.
-const COUNTED: usize = 60;
+/// The age of the broker's counters, in ticks.
+const COUNTERS_AGE: usize = 60;
 
-/// How many requests come.
+/// The rate of requests.
 #[derive(Clone, Copy)]
 pub(crate) enum Load {
     /// None.
     None,
-    /// Some rate that all copies together can bear, chosen by the seed; often none.
+    /// A random rate that all copies together can handle; often none.
     Random,
-    /// The same, but never none.
+    /// A random rate that is never none.
     Steady,
-    /// As before.
+    /// The previous rate.
     Same,
 }
 
@@ -30,15 +30,15 @@ pub(crate) struct Simulated {
     random: u64,
     memory: Memory,
     now: Duration,
-    /// When each waiting group came, and how many are left of it.
+    /// When each waiting batch arrived, and how many of it are left.
     queue: VecDeque<(Duration, f64)>,
-    /// When each started copy begins to serve.
+    /// When each started copy is ready.
     copies: Vec<Duration>,
     rate: f64,
     fraction: f64,
     done: f64,
-    /// What was done, the newest last.
-    counted: VecDeque<Work>,
+    /// Past counters, the newest last.
+    counters: VecDeque<Work>,
     last_change: i64,
     pub(crate) reversals: u32,
     pub(crate) longest_wait: Duration,
@@ -56,7 +56,7 @@ impl Simulated {
             rate: 0.0,
             fraction: 0.0,
             done: 0.0,
-            counted: VecDeque::from(vec![Work { done: 0, in_hand: 0 }; COUNTED]),
+            counters: VecDeque::from(vec![Work { done: 0, in_hand: 0 }; COUNTERS_AGE]),
             last_change: 0,
             reversals: 0,
             longest_wait: Duration::ZERO,
@@ -67,13 +67,13 @@ impl Simulated {
         u32::try_from(self.copies.len()).unwrap()
     }
 
-    /// Lets time pass under a load.
+    /// Advances the clock under a load.
     pub(crate) fn under(&mut self, load: Load, time: Duration) {
-        let bearable = f64::from(self.limits.max) * CAPACITY * 0.8;
+        let capacity = f64::from(self.limits.max) * CAPACITY * 0.8;
         self.rate = match load {
             Load::None => 0.0,
             Load::Random if self.random() < 0.3 => 0.0,
-            Load::Random | Load::Steady => bearable * self.random(),
+            Load::Random | Load::Steady => capacity * self.random(),
             Load::Same => self.rate,
         };
         let end = self.now + time;
@@ -88,33 +88,33 @@ impl Simulated {
         let serving = self.copies.iter().filter(|ready| **ready <= self.now).count();
         let in_hand = self.serve(f64::from(u32::try_from(serving).unwrap()) * CAPACITY);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
-        self.counted.push_back(Work { done: self.done as u64, in_hand: in_hand as u32 });
-        let work = self.counted.pop_front();
+        self.counters.push_back(Work { done: self.done as u64, in_hand: in_hand as u32 });
+        let work = self.counters.pop_front();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
         let waiting = self.queue.iter().map(|(_, left)| left).sum::<f64>().ceil() as u32;
         let serving = u32::try_from(serving).unwrap();
-        let seen = Observed { at: self.now, waiting, serving, started: self.copies(), work };
+        let observed = Observed { at: self.now, waiting, serving, started: self.copies(), work };
         let wanted;
-        (self.memory, wanted) = decide(&self.limits, self.memory, &seen);
+        (self.memory, wanted) = decide(&self.limits, self.memory, &observed);
         assert!((self.limits.min..=self.limits.max).contains(&wanted), "{wanted} at {:?}", self.now);
-        self.become_as_many(wanted);
+        self.scale_to(wanted);
     }
 
-    /// Requests come at a rate that sways a little.
+    /// Adds the requests of a tick, with some jitter.
     fn arrive(&mut self) {
         self.fraction += self.rate * (0.8 + 0.4 * self.random());
-        let come = self.fraction.floor();
-        self.fraction -= come;
-        if come > 0.0 {
-            self.queue.push_back((self.now, come));
+        let arrived = self.fraction.floor();
+        self.fraction -= arrived;
+        if arrived > 0.0 {
+            self.queue.push_back((self.now, arrived));
         }
     }
 
-    /// The oldest are served first; how many were.
+    /// Serves the oldest requests first; returns how many.
     fn serve(&mut self, capacity: f64) -> f64 {
         let mut left = capacity;
-        while let Some((came, requests)) = self.queue.front_mut() {
-            self.longest_wait = self.longest_wait.max(self.now.saturating_sub(*came));
+        while let Some((arrived, requests)) = self.queue.front_mut() {
+            self.longest_wait = self.longest_wait.max(self.now.saturating_sub(*arrived));
             let served = requests.min(left);
             *requests -= served;
             left -= served;
@@ -127,7 +127,7 @@ impl Simulated {
         capacity - left
     }
 
-    fn become_as_many(&mut self, wanted: u32) {
+    fn scale_to(&mut self, wanted: u32) {
         let before = self.copies();
         while self.copies() < wanted {
             let start = Duration::from_secs_f64(0.03 + 0.47 * self.random());
@@ -141,7 +141,7 @@ impl Simulated {
         }
     }
 
-    /// Something between 0 and 1.
+    /// A number between 0 and 1.
     fn random(&mut self) -> f64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

@@ -1,4 +1,4 @@
-//! The table of limits, one file: `[default]`, and a table for each pattern that differs, such as `[orders.get]`.
+//! Reads the file of limits: `[default]`, and a table for each pattern that differs, such as `[orders.get]`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use figment::value::{Dict, Value};
 
 use crate::policy::Limits;
 
-/// The name of the table for all patterns that have none.
+/// The table for patterns that have none of their own.
 const DEFAULT: &str = "default";
 
 /// Reads the limits of every pattern; the error is a sentence part.
@@ -26,8 +26,8 @@ pub(crate) fn read(path: &str) -> Result<Vec<(&'static str, Limits)>, String> {
 fn parse(text: &str) -> Result<Vec<(&'static str, Limits)>, String> {
     let table = Figment::from(Toml::string(text));
     let all: Dict = table.extract().map_err(|error| error.to_string())?;
-    if let Some(stranger) = strangers(&all).into_iter().next() {
-        return Err(format!("there is no pattern {stranger}"));
+    if let Some(name) = unknown(&all).into_iter().next() {
+        return Err(format!("there is no pattern {name}"));
     }
     let limits = |pattern: &'static str| {
         let defaults = Figment::from(Serialized::defaults(Limits::default()));
@@ -41,8 +41,8 @@ fn parse(text: &str) -> Result<Vec<(&'static str, Limits)>, String> {
     PATTERNS.into_iter().map(limits).collect()
 }
 
-/// Tables that are those of no pattern.
-fn strangers(all: &Dict) -> Vec<String> {
+/// Tables that belong to no pattern.
+fn unknown(all: &Dict) -> Vec<String> {
     let services = all.iter().filter(|(name, _)| *name != DEFAULT);
     let patterns = services.flat_map(|(service, table)| match table {
         Value::Dict(_, patterns) => patterns.keys().map(|pattern| format!("{service}.{pattern}")).collect(),
@@ -55,20 +55,20 @@ fn strangers(all: &Dict) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn of(text: &str, pattern: &str) -> Limits {
+    fn limits(text: &str, pattern: &str) -> Limits {
         parse(text).unwrap().into_iter().find(|(name, _)| *name == pattern).unwrap().1
     }
 
     #[test]
-    fn a_pattern_has_its_own_limits_then_those_of_all_then_the_defaults() {
+    fn a_table_overrides_the_default_table_which_overrides_the_built_in_defaults() {
         let text = "[default]\nmin = 1\nmax = 8\n[orders.get]\nmin = 0\n";
-        assert_eq!(of(text, "orders.get"), Limits { min: 0, max: 8, ..Limits::default() });
-        assert_eq!(of(text, "users.login"), Limits { min: 1, max: 8, ..Limits::default() });
-        assert_eq!(of("", "users.login"), Limits::default());
+        assert_eq!(limits(text, "orders.get"), Limits { min: 0, max: 8, ..Limits::default() });
+        assert_eq!(limits(text, "users.login"), Limits { min: 1, max: 8, ..Limits::default() });
+        assert_eq!(limits("", "users.login"), Limits::default());
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_problem() {
         for (text, word) in [
             ("[orders.gte]\nmin = 1", "orders.gte"),
             ("orders = 1", "orders"),

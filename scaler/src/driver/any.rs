@@ -1,4 +1,4 @@
-//! One of the drivers, as the settings choose.
+//! The driver that the settings select.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::driver::children::Children;
 use crate::driver::process_compose::ProcessCompose;
 
-/// One of the drivers.
+/// A driver.
 pub(crate) enum AnyDriver {
     ProcessCompose(ProcessCompose),
     Children(Children),

@@ -1,4 +1,4 @@
-//! As processes of this one's own. They outlive it: which there are is written down, so that the next scaler knows them.
+//! Runs copies as child processes. They outlive the scaler: a file for each lets the next scaler find them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,50 +11,50 @@ use crate::driver::Driver;
 pub(crate) struct Children {
     command: String,
     directory: PathBuf,
-    /// Those that we started ourselves, whose end we must take note of.
+    /// The processes that this scaler started; it must reap them.
     own: Mutex<Vec<Child>>,
 }
 
-/// A process that was written down.
-struct Noted {
+/// A recorded process.
+struct Recorded {
     process: String,
     pid: u32,
     file: PathBuf,
 }
 
 impl Children {
-    /// `command` becomes the worker that it is told; `directory` is where its pid is written down.
+    /// `command` is run with the name of a worker and becomes it; `directory` keeps the pids.
     pub(crate) fn new(command: &str, directory: &str) -> std::io::Result<Self> {
         fs::create_dir_all(directory)?;
         Ok(Self { command: command.into(), directory: directory.into(), own: Mutex::default() })
     }
 
-    /// The processes that were written down and still run; notes of others are removed.
-    fn noted(&self) -> Result<Vec<Noted>, String> {
+    /// The recorded processes that still run. Removes the files of others.
+    fn running(&self) -> Result<Vec<Recorded>, String> {
         self.own
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        let mut noted = Vec::new();
+        let mut running = Vec::new();
         for entry in fs::read_dir(&self.directory).map_err(|error| error.to_string())? {
             let file = entry.map_err(|error| error.to_string())?.path();
             let Some((process, pid)) = parts(&file) else { continue };
             let started = fs::read_to_string(&file).unwrap_or_default();
             if start_of(pid).is_some_and(|start| start == started.trim()) {
-                noted.push(Noted { process, pid, file });
+                running.push(Recorded { process, pid, file });
             } else {
                 let _ = fs::remove_file(&file);
             }
         }
-        Ok(noted)
+        Ok(running)
     }
 }
 
 impl Driver for Children {
     async fn copies(&self) -> Result<HashMap<String, u32>, String> {
         let mut copies = HashMap::new();
-        for noted in self.noted()? {
-            *copies.entry(noted.process).or_default() += 1;
+        for recorded in self.running()? {
+            *copies.entry(recorded.process).or_default() += 1;
         }
         Ok(copies)
     }
@@ -62,7 +62,7 @@ impl Driver for Children {
     async fn start(&self, process: &str) -> Result<(), String> {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(&self.command);
-        // A group of its own: what stops the scaler at a terminal does not stop the workers.
+        // Its own process group: Ctrl-C at the scaler's terminal does not stop the workers.
         command.arg(process).stdin(Stdio::null()).process_group(0);
         let child = command.spawn().map_err(|error| format!("cannot run {}: {error}", self.command))?;
         let pid = child.id();
@@ -73,25 +73,26 @@ impl Driver for Children {
     }
 
     async fn stop(&self, process: &str) -> Result<(), String> {
-        let Some(noted) = self.noted()?.into_iter().rfind(|noted| noted.process == process) else { return Ok(()) };
-        let kill = Command::new("kill").args(["-s", "TERM", &noted.pid.to_string()]).status();
+        let running = self.running()?;
+        let Some(recorded) = running.into_iter().rfind(|recorded| recorded.process == process) else { return Ok(()) };
+        let kill = Command::new("kill").args(["-s", "TERM", &recorded.pid.to_string()]).status();
         kill.map_err(|error| format!("cannot run kill: {error}"))?;
-        // It drains, and is none of the copies any more.
-        let _ = fs::remove_file(noted.file);
+        // It drains, and no longer counts as a copy.
+        let _ = fs::remove_file(recorded.file);
         Ok(())
     }
 }
 
-/// The process and the pid of which a file tells by its name.
+/// The process and the pid in a file's name.
 fn parts(file: &Path) -> Option<(String, u32)> {
     let (process, pid) = file.file_name()?.to_str()?.rsplit_once('.')?;
     Some((process.to_owned(), pid.parse().ok()?))
 }
 
-/// When a running process began, in the kernel's own terms: with its pid it is no other process.
+/// When a running process started, in clock ticks since boot. With the pid it identifies the process.
 fn start_of(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Its name, in brackets, may hold anything.
+    // The name, in brackets, may contain anything.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     let state = fields.next()?;
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_started_is_known_to_the_next_and_what_ended_is_forgotten() {
+    fn the_next_scaler_finds_running_copies_and_forgets_those_that_ended() {
         let directory = std::env::temp_dir().join(format!("scaler-children-{}", std::process::id()));
         let script = directory.join("sleeper");
         fs::create_dir_all(&directory).unwrap();

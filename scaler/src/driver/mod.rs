@@ -1,4 +1,4 @@
-//! Starts and stops copies of workers, by whatever runs processes here.
+//! Drivers: start and stop copies of workers through whatever runs processes on this machine.
 
 pub(crate) mod any;
 pub(crate) mod children;
@@ -6,14 +6,14 @@ pub(crate) mod process_compose;
 
 use std::collections::HashMap;
 
-/// What runs processes. The names are those of processes: `orders-get`. An error is a sentence part.
+/// Runs processes. `process` is a name such as `orders-get`. An error is a sentence part.
 pub(crate) trait Driver {
-    /// How many copies of each worker it runs, or is about to run; a worker that is not named has none.
+    /// How many copies of each worker run or are starting; an absent worker has none.
     async fn copies(&self) -> Result<HashMap<String, u32>, String>;
 
     /// Starts one more copy.
     async fn start(&self, process: &str) -> Result<(), String>;
 
-    /// Asks one copy to finish what it has in hand and to end.
+    /// Asks one copy to drain and exit.
     async fn stop(&self, process: &str) -> Result<(), String>;
 }

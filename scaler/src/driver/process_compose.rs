@@ -1,5 +1,5 @@
-//! By the API of process-compose. It calls the copies of `orders-get` either that, or `orders-get-0`, `orders-get-1` and so on;
-//! a copy that was stopped stays on its list and can be started again.
+//! Runs copies through the API of process-compose. It names the only copy of `orders-get` so, and several `orders-get-0`,
+//! `orders-get-1` and so on. A stopped copy stays on its list and can be started again.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub(crate) struct ProcessCompose {
     api: HttpClient,
 }
 
-/// A copy on its list.
+/// A copy on the list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Copy {
     name: String,
@@ -26,7 +26,7 @@ struct List {
 }
 
 impl Copy {
-    /// The process of which it is a copy.
+    /// The process that it is a copy of.
     fn process(&self) -> &str {
         match self.name.rsplit_once('-') {
             Some((process, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => process,
@@ -34,13 +34,13 @@ impl Copy {
         }
     }
 
-    /// Whether it runs, or comes back by itself.
-    fn is_there(&self) -> bool {
+    /// Whether it runs or is about to.
+    fn is_running(&self) -> bool {
         matches!(self.status.as_str(), "Running" | "Launching" | "Launched" | "Pending" | "Restarting" | "Foreground")
     }
 
-    /// Whether it can be started.
-    fn is_at_rest(&self) -> bool {
+    /// Whether it is stopped and can be started.
+    fn is_stopped(&self) -> bool {
         matches!(self.status.as_str(), "Completed" | "Disabled" | "Error" | "Skipped")
     }
 }
@@ -67,7 +67,7 @@ impl ProcessCompose {
 impl Driver for ProcessCompose {
     async fn copies(&self) -> Result<HashMap<String, u32>, String> {
         let mut copies = HashMap::new();
-        for copy in self.list().await?.iter().filter(|copy| copy.is_there()) {
+        for copy in self.list().await?.iter().filter(|copy| copy.is_running()) {
             *copies.entry(copy.process().to_owned()).or_default() += 1;
         }
         Ok(copies)
@@ -75,17 +75,17 @@ impl Driver for ProcessCompose {
 
     async fn start(&self, process: &str) -> Result<(), String> {
         let copies = self.of(process).await?;
-        if let Some(copy) = copies.iter().find(|copy| copy.is_at_rest()) {
+        if let Some(copy) = copies.iter().find(|copy| copy.is_stopped()) {
             return self.api.call(Method::POST, &format!("/process/start/{}", copy.name)).await.map(drop);
         }
-        let one = copies.first().ok_or_else(|| format!("it knows no process {process}"))?;
+        let one = copies.first().ok_or_else(|| format!("process-compose has no process {process}"))?;
         let more = copies.len() + 1;
         self.api.call(Method::PATCH, &format!("/process/scale/{}/{more}", one.name)).await.map(drop)
     }
 
     async fn stop(&self, process: &str) -> Result<(), String> {
         let copies = self.of(process).await?;
-        let Some(last) = copies.iter().rev().find(|copy| copy.is_there()) else { return Ok(()) };
+        let Some(last) = copies.iter().rev().find(|copy| copy.is_running()) else { return Ok(()) };
         self.api.call(Method::PATCH, &format!("/process/stop/{}", last.name)).await.map(drop)
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_are_told_by_their_names() {
+    fn a_number_after_the_name_marks_a_copy() {
         let process = |name: &str| Copy { name: name.into(), status: "Running".into() }.process().to_owned();
         assert_eq!(process("orders-get"), "orders-get");
         assert_eq!(process("orders-get-0"), "orders-get");
