@@ -1,10 +1,10 @@
-//! Finds the revision that `--version` tells: of the environment's `BUILD_REVISION`, or else of git. Only what is built to
-//! be used has one: a build for development would be made anew after every commit.
+//! Finds the revision that `--version` prints: from the variable `BUILD_REVISION`, or else from git. Development builds
+//! have none, because they would be rebuilt after every commit.
 
 use std::path::Path;
 use std::process::Command;
 
-#[expect(clippy::disallowed_methods, reason = "what cargo tells a build script is in its environment")]
+#[expect(clippy::disallowed_methods, reason = "cargo configures build scripts through the environment")]
 fn main() {
     println!("cargo:rerun-if-env-changed=BUILD_REVISION");
     println!("cargo:rerun-if-changed=build.rs");
@@ -13,14 +13,14 @@ fn main() {
     let revision = match given {
         Some(given) => given,
         None if development => "development build".into(),
-        None => of_git().unwrap_or_else(|| "unknown revision".into()),
+        None => git_revision().unwrap_or_else(|| "unknown revision".into()),
     };
     println!("cargo:rustc-env=BUILD_REVISION={}", revision.lines().next().unwrap_or_default());
 }
 
-fn of_git() -> Option<String> {
+fn git_revision() -> Option<String> {
     let revision = git(&["rev-parse", "--short=12", "HEAD"])?;
-    // Both change when another commit is checked out or made; the first is there after a clone, too.
+    // Both change when a commit is checked out or made. After a clone, only the first exists.
     for file in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--path-format=absolute", "--git-path", file])?;
         if Path::new(&path).exists() {

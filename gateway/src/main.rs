@@ -23,7 +23,7 @@ fn start() -> Result<(), StartError> {
     let parse = |amqp: &AmqpSettings| Broker::new(amqp, "gateway").map_err(|problem| ("url", problem));
     let broker = settings.parsed("amqp", parse)?;
     if settings.only_checked() {
-        settings.told(gateway::check(&gateway))?;
+        settings.with_problems(gateway::check(&gateway))?;
     }
     settings.done()?;
     runtime(gateway.threads)?.block_on(gateway::run(gateway, broker))

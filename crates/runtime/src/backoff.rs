@@ -1,7 +1,7 @@
 //! Exponential backoff with jitter: the pauses between attempts double up to a limit.
 //!
-//! The crate `backon` computes such delays too, but adds its jitter on top of the maximum. Here the maximum is a
-//! promise.
+//! The crate `backon` computes such delays too, but adds its jitter on top of the maximum. Here the maximum is a hard
+//! limit.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_stay_within_their_bounds() {
+    fn pauses_grow_up_to_a_limit() {
         let mut backoff = Backoff::default();
         let pauses: Vec<Duration> = (0..12).map(|_| backoff.pause()).collect();
         assert!(pauses[0] <= FIRST && pauses[0] >= FIRST / 2);

@@ -47,7 +47,7 @@ pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let code = match &error {
-        // Help that nobody reads is not a failure.
+        // A closed pipe while printing help is no failure.
         StartError::Answered(text) => {
             let _ = writeln!(std::io::stdout(), "{text}");
             return ExitCode::SUCCESS;
@@ -56,7 +56,7 @@ pub fn exit_code(outcome: Result<(), StartError>) -> ExitCode {
         StartError::Unavailable(_) => ExitCode::from(EX_UNAVAILABLE),
         StartError::Failed(_) => ExitCode::FAILURE,
     };
-    // The exit code stays the same if nobody reads standard error.
+    // The exit code is the same if standard error is closed.
     let prefix = if matches!(error, StartError::Setting(_)) { "\nerror: " } else { "\n" };
     lines::finish(Some(&format!("error: {}\n", error.to_string().replace('\n', prefix))));
     code

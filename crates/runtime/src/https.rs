@@ -1,4 +1,4 @@
-//! An HTTPS client for what a process asks now and then: bounded in time, with the machine's root certificates.
+//! A blocking HTTPS client for occasional requests, with a timeout and the machine's root certificates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
 
-/// A client that follows no redirect, and gives up after `patience`. A status is no error of its: look at it.
+/// Configures a client that follows no redirects. A response with an error status is returned like any other.
 ///
-/// `SSL_CERT_FILE` names other roots than the machine's. They are read here, for they change on a machine that runs for
-/// years: make a new client for each question that comes minutes after the last.
-pub fn client(patience: Duration) -> ConfigBuilder<AgentScope> {
+/// `SSL_CERT_FILE` replaces the machine's root certificates. They are read here and may change while a process runs, so
+/// create a new client if requests are minutes apart.
+pub fn client(request_timeout: Duration) -> ConfigBuilder<AgentScope> {
     let roots: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
         .certs
         .iter()
@@ -22,7 +22,7 @@ pub fn client(patience: Duration) -> ConfigBuilder<AgentScope> {
     let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
     Agent::config_builder()
         .tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
-        .timeout_global(Some(patience))
+        .timeout_global(Some(request_timeout))
         .max_redirects(0)
         .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)

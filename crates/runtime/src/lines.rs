@@ -1,4 +1,4 @@
-//! Writes the log from a thread of its own, so that no work ever waits for a reader of the log.
+//! Writes the log in a separate thread, so that a slow reader of the log never blocks the process.
 //!
 //! Lines are buffered and written 50 times a second, many in one system call. When the reader is slow or gone, lines
 //! that do not fit are dropped and counted; the count is logged once lines are written again. A process killed by
@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+/// How long lines are collected before they are written together.
 const GATHER: Duration = Duration::from_millis(20);
 /// A buffer of this size is written at once.
 const FULL: usize = 64 * 1024;
-/// The most bytes that wait for a reader. As many again may be on their way out, which bounds the log's memory.
+/// The most bytes that wait for a reader. As many again may be in the write call, which limits the log's memory.
 const MOST: usize = 1024 * 1024;
 /// How long a process waits for the reader when it ends.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How long a panic waits for the reader: it may be the last thing a process says. Not repeated after a timeout.
+const FINAL_FLUSH: Duration = Duration::from_secs(1);
+/// How long a panic waits for the reader: the process may end next. Not repeated after a timeout.
 const PANIC: Duration = Duration::from_millis(100);
 
 static STDOUT: Output = Output::new("stdout");
@@ -60,32 +61,31 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// Flushes the log, then writes a last sentence to standard error if there is one. Does not wait for a reader that
-/// reads nothing.
-pub(crate) fn finish(last_words: Option<&str>) {
-    STDOUT.flush(LAST_WORDS);
-    if let Some(words) = last_words {
-        complain(words, LAST_WORDS);
+/// Flushes the log, then writes a final message to standard error if there is one. Gives up on a reader that is stuck.
+pub(crate) fn finish(message: Option<&str>) {
+    STDOUT.flush(FINAL_FLUSH);
+    if let Some(message) = message {
+        write_stderr(message, FINAL_FLUSH);
     }
 }
 
-/// Sends panics the same way. The default panic hook waits for the reader of standard error.
-pub(crate) fn say_panics() {
+/// Reports panics the same way. The default panic hook blocks if nobody reads standard error.
+pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = std::backtrace::Backtrace::capture();
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("<unnamed>");
-        let mut words = format!("\nthread '{name}' {panic}\n");
+        let mut message = format!("\nthread '{name}' {panic}\n");
         if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
-            words = format!("{words}stack backtrace:\n{backtrace}\n");
+            message = format!("{message}stack backtrace:\n{backtrace}\n");
         }
-        complain(&words, PANIC);
+        write_stderr(&message, PANIC);
     }));
 }
 
-fn complain(words: &str, patience: Duration) {
-    if STDERR.start(io::stderr()).is_ok() && STDERR.push(words.as_bytes()) {
-        STDERR.flush(patience);
+fn write_stderr(message: &str, timeout: Duration) {
+    if STDERR.start(io::stderr()).is_ok() && STDERR.push(message.as_bytes()) {
+        STDERR.flush(timeout);
     }
 }
 
@@ -96,7 +96,7 @@ struct Output {
     pending: Mutex<Pending>,
     /// Wakes the writer thread.
     filled: Condvar,
-    /// Wakes those who wait for a flush.
+    /// Wakes waiting flushes.
     written: Condvar,
 }
 
@@ -106,9 +106,9 @@ struct Pending {
     lost: u64,
     /// Whether the thread is writing.
     writing: bool,
-    /// Whether somebody waits for a flush.
+    /// Whether a flush is waiting.
     urgent: bool,
-    /// Nothing has been read since the last flush timed out.
+    /// Whether the last flush timed out and nothing was written since.
     stuck: bool,
 }
 
@@ -130,12 +130,12 @@ impl Output {
             return Ok(());
         }
         let thread = std::thread::Builder::new().name(format!("log {}", self.name)).stack_size(128 * 1024);
-        thread.spawn(move || self.write_for_ever(stream)).map(drop).inspect_err(|_| {
+        thread.spawn(move || self.run(stream)).map(drop).inspect_err(|_| {
             self.started.store(false, Ordering::Relaxed);
         })
     }
 
-    /// Buffers a line; false if there is no room for it.
+    /// Buffers a line; returns whether there was room for it.
     fn push(&self, line: &[u8]) -> bool {
         let mut pending = self.lock();
         if pending.text.len() + line.len() > MOST {
@@ -151,21 +151,21 @@ impl Output {
     }
 
     /// Waits for everything to be written, up to this long. Does not wait at all if the last flush timed out.
-    fn flush(&self, patience: Duration) {
+    fn flush(&self, timeout: Duration) {
         let mut pending = self.lock();
         if pending.stuck {
             return;
         }
         pending.urgent = true;
         self.filled.notify_one();
-        let owed = |pending: &mut Pending| pending.writing || !pending.text.is_empty();
-        let waited = self.written.wait_timeout_while(pending, patience, owed);
+        let unwritten = |pending: &mut Pending| pending.writing || !pending.text.is_empty();
+        let waited = self.written.wait_timeout_while(pending, timeout, unwritten);
         let (mut pending, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         pending.urgent = false;
         pending.stuck = waited.timed_out();
     }
 
-    fn write_for_ever(&self, mut stream: impl Write) {
+    fn run(&self, mut stream: impl Write) {
         let mut text = Vec::new();
         loop {
             let lost = self.take(&mut text);
@@ -176,7 +176,7 @@ impl Output {
         }
     }
 
-    /// Waits for something to write and takes it, with how many lines were dropped after it.
+    /// Waits for lines and takes them; returns how many were dropped after them.
     fn take(&self, text: &mut Vec<u8>) -> u64 {
         let pending = self.filled.wait_while(self.lock(), |pending| pending.text.is_empty());
         let gathering = |pending: &mut Pending| !pending.urgent && pending.text.len() < FULL;
@@ -188,7 +188,7 @@ impl Output {
         std::mem::take(&mut pending.lost)
     }
 
-    /// Notes a write and how many lines it could not deliver. Losses are reported once lines can be written again.
+    /// Records a write and how many lines it lost. Losses are logged once lines can be written again.
     fn note(&self, lost: u64, unwritten: u64) {
         let mut pending = self.lock();
         pending.writing = false;
@@ -200,7 +200,11 @@ impl Output {
         self.written.notify_all();
         drop(pending);
         if lost > 0 && unwritten == 0 {
-            tracing::warn!(lines = lost, stream = self.name, "log lines were dropped: nobody took them in time");
+            tracing::warn!(
+                lines = lost,
+                stream = self.name,
+                "log lines were dropped: the reader of the log is too slow"
+            );
         }
     }
 
@@ -209,7 +213,7 @@ impl Output {
     }
 }
 
-/// Writes everything, however long it takes; the error is how many lines were not written.
+/// Writes everything, however long it takes. The error is the number of lines that were not written.
 fn write(stream: &mut impl Write, mut text: &[u8]) -> Result<(), u64> {
     while !text.is_empty() {
         match stream.write(text) {
@@ -236,28 +240,28 @@ mod tests {
         output
     }
 
-    /// Writes more than the pipe and the buffers hold; returns how many lines were taken.
+    /// Writes more than the pipe and the buffers hold; returns how many lines were buffered.
     fn flood(output: &Output) -> usize {
         let line = [&[b'x'; 1_023][..], b"\n"].concat();
         (0..4_096).filter(|_| output.push(&line)).count()
     }
 
     #[test]
-    fn nobody_waits_for_a_reader_who_takes_nothing_and_memory_is_bounded() {
+    fn a_stuck_reader_blocks_nobody_and_memory_stays_limited() {
         let (_reader, writer) = pipe().unwrap();
         let output = output(writer);
-        let taken = flood(output);
-        assert!((1_024..4_096).contains(&taken) && output.lock().text.len() <= MOST, "{taken}");
-        let begun = Instant::now();
+        let buffered = flood(output);
+        assert!((1_024..4_096).contains(&buffered) && output.lock().text.len() <= MOST, "{buffered}");
+        let start = Instant::now();
         output.flush(Duration::from_millis(10));
         assert!(output.lock().stuck);
-        // After one timeout, a flush is not tried again for an hour.
+        // After a timeout, the next flush does not wait at all.
         output.flush(Duration::from_hours(1));
-        assert!(begun.elapsed() < Duration::from_mins(1));
+        assert!(start.elapsed() < Duration::from_mins(1));
     }
 
     #[test]
-    fn a_reader_who_comes_back_gets_whole_lines_and_the_rest_is_counted() {
+    fn a_slow_reader_gets_whole_lines_and_the_rest_is_counted() {
         let (mut reader, writer) = pipe().unwrap();
         let output = output(writer);
         let mut line = vec![0; 1_024];
@@ -265,14 +269,14 @@ mod tests {
             reader.read_exact(&mut line).unwrap();
             assert!(line[..1_023].iter().all(|byte| *byte == b'x') && line[1_023] == b'\n', "a line is whole");
         }
-        output.push(b"here again\n");
-        let mut again = [0; 11];
-        reader.read_exact(&mut again).unwrap();
-        assert_eq!(&again, b"here again\n");
+        output.push(b"next line.\n");
+        let mut next = [0; 11];
+        reader.read_exact(&mut next).unwrap();
+        assert_eq!(&next, b"next line.\n");
     }
 
     #[test]
-    fn a_reader_who_is_gone_is_no_failure() {
+    fn a_closed_pipe_is_no_failure() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let output = output(writer);
@@ -284,13 +288,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_is_written_when_the_flush_is_over() {
+    fn a_flush_returns_after_everything_is_written() {
         let (mut reader, writer) = pipe().unwrap();
         let output = output(writer);
         output.push(b"the end\n");
         output.flush(Duration::from_mins(1));
-        let mut said = [0; 8];
-        reader.read_exact(&mut said).unwrap();
-        assert_eq!(&said, b"the end\n");
+        let mut written = [0; 8];
+        reader.read_exact(&mut written).unwrap();
+        assert_eq!(&written, b"the end\n");
     }
 }

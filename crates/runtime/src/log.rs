@@ -1,5 +1,5 @@
-//! Opens the log on standard output, one event per line: JSON for machines, readable text on a terminal. Panics go to
-//! standard error. Neither ever blocks the process (see `lines.rs`).
+//! Opens the log on standard output, one event per line: JSON, or text on a terminal. Panics go to standard error. Neither
+//! ever blocks the process (see `lines.rs`).
 
 use std::io::IsTerminal;
 
@@ -42,9 +42,9 @@ impl Section for LogSettings {
 }
 
 fn filter(settings: &LogSettings) -> Result<EnvFilter, Problem> {
-    let unfit = |_| ("filter", "must be a level or directives, such as info,gateway=debug".into());
-    let filter = EnvFilter::try_new(&settings.filter).map_err(unfit)?;
-    // lapin logs whole messages, and messages hold passwords. Its errors are logged by its callers.
+    let invalid = |_| ("filter", "must be a level or directives, such as info,gateway=debug".into());
+    let filter = EnvFilter::try_new(&settings.filter).map_err(invalid)?;
+    // lapin logs whole messages, which may contain passwords. Its callers log its errors.
     Ok(filter.add_directive("lapin=off".parse().expect("a constant directive")))
 }
 
@@ -57,8 +57,8 @@ pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
     let lines =
-        Lines::start().map_err(|error| SettingError::of("log", "format", format!("cannot be served: {error}")))?;
-    lines::say_panics();
+        Lines::start().map_err(|error| SettingError::of("log", "format", format!("cannot be opened: {error}")))?;
+    lines::report_panics();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
     if json {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(lines).init();

@@ -1,5 +1,5 @@
-//! The command line that every server program has: help, version, and a check of the settings. Any other argument is
-//! refused, so that a mistyped one never starts a server.
+//! The command line of every server program: help, version, and a check of the settings. Any other argument is an error, so
+//! that a mistyped one never starts a server.
 
 use std::ffi::OsString;
 
@@ -20,9 +20,9 @@ pub struct Program<'a> {
     pub settings: &'a [&'a str],
 }
 
-/// What the command line asks for.
+/// What the command line requests.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+enum Request {
     Run,
     CheckConfig,
     ListSettings,
@@ -33,12 +33,12 @@ enum Asked {
 impl Program<'_> {
     /// Reads the command line, finds the settings, and opens the log.
     pub fn start(&self) -> Result<Settings, StartError> {
-        let only = match self.asked(std::env::args_os().skip(1))? {
-            Asked::Run => None,
-            Asked::CheckConfig => Some(Only::Check),
-            Asked::ListSettings => Some(Only::List),
-            Asked::Help => return Err(StartError::Answered(self.help())),
-            Asked::Version => return Err(StartError::Answered(format!("{} {VERSION}", self.name))),
+        let only = match self.parse(std::env::args_os().skip(1))? {
+            Request::Run => None,
+            Request::CheckConfig => Some(Only::Check),
+            Request::ListSettings => Some(Only::List),
+            Request::Help => return Err(StartError::Answered(self.help())),
+            Request::Version => return Err(StartError::Answered(format!("{} {VERSION}", self.name))),
         };
         let mut settings = Settings::from_environment()?;
         settings.set_only(only);
@@ -49,24 +49,24 @@ impl Program<'_> {
         Ok(settings)
     }
 
-    fn asked(&self, mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, StartError> {
-        let Some(first) = arguments.next() else { return Ok(Asked::Run) };
-        let asked = match first.to_str() {
-            Some("-h" | "--help") => Asked::Help,
-            Some("-V" | "--version") => Asked::Version,
-            Some("--check-config") => Asked::CheckConfig,
-            Some("--list-settings") => Asked::ListSettings,
+    fn parse(&self, mut arguments: impl Iterator<Item = OsString>) -> Result<Request, StartError> {
+        let Some(first) = arguments.next() else { return Ok(Request::Run) };
+        let request = match first.to_str() {
+            Some("-h" | "--help") => Request::Help,
+            Some("-V" | "--version") => Request::Version,
+            Some("--check-config") => Request::CheckConfig,
+            Some("--list-settings") => Request::ListSettings,
             _ => return Err(self.unexpected(&first)),
         };
         match arguments.next() {
-            None => Ok(asked),
+            None => Ok(request),
             Some(more) => Err(self.unexpected(&more)),
         }
     }
 
     fn unexpected(&self, argument: &OsString) -> StartError {
         let name = self.name;
-        // Escaped as in a string literal: it may hold terminal control sequences.
+        // Escaped as in a string literal: it may contain terminal control sequences.
         let argument: String = argument.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
         StartError::Usage(format!("unexpected argument '{argument}'; see {name} --help"))
     }
@@ -81,8 +81,8 @@ impl Program<'_> {
 Usage: {name} [OPTION]
 
 Options:
-      --check-config  Read and check all settings and the files they name, say
-                      everything that is wrong, and connect to nothing
+      --check-config  Read and check all settings and the files they name, and
+                      report every problem; connect to nothing
       --list-settings Do the same, and print each setting with its default
   -h, --help          Print this help
   -V, --version       Print the version
@@ -97,9 +97,9 @@ Examples:
   CONFIG_FILE=/etc/services.toml {name}
 
 Exit codes:
-  0   it ended in good order, or the settings are fine
+  0   a graceful shutdown, or the settings are fine
   64  an argument or a setting is wrong
-  1   anything else: starting it again may help"
+  1   any other failure: a restart may help"
         )
     }
 }
@@ -128,20 +128,20 @@ mod tests {
 
     const PROGRAM: Program<'_> = Program { name: "door", about: "Opens.", settings: &["DOOR_"] };
 
-    fn asked(arguments: &[&str]) -> Result<Asked, String> {
-        PROGRAM.asked(arguments.iter().map(Into::into)).map_err(|error| error.to_string())
+    fn parse(arguments: &[&str]) -> Result<Request, String> {
+        PROGRAM.parse(arguments.iter().map(Into::into)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn only_what_is_known_is_taken() {
-        assert_eq!(asked(&[]), Ok(Asked::Run));
-        assert_eq!(asked(&["--check-config"]), Ok(Asked::CheckConfig));
-        assert_eq!([asked(&["-h"]), asked(&["--version"])], [Ok(Asked::Help), Ok(Asked::Version)]);
+    fn unknown_arguments_are_rejected() {
+        assert_eq!(parse(&[]), Ok(Request::Run));
+        assert_eq!(parse(&["--check-config"]), Ok(Request::CheckConfig));
+        assert_eq!([parse(&["-h"]), parse(&["--version"])], [Ok(Request::Help), Ok(Request::Version)]);
         for unknown in [&["--port"][..], &[""], &["serve"], &["--version", "x"], &["--check-config=1"], &["-hV"]] {
-            let error = asked(unknown).unwrap_err();
+            let error = parse(unknown).unwrap_err();
             assert!(error.contains("unexpected argument") && error.contains("--help"), "{unknown:?}: {error}");
         }
-        assert!(!asked(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
+        assert!(!parse(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
     }
 
     #[test]

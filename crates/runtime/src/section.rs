@@ -1,4 +1,4 @@
-//! A group of settings, and the error for a setting that cannot be used.
+//! A section of settings, and the error for an invalid setting.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use serde::de::DeserializeOwned;
 /// What is wrong with a setting: its key, and a sentence part such as "must be at least 1".
 pub type Problem = (&'static str, String);
 
-/// One group of settings: a struct whose `Default` gives every key a value.
+/// A section of settings: a struct whose `Default` gives every key a value.
 pub trait Section: Serialize + DeserializeOwned + Default {
     /// Lower-case name: the table in the file and, in capitals, the prefix of the environment variables.
     const NAME: &'static str;
 
-    /// Rules that types cannot express, such as two settings that exclude each other: everything that breaks one.
+    /// Checks rules that types cannot express, such as two settings that exclude each other. Returns every problem.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
     }
 }
 
-/// Settings that cannot be used, one line for each. A line names the variable and never quotes a secret.
+/// Invalid settings, one line for each. A line names the variable and never quotes a secret.
 #[derive(Debug)]
 pub struct SettingError(pub(crate) Vec<String>);
 

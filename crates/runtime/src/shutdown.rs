@@ -32,18 +32,18 @@ impl Shutdown {
 
     async fn listen(self, mut terminate: Signal, mut interrupt: Signal, grace: Duration) {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!(grace_ms = grace.as_millis(), "stop asked: finishing what runs");
+        tracing::info!(grace_ms = grace.as_millis(), "stop requested: draining");
         self.requested.cancel();
         notify::stopping();
         tokio::select! {
-            _ = terminate.recv() => tracing::warn!("asked again: stopping at once"),
-            _ = interrupt.recv() => tracing::warn!("asked again: stopping at once"),
+            _ = terminate.recv() => tracing::warn!("second signal: stopping at once"),
+            _ = interrupt.recv() => tracing::warn!("second signal: stopping at once"),
             () = tokio::time::sleep(grace) => tracing::warn!("the grace period is over: stopping at once"),
         }
         self.forced.cancel();
     }
 
-    /// Resolves when a drain is requested: take no new work and finish what runs.
+    /// Resolves when a drain is requested: take no new work and finish the work in progress.
     pub async fn requested(&self) {
         self.requested.cancelled().await;
     }
@@ -53,7 +53,7 @@ impl Shutdown {
         self.requested.is_cancelled()
     }
 
-    /// Resolves when the drain must end: abandon what still runs.
+    /// Resolves when the drain must end: abandon the work in progress.
     pub async fn forced(&self) {
         self.forced.cancelled().await;
     }

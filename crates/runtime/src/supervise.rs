@@ -1,19 +1,19 @@
-//! Supervises work that needs a connection: connect, serve, back off after a failure, begin again, stop when requested.
+//! Supervises work that needs a connection: connect, serve, back off after a failure, reconnect, stop when requested.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
 
-/// lapin leaks a thread for each attempt to connect to a peer that accepts and stays silent. After this many in a row a
-/// fresh process is better.
+/// lapin leaks a thread for each attempt to connect to a peer that accepts and stays silent. After this many in a row the
+/// process should be restarted.
 const SILENT_ATTEMPTS: u32 = 20;
 
 /// Work that needs a connection, for [`supervise`].
 pub trait Supervised {
-    /// What the work needs.
+    /// The connection.
     type Connection;
-    /// Why there is no connection, or why it broke.
+    /// Why connecting failed, or why the connection broke.
     type Error;
 
     /// Connects. The future is dropped if a stop is requested meanwhile.
@@ -21,8 +21,8 @@ pub trait Supervised {
 
     /// Works until the connection breaks (an error), or until a stop was requested and nothing is left to do.
     ///
-    /// Calls [`Backoff::reset`] as soon as the connection proves usable. What connects and then always fails would
-    /// otherwise be repeated without a pause.
+    /// Calls [`Backoff::reset`] once the connection has proved usable: a connection that opens but always fails must not
+    /// be retried without a pause.
     fn serve(
         &mut self,
         connection: Self::Connection,
@@ -32,8 +32,7 @@ pub trait Supervised {
     /// Logs a failure to connect or to serve.
     fn failed(&mut self, error: &Self::Error);
 
-    /// Whether the peer was silent for so long that the attempt was abandoned. Too many of these in a row end the
-    /// supervision.
+    /// Whether the attempt timed out because the peer was silent. Too many of these in a row end the supervision.
     fn is_silence(_error: &Self::Error) -> bool {
         false
     }
@@ -44,8 +43,8 @@ pub trait Supervised {
     }
 }
 
-/// Runs the work over one connection after another, until `stop` resolves or the work ends without an error. An error is
-/// one after which the process should start afresh.
+/// Runs the work over one connection after another, until `stop` resolves or the work ends without an error. After an
+/// error the process should be restarted.
 pub async fn supervise<S: Supervised>(work: &mut S, stop: impl Future<Output = ()>) -> Result<(), S::Error> {
     let mut stop = pin!(stop);
     let mut backoff = Backoff::default();
@@ -77,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Fails or works as its script says, from the last step to the first, and ends without an error after that.
+    /// Plays a script from its last step to its first, then ends without an error.
     #[derive(Default)]
     struct Scripted {
         script: Vec<Step>,
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_breaks_at_once_is_no_success_and_one_that_worked_is() {
+    async fn only_a_connection_that_worked_resets_the_backoff() {
         let mut work = scripted([[Step::BreaksAtOnce; 5], [Step::Refused; 5]].concat());
         assert!(supervise(&mut work, pending()).await.is_ok());
         assert!(work.pauses[8] >= Duration::from_millis(800), "{:?}", work.pauses);
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_without_a_break_is_given_up() {
+    async fn uninterrupted_silence_ends_the_supervision() {
         let silent = |times: u32| std::iter::repeat_n(Step::Silent, times as usize);
         assert!(supervise(&mut scripted(silent(SILENT_ATTEMPTS - 1)), pending()).await.is_ok());
         assert!(supervise(&mut scripted(silent(SILENT_ATTEMPTS)), pending()).await.is_err());
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_ends_a_pause_and_an_attempt_to_connect() {
+    async fn a_stop_interrupts_connecting() {
         struct Stuck;
         impl Supervised for Stuck {
             type Connection = ();

@@ -1,12 +1,12 @@
-//! What this process uses of its machine, and what it is: read from `/proc`, so only on Linux.
+//! Memory, processor time, start time and host of this process, read from `/proc`: Linux only.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-/// The unit of `/proc/self/stat`: a hundred to a second on every Linux.
+/// The unit of `/proc/self/stat`: 100 per second on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What is used at this moment; what cannot be read is `None`.
+/// The current resource usage; `None` if it cannot be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     /// Resident memory.
@@ -15,7 +15,7 @@ pub struct Usage {
     pub cpu_s: Option<f64>,
 }
 
-/// Reads it.
+/// Reads the current usage.
 pub fn now() -> Usage {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident =
@@ -24,14 +24,14 @@ pub fn now() -> Usage {
     Usage { memory_bytes: resident.map(|kib: u64| kib * 1024), cpu_s: cpu_s(&stat) }
 }
 
-/// The program's name stands in brackets and may hold anything; what follows the last one are numbers.
+/// The program's name, in brackets, may contain anything; the fields after the last bracket are numbers.
 fn cpu_s(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut ticks = fields.split(' ').skip(11).map(|field| field.parse::<f64>().ok());
     Some((ticks.next()?? + ticks.next()??) / TICKS_PER_SECOND)
 }
 
-/// When this process started, as far as its own clock knows.
+/// When this process started, by the system clock.
 pub fn started_at() -> SystemTime {
     let now = SystemTime::now();
     let read = |path| fs::read_to_string(path).ok();
@@ -55,13 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_brackets_and_spaces_hides_no_number() {
+    fn a_name_may_contain_brackets_and_spaces() {
         assert_eq!(cpu_s("1 (a) b) S 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0 1 0 99"), Some(2.0));
         assert_eq!(cpu_s("nonsense"), None);
     }
 
     #[test]
-    fn this_process_uses_something_and_has_begun() {
+    fn the_usage_of_this_process_can_be_read() {
         let used = now();
         assert!(used.memory_bytes.is_some_and(|bytes| bytes > 100_000), "{used:?}");
         assert!(used.cpu_s.is_some_and(|seconds| seconds >= 0.0));

@@ -54,7 +54,7 @@ impl Bootstrap {
 
     /// The outcome of opening dependencies: what is wrong with their settings is told with what was found before.
     pub(crate) fn told<T>(&mut self, opened: Result<T, StartError>) -> Result<T, StartError> {
-        self.settings.told(opened)
+        self.settings.with_problems(opened)
     }
 
     /// Reads one more section of settings.

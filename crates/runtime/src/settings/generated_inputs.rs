@@ -1,11 +1,11 @@
-//! Settings as nobody would write them: every one is read or refused, in one printable line, and no refusal tells a secret.
+//! Tests settings with generated input: each is read or rejected in one printable line, and no error quotes a secret.
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// In every value that is secret, and nowhere else.
+/// Part of every secret value, and of nothing else.
 const SECRET: &str = "4711hunter2";
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn secret() -> impl Strategy<Value = String> {
-    // What looks like a path may be told, if the variable says that it is one.
+    // A value that looks like a path may be shown if the variable ends with `_FILE`.
     (text(), text()).prop_map(|(before, after)| format!("{}{SECRET}{after}", before.trim_start_matches(['.', '/'])))
 }
 
@@ -73,37 +73,37 @@ fn read(variables: Vec<(String, String)>) -> Result<Vault, String> {
         .map_err(|error| error.to_string())
 }
 
-fn is_plain(complaint: &str) -> bool {
+fn is_plain(error: &str) -> bool {
     let plain = |line: &str| line.starts_with("VAULT_") && !line.contains(char::is_control);
-    complaint.split('\n').all(plain) && !complaint.contains(SECRET)
+    error.split('\n').all(plain) && !error.contains(SECRET)
 }
 
 proptest! {
     #[test]
-    fn a_variable_is_read_or_refused_and_never_told_if_it_is_secret(
+    fn a_variable_is_read_or_rejected_and_a_secret_is_never_quoted(
         open in prop::sample::select(&OPEN[..]), value in text(),
         hidden in prop::sample::select(&SECRETS[..]), secret in secret(), by_file in any::<bool>(),
     ) {
         let hidden = format!("VAULT_{}{}", hidden.to_uppercase(), if by_file { "_FILE" } else { "" });
         let variables = vec![(format!("VAULT_{}", open.to_uppercase()), value), (hidden, secret)];
-        if let Err(complaint) = read(variables.clone()) {
-            prop_assert!(is_plain(&complaint), "{complaint:?}");
+        if let Err(error) = read(variables.clone()) {
+            prop_assert!(is_plain(&error), "{error:?}");
         }
-        // Each by itself as well.
+        // Each alone, too.
         for variable in variables {
-            if let Err(complaint) = read(vec![variable]) {
-                prop_assert!(is_plain(&complaint), "{complaint:?}");
+            if let Err(error) = read(vec![variable]) {
+                prop_assert!(is_plain(&error), "{error:?}");
             }
         }
     }
 
     #[test]
-    fn what_a_text_says_is_taken_as_it_stands(name in any::<String>()) {
+    fn text_is_taken_literally(name in any::<String>()) {
         prop_assert_eq!(read(vec![("VAULT_NAME".into(), name.clone())]).map(|vault| vault.name), Ok(name));
     }
 
     #[test]
-    fn a_file_is_read_or_refused_and_its_secrets_are_never_told(
+    fn a_file_is_read_or_rejected_and_its_secrets_are_never_quoted(
         key in prop_oneof![prop::sample::select(&SECRETS[..]).prop_map(str::to_owned), "[a-z_]{1,12}"],
         value in prop_oneof![
             Just(format!("\"{SECRET}\"")), Just(SECRET.to_owned()), Just(format!("[\"{SECRET}\"]")),
@@ -114,9 +114,9 @@ proptest! {
     ) {
         let path = std::env::temp_dir().join(format!("vault-{}.toml", std::process::id()));
         std::fs::write(&path, format!("{around}\n[vault]\n{key} = {value}\n")).unwrap();
-        if let Err(complaint) = read(vec![("CONFIG_FILE".into(), path.to_string_lossy().into_owned())]) {
-            let plain = complaint.split('\n').all(|line| !line.contains(char::is_control));
-            prop_assert!(plain && !complaint.contains(SECRET), "{complaint:?}");
+        if let Err(error) = read(vec![("CONFIG_FILE".into(), path.to_string_lossy().into_owned())]) {
+            let plain = error.split('\n').all(|line| !line.contains(char::is_control));
+            prop_assert!(plain && !error.contains(SECRET), "{error:?}");
         }
     }
 }

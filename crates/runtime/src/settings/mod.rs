@@ -1,10 +1,10 @@
-//! Reads settings: defaults, then the file named by `CONFIG_FILE`, then the environment; the last one wins. A text can
-//! also be read from a file, named by the variable with the suffix `_FILE`.
+//! Reads settings: defaults, then the file that `CONFIG_FILE` names, then the environment; the last one wins. A text can
+//! also be read from a file, which the variable with the suffix `_FILE` names.
 //!
 //! A section named `gateway` is the table `[gateway]` of the file and the variables `GATEWAY_…`. The defaults of its
 //! struct define which settings exist, so a mistyped variable can be found.
 
-mod complaint;
+mod message;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 use crate::exit::StartError;
 use crate::section::variable;
 pub use crate::section::{Problem, Section, SettingError};
-pub use crate::settings::complaint::nearest;
-use crate::settings::complaint::{Place, UNFIT, explain, is, must_be, path_shown, shown};
+pub use crate::settings::message::nearest;
+use crate::settings::message::{INVALID, Place, explain, is, must_be, path_shown, shown};
 
 /// Where sections are read from.
 pub struct Settings {
@@ -28,7 +28,7 @@ pub struct Settings {
     variables: Vec<(String, String)>,
     /// The prefix of each section that was read.
     prefixes: Vec<String>,
-    /// The variables that these know, each with its section and its key there.
+    /// The variables of the sections that were read, each with its section and its key.
     known: HashMap<String, (String, String)>,
     /// The settings file, for error messages.
     path: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Settings {
     only: Option<Only>,
     /// Each setting that was read, with its default.
     defaults: Vec<String>,
-    /// What is wrong, where they are only checked: all of it is told at the end.
+    /// The problems found by a check; all of them are reported at the end.
     problems: Vec<String>,
 }
 
@@ -82,12 +82,12 @@ impl Settings {
         self.checked(S::NAME, S::check)
     }
 
-    /// Reads a section whose struct serves several names, or lives in a crate that knows nothing of processes.
+    /// Reads a section whose struct has several names, or is in a crate that does not depend on this one.
     pub fn section_named<S: Serialize + DeserializeOwned + Default>(&mut self, name: &str) -> Result<S, SettingError> {
         self.checked(name, |_| Vec::new())
     }
 
-    /// Reads such a section for what is made of it. Its defaults must do: a check goes on with them.
+    /// Reads such a section and converts it. Its defaults must be valid: a check continues with them.
     pub fn parsed<S, T>(&mut self, name: &str, parse: impl Fn(&S) -> Result<T, Problem>) -> Result<T, SettingError>
     where
         S: Serialize + DeserializeOwned + Default,
@@ -97,20 +97,20 @@ impl Settings {
         parsed.map_err(|(key, problem)| SettingError::of(name, key, problem))
     }
 
-    /// Where settings are only checked, what is wrong is kept for the end, and whatever fits is returned.
+    /// Reads and checks a section. A check of all settings collects the problems and continues with the valid values.
     fn checked<S>(&mut self, name: &str, check: impl Fn(&S) -> Vec<Problem>) -> Result<S, SettingError>
     where
         S: Serialize + DeserializeOwned + Default,
     {
         let defaults = Figment::from(Serialized::defaults(S::default()));
-        let (mut fit, mut problems) = self.fitting::<S>(name, &defaults)?;
-        let section: S = defaults.clone().merge(Values(fit.clone())).extract().map_err(|error| broken(&error))?;
+        let (mut valid, mut problems) = self.valid::<S>(name, &defaults)?;
+        let section: S = defaults.clone().merge(Values(valid.clone())).extract().map_err(|error| internal(&error))?;
         for (key, problem) in check(&section) {
-            // A setting that has just been told of stands at its default: whatever is said of that is not its fault.
-            if !is_told(&problems, &variable(name, key)) {
-                problems.push(self.unfit(name, &section, key, &problem));
+            // A setting that was just reported has its default now, so a problem with that is not the user's.
+            if !is_reported(&problems, &variable(name, key)) {
+                problems.push(self.describe(name, &section, key, &problem));
             }
-            fit.remove(key);
+            valid.remove(key);
         }
         if problems.is_empty() {
             return Ok(section);
@@ -119,31 +119,31 @@ impl Settings {
             return Err(SettingError(problems));
         }
         self.problems.append(&mut problems);
-        defaults.merge(Values(fit)).extract().map_err(|error| broken(&error))
+        defaults.merge(Values(valid)).extract().map_err(|error| internal(&error))
     }
 
-    /// The values of a section that fit their types, and what is wrong with the others.
-    fn fitting<S>(&mut self, name: &str, defaults: &Figment) -> Result<(Dict, Vec<String>), SettingError>
+    /// The values of a section that have the right type, and the problems with the others.
+    fn valid<S>(&mut self, name: &str, defaults: &Figment) -> Result<(Dict, Vec<String>), SettingError>
     where
         S: DeserializeOwned,
     {
-        let known: Dict = defaults.extract().map_err(|error| broken(&error))?;
-        self.know(name, &known);
+        let known: Dict = defaults.extract().map_err(|error| internal(&error))?;
+        self.register(name, &known);
         let (environment, mut problems) = environment(name, &known, &self.variables);
         let given = self.file.focus(name).merge(Values(environment)).extract::<Dict>();
-        let unfit = |error| SettingError::line(explain(&self.place(name), &error, &known));
-        let mut fit = given.map_err(unfit)?;
-        fit.retain(|key, value| {
-            // One at a time, so that one that does not fit hides no other.
+        let invalid = |error| SettingError::line(explain(&self.place(name), &error, &known));
+        let mut valid = given.map_err(invalid)?;
+        valid.retain(|key, value| {
+            // One at a time, so that an invalid one hides no other.
             let alone = Values([(key.clone(), value.clone())].into());
-            let unfit = defaults.clone().merge(alone).extract::<S>().err();
-            problems.extend(unfit.iter().map(|error| explain(&self.place(name), error, &known)));
-            unfit.is_none()
+            let error = defaults.clone().merge(alone).extract::<S>().err();
+            problems.extend(error.iter().map(|error| explain(&self.place(name), error, &known)));
+            error.is_none()
         });
-        Ok((fit, problems))
+        Ok((valid, problems))
     }
 
-    fn know(&mut self, name: &str, known: &Dict) {
+    fn register(&mut self, name: &str, known: &Dict) {
         self.prefixes.push(variable(name, ""));
         self.defaults.extend(known.iter().map(|(key, default)| format!("{}={}", variable(name, key), plain(default))));
         for (key, default) in known {
@@ -155,8 +155,8 @@ impl Settings {
         }
     }
 
-    /// Says which rule a value of the right type breaks.
-    fn unfit<S: Serialize>(&self, name: &str, section: &S, key: &str, problem: &str) -> String {
+    /// Describes which rule a value of the right type breaks.
+    fn describe<S: Serialize>(&self, name: &str, section: &S, key: &str, problem: &str) -> String {
         let place = self.place(name).of(key);
         let values = Figment::from(Serialized::defaults(section)).extract::<Dict>().unwrap_or_default();
         let value = match values.get(key) {
@@ -171,14 +171,13 @@ impl Settings {
         }
     }
 
-    /// The outcome of using what was read, such as opening the files that settings name: what is wrong there is told with
-    /// what was found before.
-    pub fn told<T>(&mut self, outcome: Result<T, StartError>) -> Result<T, StartError> {
+    /// Adds the problems found by a check to an error from using the settings, such as opening the files that they name.
+    pub fn with_problems<T>(&mut self, outcome: Result<T, StartError>) -> Result<T, StartError> {
         outcome.map_err(|error| {
             let StartError::Setting(SettingError(lines)) = error else { return error };
             for line in lines {
                 let (variable, problem) = line.split_once(' ').unwrap_or((&line, ""));
-                if !is_told(&self.problems, variable) {
+                if !is_reported(&self.problems, variable) {
                     let place = self.known.get(variable).map(|(section, key)| self.place(section).of(key));
                     self.problems.push(format!("{} {problem}", place.as_deref().unwrap_or(variable)));
                 }
@@ -191,7 +190,7 @@ impl Settings {
         Place { section, variables: &self.variables, file: self.path.as_deref() }
     }
 
-    /// Whether the settings are only to be checked: nothing may connect.
+    /// Whether the settings are only checked. Then nothing may connect.
     pub fn only_checked(&self) -> bool {
         self.only.is_some()
     }
@@ -200,8 +199,8 @@ impl Settings {
         self.only = only;
     }
 
-    /// Ends the reading: warns of variables that look like ours but are not settings, which are probably misspelt. If
-    /// the settings were only to be checked, the process ends here.
+    /// Finishes reading: warns about variables that look like ours but are not settings, which are probably misspelt. If
+    /// the settings are only checked, the process ends here.
     pub fn done(&mut self) -> Result<(), StartError> {
         for name in self.unknown() {
             if self.only.is_some() {
@@ -228,8 +227,8 @@ impl Settings {
     }
 }
 
-/// What no setting of ours brings about.
-fn broken(error: &figment::Error) -> SettingError {
+/// An error that no value of a setting causes.
+fn internal(error: &figment::Error) -> SettingError {
     SettingError::line(error.to_string())
 }
 
@@ -239,12 +238,12 @@ fn read(path: &Path) -> Result<Figment, String> {
     let file = Figment::from(Toml::string(&text));
     match file.extract::<Dict>() {
         Ok(_) => Ok(file),
-        // Only the first line of the parser's message: the next ones quote the file, which may hold a secret.
+        // Only the first line of the parser's message: the others quote the file, which may contain a secret.
         Err(error) => Err(error.kind.to_string().lines().next().unwrap_or("it is not TOML").to_owned()),
     }
 }
 
-/// A default, as a variable would hold it.
+/// A default as the value of a variable.
 fn plain(default: &Value) -> String {
     match default {
         Value::String(_, text) => text.clone(),
@@ -277,7 +276,7 @@ fn text_of(
     }
 }
 
-/// What the environment says of a section, and what is wrong there. A variable takes the type that its default has, so a
+/// The values of a section in the environment, and the problems with them. A variable has the type of its default, so a
 /// password of digits stays text.
 fn environment(section: &str, known: &Dict, variables: &[(String, String)]) -> (Dict, Vec<String>) {
     let (mut values, mut problems) = (Dict::new(), Vec::new());
@@ -301,13 +300,13 @@ fn typed(section: &str, key: &str, text: &str, default: &Value) -> Result<Value,
     };
     value.ok_or_else(|| {
         let must = must_be("u64", Some(default));
-        let is = is(key, Some(&shown(text.trim()))).unwrap_or_else(|| UNFIT.into());
+        let is = is(key, Some(&shown(text.trim()))).unwrap_or_else(|| INVALID.into());
         format!("{} {is}: it must be {must}", variable(section, key))
     })
 }
 
-/// Whether something was said of a variable, be it that of the environment or that of a key in the file.
-fn is_told(problems: &[String], variable: &str) -> bool {
+/// Whether a problem with a variable, or with its key in the file, was reported already.
+fn is_reported(problems: &[String], variable: &str) -> bool {
     let (by_name, by_key) = (format!("{variable} "), format!("({variable}) "));
     problems.iter().any(|problem| problem.starts_with(&by_name) || problem.contains(&by_key))
 }
@@ -365,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_hold_until_a_variable_says_otherwise() {
+    fn a_variable_overrides_the_default() {
         assert_eq!(read(&[]).unwrap().limit, 7);
         assert_eq!(read(&[("DOOR_LIMIT", "9")]).unwrap().limit, 9);
     }
@@ -377,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_reported_by_the_name_of_its_variable() {
+    fn an_error_names_the_variable() {
         for (name, value) in
             [("DOOR_LISTEN", "nowhere"), ("DOOR_LIMIT", "many"), ("DOOR_LIMIT", "70000"), ("DOOR_LIMIT", "0")]
         {
@@ -387,8 +386,8 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_says_the_value_where_it_is_and_what_it_must_be() {
-        for (name, value, complaint) in [
+    fn an_error_says_the_value_and_what_it_must_be() {
+        for (name, value, message) in [
             ("DOOR_LIMIT", "many", "DOOR_LIMIT is \"many\": it must be a whole number of 0 or more; for example 7"),
             ("DOOR_LIMIT", "", "DOOR_LIMIT is empty: it must be a whole number of 0 or more; for example 7"),
             ("DOOR_LIMIT", "-1", "DOOR_LIMIT is \"-1\": it must be a whole number of 0 or more; for example 7"),
@@ -398,38 +397,38 @@ mod tests {
             ("DOOR_LISTEN", "\u{1b}[2J", "DOOR_LISTEN is \"\\u{1b}[2J\": it must be"),
         ] {
             let error = read(&[(name, value)]).err().unwrap();
-            assert!(error.contains(complaint), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 
     #[test]
-    fn a_complaint_about_a_file_names_it_and_quotes_no_secret() {
+    fn an_error_in_a_file_names_it_and_quotes_no_secret() {
         let path = std::env::temp_dir().join(format!("complaints-{}.toml", std::process::id()));
         let path = path.to_string_lossy().into_owned();
-        let complaint = |text: &str| {
+        let error = |text: &str| {
             std::fs::write(&path, text).unwrap();
             read(&[("CONFIG_FILE", &path)]).err().unwrap()
         };
         let place = |key: &str| format!("{key} in [door] of {path} (DOOR_{})", key.to_uppercase());
-        let many = complaint("[door]\nlimit = \"many\"\n");
+        let many = error("[door]\nlimit = \"many\"\n");
         assert_eq!(
             many,
             format!("{} is \"many\": it must be a whole number from 0 to 65535; for example 7", place("limit"))
         );
-        assert_eq!(complaint("[door]\nlimit = 0\n"), format!("{} is 0: it must be at least 1", place("limit")));
-        assert_eq!(complaint("[door]\nlimt = 1\n"), format!("{} is no setting; did you mean limit?", place("limt")));
-        assert!(complaint("[door]\nzzz = 1\n").ends_with("is no setting; there are: limit, listen, secret"));
+        assert_eq!(error("[door]\nlimit = 0\n"), format!("{} is 0: it must be at least 1", place("limit")));
+        assert_eq!(error("[door]\nlimt = 1\n"), format!("{} is no setting; did you mean limit?", place("limt")));
+        assert!(error("[door]\nzzz = 1\n").ends_with("is no setting; there are: limit, listen, secret"));
         for text in ["[door]\nsecret = 4711\n", "[door]\nsecret = [4711]\n", "[door]\nsecret = { a = 4711 }\n"] {
-            let error = complaint(text);
+            let error = error(text);
             assert!(error.starts_with(&place("secret")) && !error.contains("4711"), "{error}");
         }
-        let error = complaint("[door]\nsecret = \"4711\nlimit = 1");
+        let error = error("[door]\nsecret = \"4711\nlimit = 1");
         assert!(error.starts_with("CONFIG_FILE") && error.contains("line 2") && !error.contains("4711"), "{error}");
         std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn every_problem_is_reported_at_once() {
         let path = std::env::temp_dir().join(format!("everything-{}.toml", std::process::id()));
         std::fs::write(&path, "[door]\nsecret = 4711\nlisten = \"x\"\nlimt = 1\n").unwrap();
         let path = path.to_string_lossy();
@@ -439,22 +438,22 @@ mod tests {
         lines.sort_unstable();
         assert_eq!(lines, ["DOOR_LIMIT", "DOOR_LISTEN", "limt", "secret"], "{error}");
 
-        // A check goes through all sections before it says so.
+        // A check reads all sections before it reports.
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.set_only(Some(Only::Check));
-        assert_eq!(settings.section::<Door>().ok().unwrap().limit, 7, "what is unfit is not worked with");
+        assert_eq!(settings.section::<Door>().ok().unwrap().limit, 7, "an invalid value is replaced by the default");
         let limit =
             settings.parsed("gate", |door: &Door| if door.limit == 7 { Ok(7) } else { Err(("limit", "x".into())) });
         assert_eq!(limit.ok(), Some(7));
         let later = SettingError(vec!["DOOR_SECRET names no file".into(), "GATE_KEY names no file".into()]);
-        let told = settings.told::<()>(Err(later.into())).err().unwrap().to_string();
-        assert!(told.lines().count() == 5 && told.ends_with("GATE_KEY names no file"), "{told}");
+        let error = settings.with_problems::<()>(Err(later.into())).err().unwrap().to_string();
+        assert!(error.lines().count() == 5 && error.ends_with("GATE_KEY names no file"), "{error}");
         std::fs::remove_file(&*path).unwrap();
     }
 
     #[test]
-    fn a_file_stands_between_defaults_and_environment() {
+    fn a_file_overrides_defaults_and_the_environment_overrides_the_file() {
         let path = std::env::temp_dir().join(format!("settings-{}.toml", std::process::id()));
         std::fs::write(&path, "[door]\nlimit = 3\nsecret = \"f\"\n").unwrap();
         let path = path.to_string_lossy();
@@ -467,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_stand_in_a_file_of_its_own() {
+    fn a_secret_may_be_in_its_own_file() {
         let path = std::env::temp_dir().join(format!("secret-{}", std::process::id()));
         std::fs::write(&path, " 007\n").unwrap();
         let path = path.to_string_lossy();
@@ -482,12 +481,12 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_noticed() {
+    fn a_misspelt_variable_is_reported() {
         let variables = [("DOOR_LIMITS".to_owned(), "3".to_owned()), ("DOORBELL".to_owned(), "x".to_owned())];
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.section::<Door>().unwrap();
         assert_eq!(settings.unknown().collect::<Vec<_>>(), ["DOOR_LIMITS"]);
         settings.section_named::<Door>("door_limits").unwrap();
-        assert_eq!(settings.unknown().count(), 1, "a section may begin like another's setting");
+        assert_eq!(settings.unknown().count(), 1, "a section's name may begin like a setting of another");
     }
 }

@@ -1,4 +1,4 @@
-//! Describes an invalid setting for a person: where it is set, its value, and what it must be.
+//! The error message for an invalid setting: where it is set, its value, and what it must be.
 
 use std::path::Path;
 
@@ -30,14 +30,14 @@ impl Place<'_> {
     }
 }
 
-/// Whether the value may be secret: an address may hold a password.
+/// Whether the value may be secret: a URL may contain a password.
 pub(crate) fn is_secret(key: &str) -> bool {
     ["url", "secret", "password", "passphrase", "credentials"]
         .iter()
         .any(|word| key.split('_').any(|part| part == *word))
 }
 
-/// What a setting is: "is 7", "is empty". `None` where that may be secret, or is not known.
+/// The value of a setting: "is 7", "is empty". `None` if it may be secret, or is unknown.
 pub(crate) fn is(key: &str, value: Option<&str>) -> Option<String> {
     match value {
         Some("\"\"") => Some("is empty".into()),
@@ -52,17 +52,17 @@ pub(crate) fn path_shown(key: &str, path: &str) -> String {
     if is_secret(key) && !is_path { "a file".into() } else { path.escape_debug().to_string() }
 }
 
-/// A value, fit to be repeated: what commands a terminal is escaped, and a long one is cut.
+/// A value for a message: control characters are escaped, and long values are cut.
 pub(crate) fn shown(value: &str) -> String {
     let text: String = value.chars().take(60).collect();
     let cut = if text.len() < value.len() { "…" } else { "" };
     format!("{text:?}{cut}")
 }
 
-/// Said of a value that cannot be shown.
-pub(crate) const UNFIT: &str = "has a value that does not fit";
+/// For a value that must not be shown.
+pub(crate) const INVALID: &str = "has an invalid value";
 
-/// The bounds of a whole number of some type.
+/// The range of each integer type.
 const BOUNDS: [(&str, &str); 5] = [
     ("u8", "from 0 to 255"),
     ("u16", "from 0 to 65535"),
@@ -71,7 +71,7 @@ const BOUNDS: [(&str, &str); 5] = [
     ("usize", "of 0 or more"),
 ];
 
-/// Describes an invalid value: the value (unless it may be secret), what it must be, an example.
+/// The message: the value (unless it may be secret), what it must be, an example.
 pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> String {
     let path = &error.path;
     let key = path.first().map_or("", String::as_str);
@@ -90,7 +90,7 @@ pub(crate) fn explain(place: &Place<'_>, error: &Error, known: &Dict) -> String 
         Kind::UnknownVariant(name, variants) => (Some(shown(name)), format!("one of {}", variants.join(", "))),
         _ => (text_given(place, key), must_be("", known.get(key))),
     };
-    let is = is(key, value.as_deref()).unwrap_or_else(|| UNFIT.into());
+    let is = is(key, value.as_deref()).unwrap_or_else(|| INVALID.into());
     format!("{} {is}: it must be {must}", place.of(key))
 }
 
@@ -113,7 +113,7 @@ fn actual_text(actual: &Actual) -> Option<String> {
     }
 }
 
-/// What a setting must be, from the expected type or else from the default.
+/// What a setting must be, by the expected type or else by the default.
 pub(crate) fn must_be(wanted: &str, default: Option<&Value>) -> String {
     let bounds = BOUNDS.iter().find(|(name, _)| *name == wanted).map(|(_, bounds)| *bounds);
     match default {
