@@ -1,8 +1,8 @@
-//! What every document says of itself.
+//! The version and the licence that every document states.
 
 /// The version of the documents: that of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) const LICENSE: &str = "MIT OR Apache-2.0";
-/// The first of the two: there is no address of a choice.
+/// The URL of the first of the two: there is none for a choice.
 pub(crate) const LICENSE_URL: &str = "https://spdx.org/licenses/MIT.html";

@@ -1,4 +1,4 @@
-//! The schemas that a document's parts share, by name.
+//! The shared schemas of a document, by name.
 
 use contracts::{CONTRACTS, Contract, EventContract};
 use schemars::generate::SchemaSettings;
@@ -11,7 +11,7 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    /// None yet.
+    /// Starts without schemas.
     pub(crate) fn new() -> Self {
         let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
             settings.definitions_path = "/components/schemas".into();
@@ -20,7 +20,7 @@ impl Components {
         Self { generator: settings.into_generator() }
     }
 
-    /// What makes schemas, for those who bring their own.
+    /// The generator, for types that bring their own schemas.
     pub(crate) fn generator(&mut self) -> &mut SchemaGenerator {
         &mut self.generator
     }
@@ -38,7 +38,7 @@ impl Components {
     /// A reference to the schema of a contract's reply.
     pub(crate) fn reply(&mut self, contract: &Contract) -> Value {
         let mut reply = (contract.schema.reply)(&mut self.generator).to_value();
-        // No worker answers with more than this in one list: a page holds no more.
+        // No worker replies with a longer list: this is the largest page.
         if reply["type"] == "array" {
             reply["maxItems"] = 100.into();
         }
@@ -52,7 +52,7 @@ impl Components {
         &self.generator.definitions()[name]
     }
 
-    /// The fields of a message: name, whether it must be there, and its schema with its words.
+    /// The fields of a message: name, whether it is required, and its schema with its description.
     pub(crate) fn fields(&mut self, contract: &Contract) -> Vec<(&'static str, bool, Value)> {
         let words = (contract.schema.message)(&mut self.generator).to_value();
         let fields = (contract.schema.fields)(&mut self.generator);
@@ -68,7 +68,7 @@ impl Components {
             .collect()
     }
 
-    /// What a message is for, in one sentence.
+    /// The purpose of a message, in one sentence.
     pub(crate) fn purpose(&mut self, contract: &Contract) -> String {
         let words = (contract.schema.message)(&mut self.generator).to_value();
         purpose(words["description"].as_str().unwrap_or_default())
@@ -104,7 +104,7 @@ impl Components {
         })
     }
 
-    /// All of them that the rest of the document refers to, directly or through each other.
+    /// The schemas that the rest of the document refers to, directly or indirectly.
     pub(crate) fn finish(mut self, rest: &Value) -> Map<String, Value> {
         let mut kept: Map<String, Value> = Map::new();
         let mut all = self.generator.take_definitions(true);
@@ -122,14 +122,14 @@ impl Components {
     }
 }
 
-/// The values of a closed set of names, each with its sentence, as schemars writes them.
+/// The names of an enumeration, each with its description, as schemars writes them.
 pub(crate) fn alternatives(schema: &Value) -> Option<Vec<(&str, &str)>> {
     let all = schema["oneOf"].as_array()?;
     all.iter().map(|one| Some((one["const"].as_str()?, one["description"].as_str()?))).collect()
 }
 
-/// A closed set of names as an `enum`, with the sentences in its description: many a generator takes `oneOf` for types that
-/// differ, and makes of `const` nothing at all.
+/// Writes an enumeration as `enum`, with the descriptions of its names in its own: many generators take `oneOf` for a choice
+/// of types, and ignore `const`.
 fn enumerated(mut schema: Value) -> Value {
     let Some(all) = alternatives(&schema) else { return schema };
     let lines: Vec<String> = all.iter().map(|(name, sentence)| format!("- `{name}`: {sentence}")).collect();
@@ -139,7 +139,7 @@ fn enumerated(mut schema: Value) -> Value {
     schema
 }
 
-/// A schema by itself, with all that it refers to.
+/// A standalone schema, with all schemas that it refers to.
 pub(crate) fn standalone(name: &str, make: impl FnOnce(&mut Components) -> Value) -> Value {
     let mut components = Components::new();
     let reference = make(&mut components);
@@ -159,7 +159,7 @@ pub(crate) fn contract(pattern: &str) -> &'static Contract {
     ALL.iter().find(|contract| contract.pattern == pattern).expect("every pattern has its contract")
 }
 
-/// A field that need not be there may also be `null`.
+/// An optional field may also be `null`.
 fn nullable(mut schema: Value) -> Value {
     let mut types = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
     types.push("null".into());
@@ -167,7 +167,7 @@ fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// What follows the name in the words of a message: "`orders.get` — one order" is for "One order".
+/// The part of a message's description after its name: "One order" of "`orders.get` — one order".
 pub(crate) fn purpose(words: &str) -> String {
     let mut chars = words.split_once(" — ").map_or(words, |(_, purpose)| purpose).chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())

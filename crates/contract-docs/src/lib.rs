@@ -1,6 +1,6 @@
-//! The published contract: makes the documents of `docs/api` from the messages' own decoders and the gateway's table.
+//! The published contract: generates the documents of `docs/api` from the messages' decoders and the gateway's route table.
 //!
-//! No process of the system holds any of this; the gateway serves the files. `scripts/api` writes them.
+//! No process contains this code; the gateway serves the files. `scripts/api` writes them.
 
 mod about;
 mod asyncapi;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::openapi::reading_order::Ordered;
 
-/// File name → text, for every document: both descriptions, and a JSON Schema for every message.
+/// The name and the text of every document: OpenAPI, AsyncAPI, and a JSON Schema for every message.
 pub fn documents() -> Vec<(String, String)> {
     let mut documents: Vec<(String, Value)> = vec![("asyncapi.json".into(), asyncapi())];
     for contract in &CONTRACTS {

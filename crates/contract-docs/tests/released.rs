@@ -1,4 +1,4 @@
-//! A change that breaks those who use the released contract is red until the message's version is raised.
+//! A change that breaks users of the released contract fails here until the message's version is raised.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -13,22 +13,22 @@ fn released(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Where the released documents were wrong, or said what is right in a way at which generators and validators fail. What the
-/// system takes and gives is the same as before. A release empties this list.
+/// Corrections of the released documents: they were wrong, or written so that generators and validators fail. The system
+/// accepts and sends the same as before. A release empties this list.
 const CORRECTIONS: [&str; 7] = [
-    // 0.07 is no multiple of 0.01 to a validator that divides floats; `double` says how precise a number has to be.
-    ".price: its multipleOf is another",
-    ".price: its format is another",
-    ".totalSpent: its multipleOf is another",
-    ".totalSpent: its format is another",
-    // In an address everything is text, and the id of every account is a UUID. Whole numbers are taken as before.
+    // 0.07 is not a multiple of 0.01 to a validator that divides floats; `double` states the required precision.
+    ".price: its multipleOf has changed",
+    ".price: its format has changed",
+    ".totalSpent: its multipleOf has changed",
+    ".totalSpent: its format has changed",
+    // In a URL everything is text, and the id of every account is a UUID. Whole numbers are accepted as before.
     "users.profile (request).data.id: its ",
     "GET /users/profile \"id\": its ",
     "GET /users/{id} \"id\": its ",
 ];
 
 #[test]
-fn nothing_breaks_those_who_use_the_released_contract() {
+fn nothing_breaks_users_of_the_released_contract() {
     let mut broken = broken_messages(&released("asyncapi.json"), &asyncapi());
     broken.extend(broken_routes(&released("openapi.json"), &openapi()));
     let mut unused = CORRECTIONS.to_vec();
@@ -37,18 +37,18 @@ fn nothing_breaks_those_who_use_the_released_contract() {
         unused.retain(|correction| !corrects(correction));
         !CORRECTIONS.iter().any(corrects)
     });
-    assert!(unused.is_empty(), "these corrections are in the released contract: take them off the list: {unused:?}");
+    assert!(unused.is_empty(), "the released contract has these corrections: remove them from the list: {unused:?}");
     assert!(
         broken.is_empty(),
-        "this breaks those who use the released contract:\n  {}\nRaise VERSION of the message (and serve the old one as \
-         long as it is used), or give up the change. What has no version, or goes for good, is for a release to decide: \
-         `scripts/api release` makes the present contract the released one.",
+        "this breaks users of the released contract:\n  {}\nRaise VERSION of the message (and serve the old one as long as \
+         it is used), or revert the change. A removal, or a change of something without a version, needs a release: \
+         `scripts/api release` makes the current contract the released one.",
         broken.join("\n  ")
     );
 }
 
-/// A change of the AsyncAPI document, and what is said of it.
-fn said(pointer: &str, change: impl FnOnce(&mut Value)) -> String {
+/// Changes the AsyncAPI document; returns the findings.
+fn findings(pointer: &str, change: impl FnOnce(&mut Value)) -> String {
     let old = asyncapi();
     let mut new = old.clone();
     change(new.pointer_mut(pointer).unwrap_or_else(|| panic!("there is no {pointer}")));
@@ -68,12 +68,12 @@ const ORDER: &str = "/components/schemas/Order";
 const MESSAGES: &str = "/components/messages";
 
 #[test]
-fn what_is_taken_may_not_become_less() {
+fn input_must_not_become_narrower() {
     let field = |name: &str| format!("{CREATE}/properties/{name}");
-    assert_eq!(said(MESSAGES, remove("orders.get.request")), "orders.get: it is gone");
-    let gone = said(&format!("{CREATE}/properties"), remove("orderReference"));
+    assert_eq!(findings(MESSAGES, remove("orders.get.request")), "orders.get: it is gone");
+    let gone = findings(&format!("{CREATE}/properties"), remove("orderReference"));
     assert_eq!(gone, "orders.create (request).data.orderReference: the field is gone");
-    let required = said(CREATE, set("required", json!(["title", "description", "price", "orderReference"])));
+    let required = findings(CREATE, set("required", json!(["title", "description", "price", "orderReference"])));
     assert_eq!(required, "orders.create (request).data.orderReference: the field is required now");
     for (name, key, to) in [
         ("title", "maxLength", json!(99)),
@@ -87,26 +87,26 @@ fn what_is_taken_may_not_become_less() {
         ("price", "maximum", json!(999)),
         ("price", "multipleOf", json!(0.05)),
     ] {
-        let broken = said(&field(name), set(key, to));
+        let broken = findings(&field(name), set(key, to));
         assert!(broken.starts_with(&format!("orders.create (request).data.{name}: ")), "{name} {key}: {broken:?}");
     }
 }
 
 #[test]
-fn what_is_given_may_not_become_less_or_another() {
-    let gone = said(&format!("{ORDER}/properties"), remove("title"));
+fn output_must_not_lose_or_change_fields() {
+    let gone = findings(&format!("{ORDER}/properties"), remove("title"));
     assert!(gone.contains("orders.create (response).response.title: the field is gone"), "{gone}");
     assert!(gone.contains("orders.list (response).response.items[].title: the field is gone"), "{gone}");
-    let absent = said(ORDER, set("required", json!(["id"])));
+    let absent = findings(ORDER, set("required", json!(["id"])));
     assert!(absent.contains("response.title: the field may be absent now"), "{absent}");
-    let nullable = said(&format!("{ORDER}/properties/title"), set("type", json!(["string", "null"])));
+    let nullable = findings(&format!("{ORDER}/properties/title"), set("type", json!(["string", "null"])));
     assert!(nullable.contains("response.title: its type was"), "{nullable}");
-    let code = said("/components/schemas/Code/enum", |codes| drop(codes.as_array_mut().unwrap().remove(0)));
+    let code = findings("/components/schemas/Code/enum", |codes| drop(codes.as_array_mut().unwrap().remove(0)));
     assert!(code.contains("err.code: the value \"bad_request\" is gone"), "{code}");
 }
 
 #[test]
-fn what_becomes_more_breaks_nobody() {
+fn additions_break_nobody() {
     let more = json!({ "type": "string" });
     for (pointer, key, to) in [
         (format!("{CREATE}/properties"), "note", more.clone()),
@@ -117,7 +117,7 @@ fn what_becomes_more_breaks_nobody() {
         (CREATE.to_owned(), "required", json!(["title"])),
         (MESSAGES.to_owned(), "orders.cancel.request", json!({})),
     ] {
-        assert_eq!(said(&pointer, set(key, to)), "", "{pointer} {key}");
+        assert_eq!(findings(&pointer, set(key, to)), "", "{pointer} {key}");
     }
 }
 
@@ -132,20 +132,20 @@ fn a_raised_version_may_break() {
 }
 
 #[test]
-fn a_route_may_not_go_nor_ask_for_more() {
+fn a_route_must_not_disappear_or_require_more() {
     let old = openapi();
-    let said = |change: fn(&mut Value)| {
+    let findings = |change: fn(&mut Value)| {
         let mut new = old.clone();
         change(&mut new["paths"]);
         broken_routes(&old, &new).join("; ")
     };
-    assert_eq!(said(|paths| drop(paths.as_object_mut().unwrap().remove("/system"))), "GET /system: it is gone");
-    let guarded = said(|paths| paths["/users/login"]["post"]["security"] = json!([{ "bearer": [] }]));
+    assert_eq!(findings(|paths| drop(paths.as_object_mut().unwrap().remove("/system"))), "GET /system: it is gone");
+    let guarded = findings(|paths| paths["/users/login"]["post"]["security"] = json!([{ "bearer": [] }]));
     assert_eq!(guarded, "POST /users/login: it needs a token now");
-    let gone = said(|paths| drop(paths["/orders"]["get"]["parameters"].as_array_mut().unwrap().remove(0)));
+    let gone = findings(|paths| drop(paths["/orders"]["get"]["parameters"].as_array_mut().unwrap().remove(0)));
     assert_eq!(gone, "GET /orders: the parameter \"limit\" is gone");
-    let required = said(|paths| paths["/orders"]["get"]["parameters"][0]["required"] = json!(true));
+    let required = findings(|paths| paths["/orders"]["get"]["parameters"][0]["required"] = json!(true));
     assert_eq!(required, "GET /orders: the parameter \"limit\" is required now");
-    let status = said(|paths| drop(paths["/orders"]["post"]["responses"].as_object_mut().unwrap().remove("201")));
+    let status = findings(|paths| drop(paths["/orders"]["post"]["responses"].as_object_mut().unwrap().remove("201")));
     assert_eq!(status, "POST /orders: it does not answer 201 application/json any more");
 }

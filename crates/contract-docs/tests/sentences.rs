@@ -1,4 +1,4 @@
-//! What the AsyncAPI document says in words about identity, reply addresses and deadlines is what the code does.
+//! The text of the AsyncAPI document about identity, reply addresses and deadlines agrees with the code.
 
 use amqp::bounds::{DEFAULT_BUDGET, DIRECT_REPLY_TO, LARGEST_MESSAGE, MARKS, MOST_ATTEMPTS, STATS_TIMEOUT};
 use amqp::topology::{Bound, policies, redelivered_queue};

@@ -1,4 +1,4 @@
-//! What generators and linters ask of the documents, whatever is added to them: so that others' tools are not the first to say.
+//! The documents keep the rules of code generators and linters.
 
 use contract_docs::{asyncapi, openapi, openapi_3_0};
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn assert_none(document: &Value, what: &str, is_bad: impl Fn(&str, &Value) -> bo
 }
 
 #[test]
-fn generators_take_what_the_documents_say() {
+fn generators_accept_the_documents() {
     for document in [openapi(), openapi_3_0(), asyncapi()] {
         assert_none(&document, "a number that validators divide by a float", |_, value| {
             value.get("multipleOf").is_some_and(Value::is_f64)
@@ -59,7 +59,7 @@ fn generators_take_what_the_documents_say() {
 }
 
 #[test]
-fn the_older_document_is_of_the_older_format() {
+fn the_openapi_3_0_document_uses_nothing_newer() {
     let document = openapi_3_0();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.0."));
     let newer = ["const", "examples", "contentMediaType", "contentSchema", "prefixItems", "$defs"];
@@ -75,7 +75,7 @@ fn the_older_document_is_of_the_older_format() {
 }
 
 #[test]
-fn every_payload_has_a_title_of_its_own() {
+fn every_payload_has_a_unique_title() {
     let document = asyncapi();
     let mut titles = Vec::new();
     for (name, message) in document["components"]["messages"].as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! What processes report about themselves on the exchange `control`.
+//! The status that processes report on the exchange `control`.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::types::timestamp::Timestamp;
 
 /// The relay of each service that publishes events. Frozen: status requests are routed by this name.
 pub const RELAYS: [&str; 2] = ["users.relay", "orders.relay"];
-/// By this name gateways are asked. Frozen.
+/// The name that gateways report under. Frozen.
 pub const GATEWAY: &str = "gateway";
 
-/// The upper bounds of the buckets into which durations are counted, in seconds.
+/// The upper bounds of the histograms' buckets, in seconds.
 pub const BOUNDS_S: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
@@ -23,16 +23,16 @@ pub const BOUNDS_S: [f64; 16] =
 pub enum ProcessKind {
     /// It serves a request pattern.
     Worker,
-    /// It hears an event.
+    /// It subscribes to an event.
     Listener,
-    /// It publishes what a service has recorded.
+    /// It publishes the events that a service has recorded.
     Relay,
-    /// It takes requests by HTTP.
+    /// It accepts requests over HTTP.
     Gateway,
 }
 
 impl ProcessKind {
-    /// As it is written.
+    /// The serialised form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Worker => "worker",
@@ -43,106 +43,106 @@ impl ProcessKind {
     }
 }
 
-/// The answer to `describe`: what a process is, which does not change as long as it runs.
+/// The response to `describe`: the identity of a process, which does not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessInfo {
     /// Its name, such as `orders.create`: the pattern that it serves, or its name as a listener, a relay or `gateway`.
     pub name: String,
-    /// This one of the processes of that name.
+    /// The id of this process among those with the same name.
     pub instance: Uuid,
-    /// What it is for.
+    /// What it does.
     pub kind: ProcessKind,
-    /// The event that it hears; `null` for processes that are no listeners.
+    /// The event that it subscribes to; `null` for processes that are not listeners.
     pub event: Option<String>,
     /// Its release and, in brackets, the revision that it was built from.
     pub version: String,
-    /// The machine that it runs on.
+    /// The host that it runs on.
     pub host: String,
-    /// Its process id there.
+    /// Its process id on that host.
     pub pid: u32,
     /// When it started.
     pub started_at: Timestamp,
 }
 
-/// The answer to `stats`: how a process fares. What it does not know, or has none of, it leaves `null`.
+/// The response to `stats`: the status of a process. A value that is unknown or does not apply is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// The process's name, such as `orders.relay`.
     pub name: String,
-    /// This one of the processes of that name.
+    /// The id of this process among those with the same name.
     pub instance: Uuid,
-    /// Whether its database answers.
+    /// Whether its database is reachable.
     pub database: Option<bool>,
-    /// What a relay has to publish; `null` for other processes.
+    /// The state of a relay's outbox; `null` for other processes.
     pub outbox: Option<OutboxStats>,
-    /// What it is; `null` from a release that does not say so.
+    /// Its identity; `null` from releases that do not report it.
     #[serde(default)]
     pub process: Option<ProcessInfo>,
-    /// What it has done and is doing; `null` from a release that does not say so.
+    /// Its work; `null` from releases that do not report it.
     #[serde(default)]
     pub work: Option<WorkStats>,
 }
 
-/// How a relay fares.
+/// The state of a relay's outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxStats {
-    /// Whether this process publishes; the others of its name stand by.
+    /// Whether this process is the leader, which publishes; the others are on standby.
     pub leader: bool,
-    /// Events that are recorded and not published yet; counted up to 100 000.
+    /// The number of events that are recorded and not yet published; counted up to 100 000.
     pub unpublished: Option<u64>,
-    /// For how long the oldest of them has waited, in seconds; `null` also when there is none.
+    /// How long the oldest of them has waited, in seconds; `null` also if there is none.
     pub oldest_unpublished_s: Option<f64>,
 }
 
-/// What a process has done since it started, and is doing.
+/// The work of a process since it started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkStats {
-    /// Whether it takes messages from its queue; `null` where it has none.
+    /// Whether it consumes its queue; `null` if it has no queue.
     pub consuming: Option<bool>,
-    /// Why not.
+    /// Why it does not consume its queue.
     pub paused_because: Option<PauseReason>,
-    /// How many messages it works on.
+    /// The number of messages being handled.
     pub in_flight: u32,
-    /// How many it takes at a time at most; 0 where it takes none.
+    /// The most messages that it takes at a time; 0 if it has no queue.
     pub prefetch: u16,
-    /// How many messages ended how: `ok`, an error code, `expired`; for an event `applied`, `repeated`, `put_off`, `buried`; for
-    /// a relay `published`, `set_aside`.
+    /// The number of messages by outcome: `ok`, an error code or `expired` for requests; `applied`, `repeated`, `put_off` or
+    /// `buried` for events; `published` or `set_aside` for a relay.
     pub outcomes: BTreeMap<String, u64>,
-    /// How long requests waited in the queue. Measured by the clocks of two machines, where they differ; `null` for processes
-    /// that serve no pattern.
+    /// How long requests waited in the queue, by the clocks of both machines if caller and worker run on different ones; `null`
+    /// for processes that serve no pattern.
     pub queue_wait: Option<Histogram>,
-    /// How long it worked on each message.
+    /// How long each message was handled.
     pub handling: Option<Histogram>,
     /// How long each SQL statement took.
     pub database_time: Option<Histogram>,
-    /// How often it connected to the broker anew after a connection broke.
+    /// How often it has reconnected to the broker.
     pub reconnects: u64,
     /// Resident memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Processor time that it has used, in seconds.
+    /// Processor time used, in seconds.
     pub cpu_s: Option<f64>,
 }
 
-/// Why a process takes no messages.
+/// Why a process does not consume its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PauseReason {
-    /// Its database cannot be used; others serve its queue.
+    /// Its database cannot be used; other processes serve the queue.
     Database,
-    /// Another process leads, and it stands by.
+    /// Another process is the leader.
     Standby,
 }
 
-/// How long things took.
+/// A histogram of durations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -150,23 +150,23 @@ pub struct Histogram {
     /// The upper bounds of the buckets, in seconds.
     #[cfg_attr(feature = "schema", schemars(length(max = 64)))]
     pub bounds_s: Vec<f64>,
-    /// How many fell into each bucket, and last, how many were longer than every bound.
+    /// The count of each bucket; the last one counts durations above every bound.
     #[cfg_attr(feature = "schema", schemars(length(max = 65)))]
     pub counts: Vec<u64>,
-    /// All of them together, in seconds.
+    /// The sum of all durations, in seconds.
     pub sum_s: f64,
 }
 
 impl Histogram {
-    /// How many there were.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The bound that so large a part of them did not exceed; `None` when there were none, infinity beyond the last bound.
-    pub fn quantile(&self, part: f64) -> Option<f64> {
+    /// The bound that this fraction did not exceed; `None` if the histogram is empty, infinity beyond the last bound.
+    pub fn quantile(&self, fraction: f64) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a count stays far below 2^53")]
-        let wanted = self.count() as f64 * part;
+        let wanted = self.count() as f64 * fraction;
         let mut seen = 0;
         let bucket = self.counts.iter().position(|count| {
             seen += count;
@@ -186,9 +186,9 @@ mod tests {
     use crate::events::EVENTS;
 
     #[test]
-    fn every_service_that_tells_events_has_a_relay() {
-        let telling: BTreeSet<String> = EVENTS.iter().map(|event| format!("{}.relay", event.service)).collect();
-        assert_eq!(telling, RELAYS.map(str::to_owned).into());
+    fn every_service_that_publishes_events_has_a_relay() {
+        let publishing: BTreeSet<String> = EVENTS.iter().map(|event| format!("{}.relay", event.service)).collect();
+        assert_eq!(publishing, RELAYS.map(str::to_owned).into());
     }
 
     #[test]
@@ -200,9 +200,9 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_release_tells_is_understood() {
-        let told = r#"{"name":"orders.relay","instance":"0199f0a0-7c3e-7000-8000-000000000001","database":true,"outbox":null}"#;
-        let stats: Stats = serde_json::from_str(told).unwrap();
+    fn a_report_of_an_earlier_release_is_understood() {
+        let report = r#"{"name":"orders.relay","instance":"0199f0a0-7c3e-7000-8000-000000000001","database":true,"outbox":null}"#;
+        let stats: Stats = serde_json::from_str(report).unwrap();
         assert_eq!((stats.process, stats.work), (None, None));
     }
 }

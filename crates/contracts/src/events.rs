@@ -24,11 +24,11 @@ pub trait Event: Serialize + DeserializeOwned + HasSchema {
     /// The id of what the event is about. Events about the same thing keep their order.
     fn aggregate(&self) -> String;
 
-    /// The user whom the event concerns, and who may follow it live.
+    /// The user who owns what the event is about, and who may follow it live.
     fn owner(&self) -> String;
 }
 
-/// A listener of one event. Its queue has its name, and so has its process, with dashes.
+/// A listener of one event. Its queue has its name, and its process the same name with dashes.
 pub trait Subscriber {
     /// The listener's name, which is also its queue's. Frozen: messages wait in that queue.
     const NAME: &'static str;
@@ -76,7 +76,7 @@ impl Event for UserRegistered {
     }
 }
 
-/// `user.updated` — somebody changed his name.
+/// `user.updated` — somebody changed their name.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -90,7 +90,7 @@ pub struct ChangedUser {
     /// The account as it is now.
     #[serde(flatten)]
     pub user: User,
-    /// Counts the account's changes: of two events the one with the higher number is the later, whichever arrives first.
+    /// The number of the change: of two events, the one with the higher number is newer, whichever arrives first.
     pub version: i64,
 }
 
@@ -116,7 +116,7 @@ impl Subscriber for CountOrders {
     type Event = OrderCreated;
 }
 
-/// `orders.on_user_registered` — keeps the customers' names and addresses beside their orders.
+/// `orders.on_user_registered` — keeps a copy of the customers' names and addresses.
 pub enum KnowCustomers {}
 
 impl Subscriber for KnowCustomers {
@@ -124,7 +124,7 @@ impl Subscriber for KnowCustomers {
     type Event = UserRegistered;
 }
 
-/// `orders.on_user_updated` — follows the customers' names.
+/// `orders.on_user_updated` — keeps the customers' names up to date.
 pub enum FollowCustomers {}
 
 impl Subscriber for FollowCustomers {
@@ -184,7 +184,7 @@ impl EventContract {
 pub const EVENTS: [EventContract; 3] =
     [EventContract::of::<OrderCreated>(), EventContract::of::<UserRegistered>(), EventContract::of::<UserUpdated>()];
 
-/// The events that their owners can follow live, at the gateway.
+/// The events that their owners can follow live through the gateway.
 pub const FOLLOWED: [&str; 1] = [OrderCreated::NAME];
 
 /// Every listener of the system.
@@ -206,21 +206,21 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_heard_is_published() {
+    fn every_listener_subscribes_to_a_published_event() {
         for listener in LISTENERS {
             assert!(EVENTS.iter().any(|event| event.name == listener.event), "{} is not in EVENTS", listener.event);
         }
     }
 
     #[test]
-    fn an_event_reads_back_as_it_was_written() {
+    fn an_event_survives_the_round_trip() {
         reads_back::<OrderCreated>();
         reads_back::<UserRegistered>();
         reads_back::<UserUpdated>();
     }
 
     #[test]
-    fn what_a_later_release_adds_to_an_event_does_not_disturb() {
+    fn fields_that_a_later_release_adds_are_ignored() {
         let later = UserRegistered::EXAMPLE.replacen('{', r#"{"new": [1], "#, 1);
         assert!(serde_json::from_str::<UserRegistered>(&later).is_ok());
     }

@@ -1,10 +1,10 @@
-//! What went wrong, in words a caller can act on: a stable code, a sentence, and the fields at fault.
+//! Errors that a caller can act on: a stable code, a sentence, and the invalid fields.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Why a request was refused or failed. The snake_case name is what clients compare with. Frozen: never rename one.
+/// Why a request was rejected or failed. Clients compare the snake_case name. Frozen: never rename one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -17,35 +17,35 @@ pub enum Code {
     InvalidInput,
     /// The body is not declared as `application/json`.
     UnsupportedMediaType,
-    /// The body is larger than the gateway takes.
+    /// The body is larger than the gateway accepts.
     BodyTooLarge,
-    /// The head of the HTTP message is larger than the gateway takes.
+    /// The head of the HTTP message is larger than the gateway accepts.
     HeadersTooLarge,
-    /// The request target is longer than the gateway takes.
+    /// The request target is longer than the gateway accepts.
     UriTooLong,
     /// The client took too long to send its request.
     RequestTimeout,
     /// The body is in a transfer coding that the gateway does not understand.
     UnsupportedTransferCoding,
-    /// No such path.
+    /// There is no such path.
     RouteNotFound,
-    /// The path exists, the method does not.
+    /// The path does not support this method.
     MethodNotAllowed,
     /// No access token was sent.
     MissingToken,
-    /// The access token is malformed, has a wrong signature, or is not for us.
+    /// The access token is malformed, has a wrong signature, or is not for this service.
     InvalidToken,
-    /// The access token was good once and has expired.
+    /// The access token was valid and has expired.
     SessionExpired,
-    /// The refresh token is unknown, or was used before, or its session has ended.
+    /// The refresh token is unknown or was used before, or its session has ended.
     SessionEnded,
     /// The caller has no such session, or it has ended.
     SessionNotFound,
-    /// E-mail address and password do not belong together.
+    /// The e-mail address and the password do not match.
     InvalidCredentials,
     /// The caller may not do this.
     PermissionDenied,
-    /// The user does not exist (any more).
+    /// The user does not exist.
     UserNotFound,
     /// The order does not exist.
     OrderNotFound,
@@ -53,36 +53,36 @@ pub enum Code {
     EmailTaken,
     /// The idempotency key was used before with another payload.
     IdempotencyKeyReused,
-    /// The request has the identity of another one, whose payload or caller is not the same. Not executed.
+    /// The request has the identity of another one with a different payload or caller. Not executed.
     MessageIdReused,
-    /// The packet asks for another pattern than the one whose queue it was put into. Not executed.
+    /// The packet names another pattern than the queue it was sent to. Not executed.
     WrongPattern,
-    /// A request with the same idempotency key is still being worked on.
+    /// A request with the same idempotency key is still in progress.
     IdempotencyKeyInUse,
-    /// Nobody serves this pattern just now. Not executed.
+    /// No worker serves this pattern at the moment. Not executed.
     ServiceUnavailable,
     /// The service cannot reach its database. Not executed.
     DatabaseUnavailable,
-    /// The database is busy with something else: a lock, or too much at once. Not executed.
+    /// The database is busy: a lock is held, or the load is too high. Not executed.
     DatabaseBusy,
     /// The gateway cannot reach the broker. Not executed.
     BrokerUnavailable,
-    /// The user follows too many live feeds at once.
+    /// The user has too many live feeds open.
     TooManyStreams,
-    /// Too many requests of this kind came from one place, or too many sign-ins failed. Not executed.
+    /// Too many requests of this kind came from one address, or too many sign-ins failed. Not executed.
     TooManyRequests,
     /// Too many requests of this kind are in flight. Not executed.
     Overloaded,
-    /// No answer in time, or the line dropped: the work may have been done.
+    /// There was no reply in time, or the connection broke: the request may have been executed.
     OutcomeUnknown,
-    /// The service answered with something that is not what its contract says: the work may have been done.
+    /// The service's reply does not match its contract: the request may have been executed.
     BadReply,
-    /// A bug or a breakage on our side.
+    /// A bug or a failure on the server's side.
     Internal,
 }
 
 impl Code {
-    /// The name by which clients and logs know it; the same that it is serialised as.
+    /// The name that clients and logs use; the same as the serialised form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
@@ -130,7 +130,7 @@ impl Serialize for Code {
     }
 }
 
-/// A refusal or failure as it travels in the `err` of a reply.
+/// An error as it is sent in the `err` of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fault {
@@ -138,7 +138,7 @@ pub struct Fault {
     pub code: Code,
     /// One sentence for a person.
     pub message: String,
-    /// Field → what is wrong with it; only with [`Code::InvalidInput`].
+    /// The problems of each field; only with [`Code::InvalidInput`].
     #[serde(default, skip_serializing_if = "Invalid::is_empty")]
     pub errors: Invalid,
 }
@@ -152,13 +152,13 @@ impl Fault {
 
 impl From<Invalid> for Fault {
     fn from(errors: Invalid) -> Self {
-        // Some clients show nothing else.
+        // Some clients show only the message.
         let message = errors.first().unwrap_or_else(|| "The input breaks a rule.".into());
         Self { code: Code::InvalidInput, message, errors }
     }
 }
 
-/// Field → messages: everything that is wrong with an input. The whole input is the field named `body`.
+/// The problems of an input by field. The field `body` stands for the whole input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -177,7 +177,7 @@ impl Invalid {
         self.0.entry(field.to_owned()).or_default().push(message.into());
     }
 
-    /// The names of the fields at fault, sorted.
+    /// The names of the invalid fields, sorted.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sentence_of_invalid_input_is_the_first_fields_own() {
+    fn the_message_of_invalid_input_is_that_of_the_first_field() {
         let mut errors = Invalid::field("title", "is required: add it");
         errors.add("price", "must be a number");
         assert_eq!(Fault::from(errors).message, "price must be a number.");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_reads_back_as_it_was_written() {
+    fn a_fault_survives_the_round_trip() {
         for code in [Code::EmailTaken, Code::IdempotencyKeyInUse, Code::MalformedJson, Code::Internal, Code::UriTooLong]
         {
             let fault = Fault { code, message: "m".into(), errors: Invalid::field("f", "is wrong") };

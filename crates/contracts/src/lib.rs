@@ -1,6 +1,6 @@
-//! The contract of the system: every message with its pattern and its rules, and the errors that a reply can carry.
+//! The contract of the system: every message with its pattern and its rules, and the errors that a reply can contain.
 //!
-//! Nothing here knows a broker, a database or HTTP. A pattern is named once, on its message type; all other code says
+//! Nothing here depends on a broker, a database or HTTP. A pattern is named once, on its message type; all other code uses
 //! `CreateOrder::PATTERN`.
 
 pub mod control;
@@ -46,7 +46,7 @@ pub const CONTRACTS: [Contract; 15] = [
     Contract::of::<orders::ListEvents>(),
 ];
 
-/// Every request pattern of the system, for readiness and for the test that compares code, processes and routes.
+/// Every request pattern of the system.
 pub const PATTERNS: [&str; CONTRACTS.len()] = {
     let mut patterns = [""; CONTRACTS.len()];
     let mut n = 0;

@@ -1,12 +1,12 @@
-//! What follows from a name such as `users.on_order_created`: its service and its process.
+//! Derives the service and the process from a name such as `users.on_order_created`.
 
-/// The process of a pattern, listener or relay: its binary, its database role and its account on the broker have the same
-/// name, with a dash for each dot and underscore.
+/// The process of a pattern, listener or relay: its name with a dash for each dot and underscore. Its binary, its database
+/// role and its account at the broker have the same name.
 pub fn process_name(name: &str) -> String {
     name.replace(['.', '_'], "-")
 }
 
-/// The service to which a pattern, listener or relay belongs: the part before the first dot.
+/// The service of a pattern, listener or relay: the part before the first dot.
 pub fn service(name: &str) -> &str {
     name.split_once('.').map_or(name, |(service, _)| service)
 }
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_gives_its_process_and_its_service() {
+    fn process_and_service_follow_from_the_name() {
         assert_eq!(process_name("users.on_order_created"), "users-on-order-created");
         assert_eq!(service("users.on_order_created"), "users");
         assert_eq!(service("gateway"), "gateway");

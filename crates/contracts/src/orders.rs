@@ -1,4 +1,4 @@
-//! What can be asked of the order service, and what it answers.
+//! The requests of the order service, and its replies.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -44,33 +44,33 @@ impl Request for CreateOrder {
     }
 }
 
-/// `orders.list` — the caller's orders, all or those that are looked for, a page at a time. Where what is looked for is
-/// far down a long list, a page may hold fewer than asked for, or none, and still have a next one.
+/// `orders.list` — lists or searches the caller's orders, a page at a time. If matches are rare in a long list, a page may
+/// have fewer orders than requested, or none, and still have a next page.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListOrders {
-    /// How many.
+    /// The number of orders per page.
     pub limit: PageSize,
-    /// The place to go on from; absent for the first page. It goes with the filters and the order that it was given for.
+    /// The cursor of the previous page; absent for the first page. It is valid only with the same filters and sort order.
     pub cursor: Option<Cursor>,
-    /// Only orders with this text in their title or description, in capitals or not.
+    /// Only orders with this text in their title or description, ignoring case.
     pub q: Option<SearchText>,
     /// Only orders placed at this time or later: a date (its midnight in UTC), or a date and time.
     pub from: Option<Moment>,
     /// Only orders placed before this time.
     pub to: Option<Moment>,
-    /// Only orders that cost so much or more.
+    /// Only orders with at least this price.
     pub min: Option<Amount>,
-    /// Only orders that cost so much or less.
+    /// Only orders with at most this price.
     pub max: Option<Amount>,
-    /// The order of the list.
+    /// The sort order.
     pub sort: Sort,
-    /// Whether to count how many there are altogether, up to 1000.
+    /// Whether to count all matching orders, up to 1000.
     pub total: Flag,
 }
 
 impl ListOrders {
-    /// What a cursor must go with.
+    /// The fingerprint that a cursor must have.
     pub fn filters(&self) -> u16 {
         let Self { q, from, to, min, max, sort, .. } = self;
         if (q, from, to, min, max, sort) == (&None, &None, &None, &None, &None, &Sort::Newest) {
@@ -116,7 +116,7 @@ impl Request for ListOrders {
 }
 
 impl ListOrders {
-    /// What no field shows by itself.
+    /// Checks rules that concern several fields.
     fn check(&self, input: &mut impl Fields) {
         if self.from.zip(self.to).is_some_and(|(from, to)| from >= to) {
             input.refuse("to", "must be later than `from`");
@@ -125,16 +125,16 @@ impl ListOrders {
             input.refuse("max", "must not be less than `min`");
         }
         if self.cursor.is_some_and(|cursor| cursor.filters != self.filters()) {
-            input.refuse("cursor", "goes with other filters, or another order, than these: begin with the first page");
+            input.refuse("cursor", "belongs to other filters or another sort order: start with the first page");
         }
     }
 }
 
-/// `orders.get` — one order of the caller's.
+/// `orders.get` — shows one of the caller's orders.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetOrder {
-    /// Which.
+    /// The order's id.
     pub id: Uuid,
 }
 
@@ -151,11 +151,11 @@ impl Request for GetOrder {
     }
 }
 
-/// `orders.history` — what followed from an order of the caller's: its events, and when each was recorded and published.
+/// `orders.history` — shows the events of one of the caller's orders, and when each was recorded and published.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowHistory {
-    /// Which order.
+    /// The order's id.
     pub id: Uuid,
 }
 
@@ -171,7 +171,7 @@ impl Request for ShowHistory {
     }
 }
 
-/// What followed from an order.
+/// The events of an order.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -180,13 +180,13 @@ pub struct OrderHistory {
     pub order_id: Uuid,
     /// When the order was recorded.
     pub recorded_at: Timestamp,
-    /// Its events, in the order in which they were recorded. Published events are removed after a while: when there are
-    /// none, they are no longer recorded.
+    /// Its events, in the order in which they were recorded. Published events are removed after a while, so the list may be
+    /// empty.
     #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
     pub events: Vec<EventHistory>,
 }
 
-/// What became of an event.
+/// The state of an event.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -197,29 +197,29 @@ pub struct EventHistory {
     pub name: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// When the broker had confirmed it; `null` until then. A listener may apply the event a moment before that is noted.
+    /// When the broker confirmed it; `null` until then. A listener may apply the event shortly before this is recorded.
     pub published_at: Option<Timestamp>,
-    /// When it was set aside because it cannot be published; an operator has to look at it.
+    /// When it was set aside because it cannot be published; an operator must resolve this.
     pub failed_at: Option<Timestamp>,
-    /// Every listener that hears it.
+    /// Every listener that subscribes to it.
     #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     pub listeners: Vec<ListenerHistory>,
 }
 
-/// How far a listener is with an event.
+/// The state of an event at a listener.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerHistory {
     /// The listener's name.
     pub name: String,
-    /// How far it is.
+    /// The state of the event there.
     pub status: ListenerStatus,
-    /// When it applied the event; `null` unless it has.
+    /// When it applied the event; `null` if it has not.
     pub applied_at: Option<Timestamp>,
 }
 
-/// How far a listener is with an event.
+/// The state of an event at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -228,17 +228,17 @@ pub enum ListenerStatus {
     Applied,
     /// It has not taken effect: it waits, is retried, or is dead-lettered.
     Waiting,
-    /// Its service could not be asked, or no longer remembers events of that age.
+    /// Its service did not reply, or no longer has entries of that age.
     Unknown,
 }
 
-/// `orders.events` — the caller's events after a known one, in the order in which they were published: what a live feed that
-/// was interrupted has missed.
+/// `orders.events` — lists the caller's events after a known one, in the order in which they were published: those that an
+/// interrupted live feed has missed.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListEvents {
-    /// The last event that was seen. Where it is unknown, or none is named, the last ten minutes are told, at most ten thousand
-    /// events. The nil UUID comes before every event, the maximum UUID after the last one.
+    /// The last event seen. If it is absent or unknown, the list covers the last ten minutes, at most ten thousand events. The
+    /// nil UUID comes before every event, the maximum UUID after the last one.
     pub after: Option<Uuid>,
 }
 
@@ -258,23 +258,23 @@ impl Request for ListEvents {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPage {
-    /// At most a few hundred.
+    /// The events, at most 200.
     #[cfg_attr(feature = "schema", schemars(length(max = 200)))]
     pub items: Vec<RecordedEvent>,
-    /// Whether there are more after these.
+    /// Whether there are more events after these.
     pub more: bool,
-    /// The last event of these, or else the one that they come after; absent where there is none.
+    /// The last of these events, or else the one that they come after; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Place>,
 }
 
-/// A place in the order in which the caller's events were published.
+/// A position in the order in which the caller's events were published.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     /// The event's id.
     pub id: Uuid,
-    /// Its number: that of a later event is higher.
+    /// Its sequence number; later events have higher ones.
     pub sequence: i64,
 }
 
@@ -286,24 +286,24 @@ pub struct RecordedEvent {
     pub id: Uuid,
     /// Its name, such as `order.created`.
     pub name: String,
-    /// What it tells.
+    /// Its data.
     #[cfg_attr(feature = "schema", schemars(with = "Order"))]
     pub data: Box<RawValue>,
 }
 
-/// An order, and who ordered.
+/// An order with its customer.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderDetail {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
-    /// Whose it is; absent until the order service has heard of this user.
+    /// The customer; absent until the order service has received the event of their registration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<Customer>,
 }
 
-/// What the order service knows of a user.
+/// What the order service knows about a user.
 #[derive(Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -335,13 +335,13 @@ pub struct Order {
     pub description: String,
     /// What it costs, with at most two decimals.
     pub price: Price,
-    /// Whose order it is: the id of an account, or what another issuer of tokens calls its user.
+    /// The user who placed it: the id of an account, or the subject of another issuer's token.
     pub user_id: String,
     /// The customer's own reference.
     pub order_reference: Option<String>,
     /// When it was placed.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
@@ -352,9 +352,9 @@ pub struct OrderPage {
     /// The orders.
     #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
     pub items: Vec<Order>,
-    /// Where the next page begins; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     pub next: Option<Cursor>,
-    /// How many there are altogether, if that was asked for.
+    /// The number of all matching orders, if it was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<Count>,
 }

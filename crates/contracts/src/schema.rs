@@ -1,6 +1,6 @@
-//! JSON Schema (draft 2020-12) of the value types: what `Field::read` enforces, for other systems.
+//! JSON Schema (draft 2020-12) of the value types: the rules that `Field::read` enforces.
 //!
-//! These schemas are inlined into the field that has the rule.
+//! These schemas are inlined into the fields.
 
 use std::borrow::Cow;
 
@@ -58,12 +58,12 @@ schema!([] Keep, "Keep", {
     "type": "string", "enum": ["current"]
 });
 schema!([] UserId, "UserId", {
-    // The decoder takes more: an integer from a path, and the ids of another issuer's users. But every account's id is
-    // a UUID.
+    // The decoder accepts more: an integer from a path, and the ids of another issuer's users. But the id of every account
+    // is a UUID.
     "type": "string", "format": "uuid"
 });
 schema!([] PersonName, "PersonName", {
-    // As a `pattern` it would need Unicode properties, which many validators lack; a browser has them.
+    // A `pattern` would need Unicode properties, which many validators lack; browsers support them.
     "type": "string", "format": "person-name", "minLength": 1, "maxLength": 50, "x-ecma-pattern": RULE,
     "description": "Letters and digits of any script, spaces, apostrophes, hyphens, full stops, middle dots, and joiners \
         between letters, with a letter among them."

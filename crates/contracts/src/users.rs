@@ -1,4 +1,4 @@
-//! What can be asked of the user service, and what it answers.
+//! The requests of the user service, and its replies.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,9 +17,9 @@ use crate::types::timestamp::Timestamp;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Register {
-    /// Where the person is reached; unique, however its letters are composed, and without regard to case.
+    /// The e-mail address; unique, ignoring case and how its characters are composed.
     pub email: Email,
-    /// The chosen password; the service may ask for more than these 8 characters.
+    /// The password; the service may require more than these 8 characters.
     pub password: Password<8>,
     /// Given name.
     pub first_name: PersonName,
@@ -47,9 +47,9 @@ impl Request for Register {
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Login {
-    /// The account's address.
+    /// The account's e-mail address.
     pub email: Email,
-    /// Its password, in full: older rules may have allowed shorter ones.
+    /// The account's password; older ones may be shorter than new ones must be.
     pub password: Password<1>,
 }
 
@@ -67,14 +67,14 @@ impl Request for Login {
     }
 }
 
-/// `users.refresh` — exchanges a refresh token for new tokens; each serves once.
+/// `users.refresh` — exchanges a refresh token for new tokens; each can be used once.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Refresh {
-    /// Whose session it should be, if the client says so.
+    /// The user whose session it should be; optional.
     pub user_id: Option<Uuid>,
-    /// The token that came last.
+    /// The latest refresh token of the session.
     pub refresh_token: RefreshToken,
 }
 
@@ -97,7 +97,7 @@ impl Request for Refresh {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct Logout {
-    /// Any token of the session, new or old.
+    /// Any refresh token of the session, new or old.
     pub refresh_token: RefreshToken,
 }
 
@@ -117,7 +117,7 @@ impl Request for Logout {
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowProfile {
-    /// The account asked for; the caller's when left out, and no other is shown.
+    /// The account to show; the caller's by default. No other account is shown.
     pub id: Option<UserId>,
 }
 
@@ -138,9 +138,9 @@ impl Request for ShowProfile {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct UpdateProfile {
-    /// The new given name; without it the old one stays.
+    /// The new given name; unchanged if absent.
     pub first_name: Option<PersonName>,
-    /// The new family name; without it the old one stays.
+    /// The new family name; unchanged if absent.
     pub last_name: Option<PersonName>,
 }
 
@@ -158,14 +158,14 @@ impl Request for UpdateProfile {
     }
 }
 
-/// `users.change_password` — replaces the caller's password; every session but the one that asks ends.
+/// `users.change_password` — replaces the caller's password and ends all their other sessions.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "camelCase"))]
 pub struct ChangePassword {
-    /// The password until now.
+    /// The current password.
     pub current_password: Password<1>,
-    /// The password from now on; the service may ask for more than these 8 characters.
+    /// The new password; the service may require more than these 8 characters.
     pub new_password: Password<8>,
 }
 
@@ -184,7 +184,7 @@ impl Request for ChangePassword {
     }
 }
 
-/// `users.sessions` — shows where the caller is signed in, the newest sign-in first: at most 100, those used last.
+/// `users.sessions` — lists the caller's sessions, the newest sign-in first: at most the 100 most recently used.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListSessions {}
@@ -201,13 +201,13 @@ impl Request for ListSessions {
     }
 }
 
-/// `users.end_sessions` — signs the caller out: of one session, of all, or of all but the one that asks.
+/// `users.end_sessions` — ends one of the caller's sessions, all of them, or all but the current one.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndSessions {
-    /// The session to end; all when left out.
+    /// The session to end; all if absent.
     pub id: Option<Uuid>,
-    /// With `current` the session that asks goes on.
+    /// With `current`, the caller's session continues.
     pub keep: Option<Keep>,
 }
 
@@ -225,12 +225,12 @@ impl Request for EndSessions {
     }
 }
 
-/// `users.inbox` — which listeners of the user service have applied an event, and when.
+/// `users.inbox` — shows which listeners of the user service have applied an event, and when.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReadInbox {
-    /// The event.
+    /// The event's id.
     pub event_id: Uuid,
 }
 
@@ -245,7 +245,7 @@ impl Request for ReadInbox {
     }
 }
 
-/// Who has applied an event.
+/// The listeners that have applied an event.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InboxEntries {
@@ -265,42 +265,42 @@ pub struct InboxEntry {
     pub applied_at: Timestamp,
 }
 
-/// A sign-in that is still good.
+/// A session that has not ended.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The session's id.
     pub id: Uuid,
-    /// When its owner signed in.
+    /// When the user signed in.
     pub started_at: Timestamp,
     /// When it was last refreshed.
     pub last_used_at: Timestamp,
-    /// When it ends unless it is used before.
+    /// When it ends unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether it is the caller's session.
     pub current: bool,
 }
 
-/// The answer where sessions end.
+/// The reply when sessions end.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionsEnded {
-    /// How many.
+    /// How many sessions ended.
     pub ended: i64,
 }
 
-/// The answer to register and login.
+/// The reply to register and login.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedIn {
-    /// What opens the guarded routes.
+    /// The tokens of the session.
     pub tokens: Tokens,
-    /// Who signed in.
+    /// The user who signed in.
     pub user: User,
 }
 
-/// The answer to refresh. The tokens are there twice, for clients differ in where they look for them.
+/// The reply to refresh. It contains the tokens twice, because clients differ in where they look for them.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refreshed {
@@ -308,7 +308,7 @@ pub struct Refreshed {
     pub access_token: String,
     /// As in `tokens`.
     pub refresh_token: String,
-    /// As register and login answer.
+    /// The same as in the reply to register and login.
     #[serde(flatten)]
     pub signed_in: SignedIn,
 }
@@ -320,25 +320,25 @@ impl From<SignedIn> for Refreshed {
     }
 }
 
-/// The answer to logout.
+/// The reply to logout.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedOut {
-    /// Always true: a session that was gone before is gone all the same.
+    /// Always true, also if the session had ended before.
     pub success: bool,
 }
 
-/// An access token and the refresh token it came with.
+/// An access token and a refresh token.
 #[derive(Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tokens {
-    /// A JWT for the `Authorization: Bearer` header, good for minutes.
+    /// A JWT for the `Authorization: Bearer` header, valid for minutes.
     pub access_token: String,
-    /// An opaque 256-bit secret, good for days.
+    /// An opaque 256-bit secret, valid for days.
     pub refresh_token: String,
 }
 
-/// An account as its owner may always see it.
+/// The id, e-mail address and names of an account.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -353,7 +353,7 @@ pub struct User {
     pub last_name: String,
 }
 
-/// The whole account, without its secrets.
+/// An account, without its secrets.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -363,10 +363,10 @@ pub struct Profile {
     pub user: User,
     /// Whether the account may sign in.
     pub is_active: bool,
-    /// When it was opened.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// How many orders its owner has placed; a new order counts within moments, not at once.
+    /// The number of orders that its owner has placed; a new order is counted shortly after it is placed.
     pub order_count: i64,
-    /// For how much in all, with at most two decimals.
+    /// The total price of these orders, with at most two decimals.
     pub total_spent: Total,
 }

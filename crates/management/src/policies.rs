@@ -36,9 +36,8 @@ impl Management {
 
 fn difference(found: &Value, ours: &Value) -> Difference {
     let differs = ["pattern", "definition", "apply-to", "priority"].iter().find(|key| found[**key] != ours[**key]);
-    differs.map_or(Difference::None, |key| {
-        Difference::Some(format!("its {key} is {}, not {}", found[*key], ours[*key]))
-    })
+    differs
+        .map_or(Difference::None, |key| Difference::Some(format!("its {key} is {}, not {}", found[*key], ours[*key])))
 }
 
 /// A policy as the management API and RabbitMQ's definitions write it.
@@ -66,6 +65,9 @@ mod tests {
         assert_eq!(difference(&ours, &ours), Difference::None);
         let mut found = ours.clone();
         found["priority"] = json!(-1);
-        assert_eq!(difference(&found, &ours), Difference::Some(format!("its priority is -1, not {}", ours["priority"])));
+        assert_eq!(
+            difference(&found, &ours),
+            Difference::Some(format!("its priority is -1, not {}", ours["priority"]))
+        );
     }
 }

@@ -1,5 +1,4 @@
-//! The part of the AsyncAPI document about the exchange `control`: how processes are asked what they are and how they fare, and
-//! what they tell.
+//! The part of the AsyncAPI document about the exchange `control`: status requests to processes, and their responses.
 
 use amqp::names;
 use contracts::control::{GATEWAY, ProcessInfo, RELAYS, Stats};
@@ -10,47 +9,47 @@ use serde_json::{Map, Value, json};
 use crate::asyncapi::BINDING_VERSION;
 use crate::components::Components;
 
-/// A question that any process is asked.
-struct Inquiry {
+/// A status request that any process responds to.
+struct StatusRequest {
     /// The first word of its routing key.
     word: &'static str,
-    asks: &'static str,
-    tells: &'static str,
-    answer: &'static str,
+    request: &'static str,
+    operation: &'static str,
+    response: &'static str,
 }
 
-const STATS: Inquiry = Inquiry {
+const STATS: StatusRequest = StatusRequest {
     word: "stats",
-    asks: "Asks the processes of a name how they fare.",
-    tells: "Tells how it fares.",
-    answer: "How one process fares.",
+    request: "Requests the status of the processes with a name.",
+    operation: "Reports its status.",
+    response: "The status of one process.",
 };
-const DESCRIBE: Inquiry = Inquiry {
+const DESCRIBE: StatusRequest = StatusRequest {
     word: "describe",
-    asks: "Asks the processes of a name what they are.",
-    tells: "Tells what it is.",
-    answer: "What one process is.",
+    request: "Requests the identity of the processes with a name.",
+    operation: "Reports its identity.",
+    response: "The identity of one process.",
 };
 
-/// What it adds to one part of the document.
+/// Adds to one part of the document.
 pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {
     let mut parts = Map::new();
-    for inquiry in [&STATS, &DESCRIBE] {
-        let channel = format!("control.{}", inquiry.word);
+    for status in [&STATS, &DESCRIBE] {
+        let channel = format!("control.{}", status.word);
         match kind {
             "messages" => {
-                let answer = match inquiry.word {
-                    "stats" => inquiry.answer_with::<Stats>(components),
-                    _ => inquiry.answer_with::<ProcessInfo>(components),
+                let response = match status.word {
+                    "stats" => status.response_with::<Stats>(components),
+                    _ => status.response_with::<ProcessInfo>(components),
                 };
-                parts.insert(format!("{channel}.request"), inquiry.question());
-                parts.insert(format!("{channel}.response"), answer);
+                parts.insert(format!("{channel}.request"), status.request());
+                parts.insert(format!("{channel}.response"), response);
             }
             "channels" => {
-                parts.insert(format!("{channel}.reply"), inquiry.answers());
-                parts.insert(channel, inquiry.questions());
+                parts.insert(format!("{channel}.reply"), status.reply_channel());
+                parts.insert(channel, status.request_channel());
             }
-            _ => drop(parts.insert(channel, inquiry.operation())),
+            _ => drop(parts.insert(channel, status.operation())),
         }
     }
     parts
@@ -68,30 +67,30 @@ fn exchange() -> Value {
     } })
 }
 
-impl Inquiry {
-    fn question(&self) -> Value {
+impl StatusRequest {
+    fn request(&self) -> Value {
         json!({
             "name": format!("control.{}.request", self.word),
-            "summary": self.asks,
+            "summary": self.request,
             "contentType": "application/json",
             "correlationId": { "location": "$message.header#/correlation_id" },
             "headers": { "type": "object", "properties": {
-                "correlation_id": text("Property: comes back with each answer."),
+                "correlation_id": text("Property: returned with each response."),
                 "reply_to": { "type": "string", "pattern": r"^replies\.",
-                    "description": "Property: a routing key of the exchange `control`, under `replies.`, to which the asker has \
-                        bound a queue of its own. What has another address is not answered." },
+                    "description": "Property: a routing key of the exchange `control`, under `replies.`, that the requester has \
+                        bound its own queue to. Requests with another address get no response." },
             } },
-            "payload": { "type": "object", "description": "Anything: only the routing key counts." },
+            "payload": { "type": "object", "description": "Ignored: only the routing key counts." },
         })
     }
 
-    fn answer_with<T: JsonSchema>(&self, components: &mut Components) -> Value {
+    fn response_with<T: JsonSchema>(&self, components: &mut Components) -> Value {
         json!({
             "name": format!("control.{}.response", self.word),
-            "summary": self.answer,
+            "summary": self.response,
             "contentType": "application/json",
             "correlationId": { "location": "$message.header#/correlation_id" },
-            "headers": { "type": "object", "properties": { "correlation_id": text("Property: that of the question.") } },
+            "headers": { "type": "object", "properties": { "correlation_id": text("Property: that of the request.") } },
             "payload": {
                 "type": "object",
                 "properties": { "response": components.of::<T>(), "isDisposed": { "const": true } },
@@ -100,23 +99,24 @@ impl Inquiry {
         })
     }
 
-    fn questions(&self) -> Value {
+    fn request_channel(&self) -> Value {
         let listeners = LISTENERS.iter().map(|listener| listener.name);
         let names: Vec<&str> = PATTERNS.into_iter().chain(listeners).chain(RELAYS).chain([GATEWAY]).collect();
         let word = self.word;
-        let one = if word == "stats" { ", and `stats.NAME.INSTANCE` one of the name" } else { "" };
+        let one = if word == "stats" { ", and `stats.NAME.INSTANCE` addresses one instance" } else { "" };
         json!({
             "address": format!("{word}.{{name}}"),
-            "description": format!("Every process of the name answers, within a quarter of a second. The key `{word}` asks all{one}. \
-                Only the gateway's account and an operator's may ask; the others only answer."),
-            "parameters": { "name": { "description": "Whom to ask.", "enum": names } },
+            "description": format!("Every process with the name responds, within a quarter of a second. The routing key `{word}` \
+                addresses all processes{one}. Only the accounts of the gateway and of operators may send requests; the others \
+                can only respond."),
+            "parameters": { "name": { "description": "The name of the processes.", "enum": names } },
             "messages": { "request": { "$ref": format!("#/components/messages/control.{word}.request") } },
             "bindings": exchange(),
         })
     }
 
-    /// Where an asker hears is known only when it asks.
-    fn answers(&self) -> Value {
+    /// The address of a reply is in the request.
+    fn reply_channel(&self) -> Value {
         json!({
             "messages": { "response": { "$ref": format!("#/components/messages/control.{}.response", self.word) } },
             "bindings": exchange(),
@@ -127,8 +127,8 @@ impl Inquiry {
         let channel = format!("control.{}", self.word);
         json!({
             "action": "receive",
-            "summary": self.tells,
-            "description": "Each process of the name answers for itself.",
+            "summary": self.operation,
+            "description": "Each process with the name sends its own response.",
             "channel": { "$ref": format!("#/channels/{channel}") },
             "messages": [{ "$ref": format!("#/channels/{channel}/messages/request") }],
             "bindings": { "amqp": { "deliveryMode": names::TRANSIENT, "ack": false, "bindingVersion": BINDING_VERSION } },

@@ -1,4 +1,4 @@
-//! The events' part of the AsyncAPI document: who tells each, through which exchange, and who listens at which queue.
+//! The part of the AsyncAPI document about events: the publisher and the exchange of each, and its listeners and their queues.
 
 use amqp::names;
 use contracts::{EVENTS, EventContract, LISTENERS, SubscriptionInfo};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::asyncapi::{BINDING_VERSION, packets};
 use crate::components::{Components, purpose};
 
-/// What the events add to one part of the document.
+/// Adds to one part of the document.
 pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {
     let mut parts = Map::new();
     for event in &EVENTS {
@@ -40,14 +40,14 @@ fn message(event: &EventContract, components: &mut Components) -> Value {
         "headers": {
             "type": "object",
             "properties": {
-                "message_id": text("Property: the event's identity, the same at each delivery: a UUID, or text that stands for one."),
-                names::OWNER: text("The user whose business it is."),
-                names::REQUEST_ID: text("The request that it came of."),
+                "message_id": text("Property: the event's identity, the same at each delivery: a UUID, or text that identifies it."),
+                names::OWNER: text("The user who owns what the event is about."),
+                names::REQUEST_ID: text("The request that caused it."),
                 names::TRACEPARENT: text("W3C trace context of that request."),
                 names::SEQUENCE: {
                     "type": "integer",
-                    "description": "The event's number in the order in which its service publishes: it grows, with gaps, and \
-                                    is the same at each delivery. Absent from events of releases before 0.2.",
+                    "description": "The event's number in the order in which its service publishes: it increases, with gaps, \
+                                    and is the same at each delivery. Absent from events of releases before 0.2.",
                 },
             },
             "required": ["message_id"],
@@ -57,7 +57,7 @@ fn message(event: &EventContract, components: &mut Components) -> Value {
     })
 }
 
-/// Where it is told.
+/// The channel that it is published to.
 fn exchange(event: &EventContract) -> Value {
     json!({
         "address": event.name,
@@ -70,11 +70,11 @@ fn exchange(event: &EventContract) -> Value {
     })
 }
 
-/// Where it is heard.
+/// The channel of a listener.
 fn queue(listener: &SubscriptionInfo) -> Value {
     json!({
         "address": listener.name,
-        "description": format!("What cannot be handled ends in {}.", amqp::topology::dead_queue(listener.name)),
+        "description": format!("Events that cannot be handled are dead-lettered to {}.", amqp::topology::dead_queue(listener.name)),
         "messages": messages(listener.event),
         "bindings": { "amqp": {
             "is": "queue",
@@ -91,11 +91,11 @@ fn messages(event: &str) -> Value {
 fn operation(action: &str, channel: &str, event: &str) -> Value {
     json!({
         "action": action,
-        "summary": format!("{} {event}.", if action == "send" { "Tells of" } else { "Hears of" }),
+        "summary": format!("{} {event}.", if action == "send" { "Publishes" } else { "Handles" }),
         "description": if action == "send" {
-            "Published once its fact is committed, and again until the broker has confirmed it."
+            "Published after the transaction that recorded it is committed, and again until the broker confirms it."
         } else {
-            "Takes effect once for each event; what cannot be handled is tried again, and in the end buried."
+            "Takes effect once for each event. An event that cannot be handled is retried, and finally dead-lettered."
         },
         "channel": { "$ref": format!("#/channels/{channel}") },
         "messages": [{ "$ref": format!("#/channels/{channel}/messages/event") }],

@@ -1,4 +1,4 @@
-//! The AsyncAPI 3.0 document of the messages: every request pattern, with its queue, its answer and its faults; every event.
+//! The AsyncAPI 3.0 document of the messages: every request pattern with its queue, its reply and its errors; every event.
 
 pub(crate) mod control;
 pub(crate) mod events;
@@ -14,19 +14,20 @@ use crate::components::Components;
 pub(crate) const BINDING_VERSION: &str = "0.3.0";
 const DESCRIPTION: &str = "\
 Bodies are the packets of NestJS's RabbitMQ transport. A request goes to the queue named like its pattern, or to the topic \
-exchange `patterns` with the pattern as routing key. Whoever may publish is trusted with the header `caller`. Events are published to the topic \
-exchange `events` under their names, at least once: listeners tell copies by `message_id`.\n\n\
-A request's identity is its `message_id` if that is a UUID. Otherwise it is made of the reply address, the marks that the \
-sender set (correlation id, message id, the packet's id), the caller and the body: only what is the same in all of them is \
-a repetition. A request without any mark has no identity, and may be done twice when a worker dies. The same identity with \
-another payload or caller is refused with `message_id_reused`.\n\n\
-A request is done within its `expiration`, by the broker's clock while it waits and by the worker's own count of time from \
-when it came (its header `budget`, if it has one); clocks need not agree. A request that expires in its queue is dead-lettered to the headers exchange \
-`expired`: who sets the header `expired-to`, and binds a queue there by it, gets it back. That proves that nothing was done, \
-unless a message of the AMQP type `begun`, without a body, has come to `reply_to` before: workers send it to such callers when \
-they begin with what changes something. One that comes too late is dropped unanswered, and so is, before any work, one whose \
-`reply_to` names no queue, or a queue of the system's own. A message of more than one mebibyte, or whose headers of ours \
-cannot be read, is refused; large headers of others are passed over. Requests that a worker did not settle wait in \
+exchange `patterns` with the pattern as routing key. Everybody who may publish is trusted with the header `caller`. Events are \
+published to the topic exchange `events` under their names, at least once: listeners recognise duplicates by `message_id`.\n\n\
+A request's identity is its `message_id` if that is a UUID. Otherwise it is derived from the reply address, the ids that the \
+sender set (correlation id, message id, the packet's id), the caller and the body: only a request with all of these equal is \
+a repetition. A request without any of these ids has no identity, and may be executed twice if a worker crashes. The same \
+identity with another payload or caller is refused with `message_id_reused`.\n\n\
+A request is executed within its `expiration`, by the broker's clock while it is queued and by the worker's monotonic clock \
+after delivery (within its header `budget`, if it has one); the clocks need not agree. A request that expires in its queue is \
+dead-lettered to the headers exchange `expired`: a caller that sets the header `expired-to` and binds a queue there by it gets \
+the request back. This proves that it was not executed, unless a message of the AMQP type `begun`, without a body, has arrived \
+at `reply_to` before: workers send it to such callers when they begin with a request that changes something. A request that \
+arrives too late is dropped without a reply. So is, before any work, one whose \
+`reply_to` names no queue, or a queue of the system's own. A message of more than one mebibyte, or with a malformed header of \
+this contract, is refused; large headers of others are ignored. Requests that a worker did not settle wait in \
 `<pattern>.redelivered` and are taken one at a time; one that brings down three workers there is answered `internal`.";
 
 const TAGS: [(&str, &str); 2] = [("users", "Accounts and sessions."), ("orders", "Orders, and who placed them.")];
@@ -50,7 +51,7 @@ pub fn asyncapi() -> Value {
         part.extend(control::parts(kind, &mut components));
     }
     let mut document = json!({
-        // Not 3.1 yet: Modelina 5.10 makes nothing of it.
+        // Not 3.1 yet: Modelina 5.10 does not support it.
         "asyncapi": "3.0.0",
         "info": {
             "title": "Users and orders",
@@ -86,7 +87,7 @@ pub fn asyncapi() -> Value {
     document
 }
 
-/// Names what a message holds: generated code would call it anonymous.
+/// Names the parts of a message: generated code would call them anonymous.
 fn entitle(name: &str, message: &mut Value) {
     for (part, suffix) in [("payload", ""), ("headers", "Headers")] {
         if message[part]["title"].is_null() {
@@ -95,7 +96,7 @@ fn entitle(name: &str, message: &mut Value) {
     }
 }
 
-/// Names each field that is one of a few words, for the same reason.
+/// Names each enumeration, for the same reason.
 fn entitle_words(name: &str, schema: &mut Value) {
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (field, part) in fields.into_iter().flatten() {
@@ -105,7 +106,7 @@ fn entitle_words(name: &str, schema: &mut Value) {
     }
 }
 
-/// Leaves references alone: AsyncAPI's schemas are of draft 7, where nothing beside a reference counts.
+/// Removes what stands beside a reference: AsyncAPI's schemas are of draft 7, which ignores it.
 fn bare_references(value: &mut Value) {
     match value {
         Value::Object(object) if object.get("$ref").is_some_and(Value::is_string) => {
@@ -117,7 +118,7 @@ fn bare_references(value: &mut Value) {
     }
 }
 
-/// The messages of a pattern: what is asked, and the two ways in which it is answered.
+/// The messages of a pattern: the request, and its two kinds of reply.
 fn exchange(contract: &Contract, components: &mut Components) -> [(&'static str, Value); 3] {
     let pattern = contract.pattern;
     let purpose = components.purpose(contract);
@@ -142,29 +143,29 @@ fn exchange(contract: &Contract, components: &mut Components) -> [(&'static str,
     [("request", request), ("response", response), ("fault", fault)]
 }
 
-/// AMQP properties and headers together, which AsyncAPI does not tell apart.
+/// AMQP properties and headers together: AsyncAPI does not distinguish them.
 fn request_headers() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({
         "type": "object",
         "properties": {
-            "correlation_id": text("Property: comes back with the reply."),
+            "correlation_id": text("Property: returned with the reply."),
             "reply_to": text("Property: amq.rabbitmq.reply-to, or a queue that exists and is not the system's own."),
             "message_id": text("Property: the request's identity, a UUID; its effect is keyed by it. Send one: see above."),
-            "expiration": text("Property: how many milliseconds the caller waits; then the broker drops the request. Unsaid, \
+            "expiration": text("Property: how many milliseconds the caller waits; then the broker drops the request. If absent, \
                 until the deadline, or 30 seconds."),
-            names::CALLER: text("The verified user on whose behalf it is."),
-            names::SESSION: text("The session in which he asks, a UUID, where his access token names one."),
+            names::CALLER: text("The verified user on whose behalf the request is made."),
+            names::SESSION: text("The user's session, a UUID, if their access token names one."),
             names::BUDGET: { "type": "integer", "format": "int64",
-                "description": "How many milliseconds the caller waits, where the expiration says less: how long the request \
-                    may wait in its queue." },
-            names::EXPIRED_TO: text("Who gets the request back if it expires in its queue: matched by the bindings of the \
-                exchange `expired`. Then the reply may be preceded by a message of type `begun`."),
+                "description": "How many milliseconds the caller waits, if the expiration is shorter: that then limits only how \
+                    long the request may wait in its queue." },
+            names::EXPIRED_TO: text("Who gets the request back if it expires in its queue: the bindings of the exchange \
+                `expired` match it. With this header a message of type `begun` may precede the reply."),
             names::DEADLINE: { "type": "integer", "format": "int64",
-                "description": "When the caller stops waiting, by its own clock: Unix milliseconds, in any form of a number. \
-                    Information, where there is an expiration." },
-            names::REQUEST_ID: text("What logs call this request."),
-            names::IDEMPOTENCY_KEY: text("Makes several requests of one caller one."),
+                "description": "When the caller stops waiting, by its own clock: Unix milliseconds, as any kind of number. \
+                    Only informative if there is an expiration." },
+            names::REQUEST_ID: text("The id of this request in logs."),
+            names::IDEMPOTENCY_KEY: text("Identifies repeated requests of one caller as the same."),
             names::TRACEPARENT: text("W3C trace context."),
         },
     })
@@ -188,13 +189,13 @@ fn queue(contract: &Contract) -> Value {
     })
 }
 
-/// Where a caller hears its answer is known only when it asks.
+/// The address of a reply is in the request.
 fn replies(contract: &Contract) -> Value {
     let message = |role: &str| json!({ "$ref": format!("#/components/messages/{}.{role}", contract.pattern) });
     json!({ "messages": { "response": message("response"), "fault": message("fault") } })
 }
 
-/// Every request queue once more, for clients that publish to a topic exchange.
+/// Every request queue again, for clients that publish to a topic exchange.
 fn topic_exchange() -> Value {
     let patterns: Vec<&str> = CONTRACTS.iter().map(|contract| contract.pattern).collect();
     let message =
@@ -212,7 +213,7 @@ fn topic_exchange() -> Value {
     })
 }
 
-/// What the workers of a pattern do.
+/// The operation of a pattern's workers.
 fn operation(contract: &Contract, purpose: &str) -> Value {
     let pattern = contract.pattern;
     let channel = format!("#/channels/{pattern}");
@@ -222,7 +223,7 @@ fn operation(contract: &Contract, purpose: &str) -> Value {
         "action": "receive",
         "summary": purpose,
         "description": format!(
-            "Its effect is keyed by the request's identity, so a repetition of it has none. {}",
+            "Its effect is keyed by the request's identity, so a repetition has no further effect. {}",
             if contract.safe { "It changes nothing." } else { "It changes something, once." },
         ),
         "channel": { "$ref": channel },

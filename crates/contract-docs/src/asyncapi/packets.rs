@@ -1,29 +1,29 @@
-//! The bodies of messages: the packets of NestJS's RabbitMQ transport around what is sent and answered.
+//! The bodies of messages: the packets of NestJS's RabbitMQ transport that wrap requests, replies and events.
 
 use contracts::{Code, Contract, EventContract, Fault};
 use serde_json::{Value, json};
 
 use crate::components::Components;
 
-/// A request as it is sent.
+/// A request.
 pub(crate) fn request(contract: &Contract, components: &mut Components) -> Value {
     json!({
         "type": "object",
         "properties": {
             "pattern": { "type": "string", "const": contract.pattern },
             "data": components.message(contract),
-            "id": { "type": "string", "description": "The caller's own mark for this request." },
+            "id": { "type": "string", "description": "The caller's own id for this request." },
         },
         "required": ["pattern"],
     })
 }
 
-/// The answer to a request that was done.
+/// The reply of a success.
 pub(crate) fn response(contract: &Contract, components: &mut Components) -> Value {
     packet("response", &components.reply(contract))
 }
 
-/// The answer to a request that was refused or failed.
+/// The reply of a request that was refused or failed.
 pub(crate) fn fault(contract: &Contract, components: &mut Components) -> Value {
     let codes: Vec<&str> = contract.all_faults().map(Code::as_str).collect();
     let fault = components.of::<Fault>();
@@ -34,7 +34,7 @@ pub(crate) fn fault(contract: &Contract, components: &mut Components) -> Value {
     packet("err", &err)
 }
 
-/// An event as it is told: its id is the AMQP `message_id`, for an `id` here would make it a request.
+/// An event. Its id is the AMQP `message_id`, because an `id` in the packet would make it a request.
 pub(crate) fn event(event: &EventContract, components: &mut Components) -> Value {
     json!({
         "type": "object",
@@ -44,7 +44,7 @@ pub(crate) fn event(event: &EventContract, components: &mut Components) -> Value
     })
 }
 
-/// With any other key in it, a Nest client would hand the whole packet to its caller.
+/// A packet with one key: if it had another one, a Nest client would return the whole packet to its caller.
 fn packet(key: &str, content: &Value) -> Value {
     json!({
         "type": "object",
@@ -54,7 +54,7 @@ fn packet(key: &str, content: &Value) -> Value {
     })
 }
 
-/// What generated code calls it: the request of `users.on_order_created` is `UsersOnOrderCreatedRequest`.
+/// The name in generated code: the request of `users.on_order_created` is `UsersOnOrderCreatedRequest`.
 pub(crate) fn title(name: &str, role: &str) -> String {
     let mut title = String::new();
     for word in name.split(['.', '_']).filter(|word| !word.is_empty()) {

@@ -1,10 +1,10 @@
-//! Whether the documents of this code break those who use the released ones.
+//! Finds what the current documents break for users of the released ones.
 
 use serde_json::{Map, Value};
 
 use crate::compat::narrower::{Place, Way, breaks};
 
-/// What the new AsyncAPI document breaks, message by message. A message whose version was raised may break.
+/// The breaking changes of the AsyncAPI document, by message. A message with a raised version may break.
 pub fn broken_messages(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (name, before) in object(&old["components"]["messages"]) {
@@ -21,7 +21,7 @@ pub fn broken_messages(old: &Value, new: &Value) -> Vec<String> {
     found
 }
 
-/// What the new OpenAPI document breaks, route by route. A route whose version was raised may break.
+/// The breaking changes of the OpenAPI document, by route. A route with a raised version may break.
 pub fn broken_routes(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (path, operations) in object(&old["paths"]) {

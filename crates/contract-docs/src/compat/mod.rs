@@ -1,4 +1,4 @@
-//! Finds what a change of the contract would break for those who use the released one.
+//! Finds what a change of the contract breaks for users of the released one.
 
 pub(crate) mod breaking;
 pub(crate) mod narrower;

@@ -1,13 +1,13 @@
-//! Whether a schema breaks those who knew the one before it.
+//! Finds breaking changes of a schema.
 //!
-//! What we take may only grow: what was accepted must still be. What we give may only grow, too: what was there must still
-//! be there, and be what it was.
+//! A schema of input may only become wider: what was accepted must still be accepted. A schema of output may only gain
+//! fields: those that it had must stay, with their types.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Which way the values of a schema go.
+/// The direction of a schema's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Others send them to us.
@@ -51,7 +51,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The types that are allowed; where only some texts are, they say it too.
+    /// The types that are allowed; an enumeration of texts implies `string`.
     fn types(self) -> BTreeSet<&'a str> {
         let named = self.names("type");
         if named.is_empty() && self.values().is_some_and(|all| all.iter().all(|value| value.starts_with('"'))) {
@@ -70,7 +70,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Says what a new schema breaks; each sentence begins with the place.
+/// Adds what a new schema breaks; each sentence begins with the place.
 pub(crate) fn breaks(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: &mut Vec<String>) {
     let (old, new) = (old.resolved(), new.resolved());
     types(way, old, new, at, found);
@@ -79,7 +79,7 @@ pub(crate) fn breaks(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: 
     for key in ["pattern", "format", "multipleOf"] {
         let (before, now) = (old.schema.get(key), new.schema.get(key));
         if before != now && (now.is_some() || way == Way::Out) {
-            found.push(format!("{at}: its {key} is another"));
+            found.push(format!("{at}: its {key} has changed"));
         }
     }
     fields(way, old, new, at, found);
@@ -89,7 +89,7 @@ pub(crate) fn breaks(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: 
     for key in ["allOf", "anyOf"] {
         let parts = |place: Place<'_>| place.schema[key].as_array().map_or(0, Vec::len);
         if parts(old) != parts(new) {
-            found.push(format!("{at}: it is put together in another way"));
+            found.push(format!("{at}: its composition has changed"));
         }
         for n in 0..parts(old).min(parts(new)) {
             let old = Place { schema: &old.schema[key][n], ..old };
@@ -110,16 +110,16 @@ fn types(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: &mut Vec<Str
 
 fn values(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: &mut Vec<String>) {
     match (way, old.values(), new.values()) {
-        (Way::In, None, Some(_)) => found.push(format!("{at}: only some values are taken now")),
+        (Way::In, None, Some(_)) => found.push(format!("{at}: only some values are accepted now")),
         (_, Some(before), Some(now)) => {
-            // A receiver of ours must be ready for codes and kinds that it does not know.
+            // Receivers must accept codes and kinds that they do not know.
             found.extend(before.difference(&now).map(|value| format!("{at}: the value {value} is gone")));
         }
         _ => {}
     }
 }
 
-/// Only for what we take: a larger answer than before surprises nobody who reads JSON.
+/// Only for input: a larger value in a reply breaks no reader of JSON.
 fn bounds(way: Way, old: Place<'_>, new: Place<'_>, at: &str, found: &mut Vec<String>) {
     if way == Way::Out {
         return;

@@ -14,20 +14,20 @@ use crate::components::Components;
 use crate::openapi::operation::{ALIASES, operation};
 
 const DESCRIPTION: &str = "\
-Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means nobody \
-knows.** Prices are JSON numbers with at most two decimals; times are RFC 3339, UTC, milliseconds. Routes that are limited by \
-address say so: beyond the limit they answer 429 with `Retry-After`.
+Every error is an RFC 9457 problem with a stable `code`. **503 means not executed and safe to send again; 504 means that the \
+outcome is unknown.** Prices are JSON numbers with at most two decimals; times are RFC 3339, UTC, milliseconds. Routes with a \
+rate limit by address say so: beyond the limit they answer 429 with `Retry-After`.
 
-Routes with a lock want an access token: `tokens.access_token` in the answer of `POST /users/register` or `POST /users/login`, \
-as `Authorization: Bearer …`. When it has expired, `POST /users/refresh` gives a new one for the refresh token that came with it.";
+Routes with a lock need an access token: `tokens.access_token` in the response of `POST /users/register` or `POST /users/login`, \
+as `Authorization: Bearer …`. When it has expired, `POST /users/refresh` exchanges the refresh token for a new one.";
 
-/// The chapters, in the order in which they are read.
+/// The tags, in reading order.
 const TAGS: [(&str, &str); 5] = [
     ("users", "Accounts and sessions."),
-    ("orders", "Everybody sees and places their own."),
+    ("orders", "Users see and place their own orders."),
     ("system", "What runs, and the keys that verify access tokens."),
     ("contract", "These documents."),
-    (ALIASES, "Other names for routes above, for clients that know them by these."),
+    (ALIASES, "Other names for routes above, for clients that use these."),
 ];
 
 /// The document.
@@ -56,14 +56,14 @@ pub fn openapi() -> Value {
         "schemas": components.finish(&document),
         "headers": {
             "X-Request-Id": {
-                "description": "What logs call this request: the client's own X-Request-Id if it sent a harmless one.",
+                "description": "The id of this request in logs: the client's own X-Request-Id if it sent a valid one.",
                 "required": true,
                 "schema": { "type": "string" },
             },
         },
         "securitySchemes": { "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "`tokens.access_token` in the answer of `POST /users/register` or `POST /users/login`.",
+            "description": "`tokens.access_token` in the response of `POST /users/register` or `POST /users/login`.",
         } },
     });
     document

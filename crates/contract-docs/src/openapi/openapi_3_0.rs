@@ -1,4 +1,4 @@
-//! The same document in OpenAPI 3.0, for generators that do not read 3.1. What 3.0 cannot say is left out.
+//! The same document in OpenAPI 3.0, for generators that do not read 3.1. What 3.0 cannot express is left out.
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ pub fn openapi_3_0() -> Value {
     document
 }
 
-/// Takes away what nothing refers to any more.
+/// Removes schemas that nothing refers to any more.
 fn prune(document: &mut Value) {
     let text = document.to_string();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
@@ -44,7 +44,7 @@ fn lower(value: &mut Value) {
 
 fn schema(value: &mut Value) {
     let Some(object) = value.as_object_mut() else { return };
-    // Beside a reference nothing counts in 3.0.
+    // OpenAPI 3.0 ignores everything beside a reference.
     if object.contains_key("$ref") {
         object.retain(|key, _| key == "$ref");
         return;
@@ -52,7 +52,7 @@ fn schema(value: &mut Value) {
     for key in ["contentMediaType", "contentSchema"] {
         object.remove(key);
     }
-    // A list of what is required holds at least one name in 3.0.
+    // The list of required fields must not be empty in 3.0.
     if object.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
         object.remove("required");
     }
@@ -73,7 +73,7 @@ fn schema(value: &mut Value) {
     }
 }
 
-/// `null` is no type in 3.0, but a mark beside one; and what may be `null` here and is not simple is an object.
+/// In 3.0 `null` is not a type but the keyword `nullable` beside one. A nullable `anyOf` is always an object here.
 fn nullable(object: &mut Map<String, Value>) {
     if let Some(types) = object.get_mut("type").and_then(Value::as_array_mut) {
         let all = types.len();

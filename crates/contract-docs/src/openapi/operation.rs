@@ -1,4 +1,4 @@
-//! One row of the gateway's table as an operation of OpenAPI.
+//! A row of the gateway's route table as an OpenAPI operation.
 
 use contracts::naming;
 use gateway::routing::table::TABLE;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::components::{Components, contract};
 use crate::openapi::responses::responses;
 
-/// The chapter of those routes that another one above them equals.
+/// The tag of routes that repeat another route.
 pub(crate) const ALIASES: &str = "aliases";
 /// 1 to 255 visible ASCII characters, in quotation marks (RFC 9651) or without.
 const IDEMPOTENCY_KEY: &str = r#"^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#;
@@ -53,7 +53,7 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
-/// What its summary does not say.
+/// The description: what the summary does not say.
 fn description(route: &Route) -> String {
     let mut words = Vec::new();
     if let Some(other) = alias_of(route) {
@@ -61,36 +61,36 @@ fn description(route: &Route) -> String {
     }
     match route.work {
         Work::Ask(ask) => {
-            words.push(format!("Asked of the workers of `{}`.", ask.pattern));
+            words.push(format!("Executed by a worker of `{}`.", ask.pattern));
             if let Some(inbox) = route.inbox {
                 words.push(format!(
-                    "What listeners have applied is asked of `{inbox}`; when that does not answer they are `unknown`."
+                    "The state of listeners comes from `{inbox}`; it is `unknown` if no worker replies."
                 ));
             }
             if ask.safe {
-                words.push("It changes nothing, and may be repeated at will.".into());
+                words.push("It changes nothing and can be repeated safely.".into());
             }
         }
-        Work::Builtin(_) => words.push("The gateway answers it by itself.".into()),
+        Work::Builtin(_) => words.push("Answered by the gateway itself.".into()),
     }
     let more = [
         (route.guarded, "Needs an access token."),
-        (route.keyed, "With an `Idempotency-Key` it is done once, however often it is sent."),
-        (route.limit.is_some(), "Limited by address: too many answer 429 with `Retry-After`."),
-        (route.success == Success::Page, "The next page is where `Link: rel=\"next\"` leads."),
+        (route.keyed, "With an `Idempotency-Key` it is executed once, however often it is sent."),
+        (route.limit.is_some(), "Has a rate limit by address: beyond it, the response is 429 with `Retry-After`."),
+        (route.success == Success::Page, "The header `Link` with `rel=\"next\"` leads to the next page."),
     ];
     words.extend(more.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()));
     words.join(" ")
 }
 
-/// The route above this one that does the same.
+/// The earlier route that this one repeats.
 fn alias_of(route: &Route) -> Option<&'static Route> {
     let same = |other: &&Route| other.pattern() == route.pattern() && other.source == Source::Body;
     let first = TABLE.iter().find(|other| route.source == Source::Body && same(other))?;
     (first.path != route.path).then_some(first)
 }
 
-/// The chapter: the service that answers, or what the gateway itself shows.
+/// The tag: the service that replies, or the kind of built-in endpoint.
 fn tag(route: &Route) -> &'static str {
     if alias_of(route).is_some() {
         return ALIASES;
@@ -115,7 +115,7 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
             let required = in_path || required;
             let mut parameter =
                 json!({ "name": name, "in": place, "required": required, "description": words, "schema": schema });
-            // An example of what may be left out would be sent by whoever tries the route, and find nothing.
+            // The page would send an example of an optional parameter with every trial, and find nothing.
             if required {
                 parameter["example"] = example[name].clone();
             }
@@ -125,14 +125,14 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
     if route.success == Success::LiveSubscription {
         parameters.push(json!({
             "name": "Last-Event-ID", "in": "header", "required": false,
-            "description": "The last event seen: what came after it is told first. Browsers send it by themselves.",
+            "description": "The last event seen: the stream starts with the events after it. Browsers send it automatically.",
             "schema": { "type": "string", "format": "uuid" },
         }));
     }
     if route.keyed {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Makes several requests of one caller with this key one, for a day.",
+            "description": "Requests of one caller with the same key are executed once; the key is kept for a day.",
             "schema": { "type": "string", "pattern": IDEMPOTENCY_KEY },
         }));
     }

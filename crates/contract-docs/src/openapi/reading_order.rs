@@ -1,4 +1,4 @@
-//! The order in which people read an OpenAPI document, for it is shown to them as it is written.
+//! Writes an OpenAPI document in reading order, because pages show it in the order of the file.
 
 use gateway::routing::table::TABLE;
 use serde::ser::{Serialize, Serializer};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const TOP: [&str; 7] = ["openapi", "info", "servers", "tags", "security", "paths", "components"];
 
-/// A document that is written from its title to its details, with the paths as the gateway's table has them.
+/// A document, written from its title to its details, with the paths in the order of the route table.
 pub(crate) struct Ordered<'a>(pub(crate) &'a Value);
 
 impl Serialize for Ordered<'_> {

@@ -1,4 +1,4 @@
-//! What an operation can answer: its success, and a problem for every status that its codes have.
+//! The responses of an operation: its success, and a problem for the status of each of its codes.
 
 use std::collections::BTreeMap;
 
@@ -38,23 +38,26 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
         Success::Created => ("201", "Created."),
         Success::NoContent => return ("204", json!({ "description": "Done.", "headers": headers })),
         Success::CreatedAt(path) => {
-            headers["Location"] = header(&format!("Where it is: {path} and its id."), true);
+            headers["Location"] = header(&format!("The URL of the new resource: {path} with its id."), true);
             ("201", "Created.")
         }
         Success::Page => {
             headers["Link"] = header("The next page, with rel=\"next\" (RFC 8288); absent on the last.", false);
-            headers["X-Total-Count"] = header("How many there are altogether, up to 1000; with total=true.", false);
+            headers["X-Total-Count"] = header("The number of all matching orders, up to 1000; with total=true.", false);
             headers["X-Total-Count"]["schema"] = json!({ "type": "integer" });
-            headers["X-Total-Count-Relation"] = header("eq: that is all of them; gte: there are more.", false);
+            headers["X-Total-Count-Relation"] =
+                header("eq: the total is exact; gte: there are at least that many.", false);
             headers["X-Total-Count-Relation"]["schema"] = json!({ "type": "string", "enum": ["eq", "gte"] });
-            headers["ETag"] =
-                header("Names the page as it is; with it in If-None-Match the answer is 304 until it changes.", false);
+            headers["ETag"] = header(
+                "The version of the page; with it in If-None-Match, the response is 304 until it changes.",
+                false,
+            );
             schema = components.resolve(&schema)["properties"]["items"].clone();
             ("200", "A page of the list.")
         }
         Success::LiveSubscription => {
             let stream = json!({ "text/event-stream": { "schema": feed_event(components) } });
-            let description = "Server-sent events without end, of which the schema says one.";
+            let description = "An endless stream of server-sent events; the schema describes one event.";
             return ("200", json!({ "description": description, "headers": headers, "content": stream }));
         }
     };
@@ -62,7 +65,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
     (status, json!({ "description": description, "headers": headers, "content": content }))
 }
 
-/// One server-sent event. As everywhere in OpenAPI 3.1, `data` is text; what is in it follows `contentSchema`.
+/// A server-sent event. As always in OpenAPI 3.1, `data` is text; `contentSchema` describes its content.
 fn feed_event(components: &mut Components) -> Value {
     let (names, contents): (Vec<&str>, Vec<Value>) = EVENTS
         .iter()
@@ -81,7 +84,7 @@ fn feed_event(components: &mut Components) -> Value {
     })
 }
 
-/// Status → codes: what any row of this kind may answer, and what the pattern's worker may.
+/// The codes by status: those that any route of this kind may answer with, and those of the pattern's worker.
 fn problems(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     let faults = route.pattern().map_or(&[][..], |pattern| contract(pattern).faults);
@@ -108,11 +111,11 @@ fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String
     let lines: Vec<String> = names.iter().map(|name| format!("- `{name}`: {}", words[*name])).collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     match status {
-        401 => headers["WWW-Authenticate"] = header("What is wanted (RFC 6750).", true),
+        401 => headers["WWW-Authenticate"] = header("The required authentication (RFC 6750).", true),
         429 | 503 => {
-            // Nobody knows when a stream will end.
+            // It is unknown when a stream will end.
             let known = !codes.contains(&Code::TooManyStreams);
-            headers["Retry-After"] = header("Seconds after which to try again.", known);
+            headers["Retry-After"] = header("Seconds to wait before the next attempt.", known);
         }
         _ => {}
     }
@@ -122,7 +125,7 @@ fn failure(status: u16, codes: &[Code], problem: &Value, words: &BTreeMap<String
     json!({ "description": lines.join("\n"), "headers": headers, "content": content })
 }
 
-/// Code → its sentence.
+/// The description of each code.
 fn words(components: &mut Components) -> BTreeMap<String, String> {
     let code = components.of::<Code>();
     let all = alternatives(components.resolve(&code)).expect("a code is one of several");

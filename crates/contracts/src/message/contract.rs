@@ -1,11 +1,11 @@
-//! The contract of a request as data: for the published documents and the tests that compare them with the code.
+//! The contract of a request as data, for the published documents and the tests that compare them with the code.
 
 use crate::fault::Code;
 #[cfg(feature = "schema")]
 use crate::message::contract_schema::ContractSchema;
 use crate::message::request::Request;
 
-/// The errors that any worker may reply with: the frame makes them.
+/// The errors that any worker may reply with; `worker-runtime` creates them.
 const ANY_WORKER: [Code; 9] = [
     Code::MalformedJson,
     Code::WrongPattern,
@@ -27,7 +27,7 @@ pub struct Contract {
     pub safe: bool,
     /// Raised when a change breaks clients.
     pub version: u32,
-    /// The errors that its worker may reply with, besides those of any worker.
+    /// The errors that its worker may reply with, in addition to those of any worker.
     pub faults: &'static [Code],
     /// A message of this type, as JSON.
     pub example: &'static str,

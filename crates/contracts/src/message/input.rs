@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use crate::fault::Invalid;
 use crate::message::HasSchema;
 
-/// At most this many unknown fields are listed one by one, so the reply stays small however long the request is.
+/// How many unknown fields a reply lists at most. This limits the size of the reply.
 const UNKNOWN_FIELDS_NAMED: usize = 8;
-/// An unknown field's name is quoted up to this many characters.
+/// How many characters of an unknown field's name a reply quotes.
 const UNKNOWN_FIELD_CHARS: usize = 40;
 
 /// A type that can be read from one JSON value; the error is the rest of a sentence, such as "must be a string". Its
@@ -21,7 +21,7 @@ pub trait Field: HasSchema + Sized {
     fn read(value: &RawValue) -> Result<Self, String>;
 }
 
-/// What a message is read from, field by field.
+/// Reads the fields of a message.
 pub trait Fields {
     /// Reads a required field.
     fn required<T: Field>(&mut self, name: &'static str) -> Option<T>;
@@ -40,7 +40,7 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Splits an object into its fields. Values stay text until they are read, so nesting costs nothing.
+    /// Splits an object into its fields. Values are not parsed until they are read, so deep nesting costs nothing.
     pub fn parse(data: &'a RawValue) -> Result<Self, Invalid> {
         let Split(fields) =
             serde_json::from_str(data.get()).map_err(|_| Invalid::field("body", "must be a JSON object"))?;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_named_at_its_field() {
+    fn every_problem_is_reported_at_its_field() {
         let all = errors(r#"{"second":7,"third":1}"#);
         assert_eq!(
             all,
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_field_is_refused() {
+    fn a_repeated_field_is_rejected() {
         assert_eq!(errors(r#"{"first":"a","first":"b"}"#), r#"{"first":["is given more than once: send it once"]}"#);
     }
 
     #[test]
-    fn a_value_that_is_no_object_is_refused_however_deep() {
+    fn a_value_that_is_not_an_object_is_rejected_however_deeply_nested() {
         let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
         assert_eq!(errors(&deep), r#"{"body":["must be a JSON object"]}"#);
         let inner = format!(r#"{{"first":{deep}}}"#);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn many_unknown_fields_give_a_short_answer() {
+    fn many_unknown_fields_give_a_short_reply() {
         let many: Vec<String> = (0..5_000).map(|n| format!(r#""{n}{}":0"#, "x".repeat(90))).collect();
         assert!(errors(&format!("{{{}}}", many.join(","))).len() < 1_000);
     }

@@ -1,4 +1,4 @@
-//! What makes a type a message: the request trait, reading fields, describing the contract, paging.
+//! Message types: the request trait, the decoder of fields, the contract as data, pagination.
 
 pub mod contract;
 #[cfg(feature = "schema")]
@@ -7,11 +7,11 @@ pub(crate) mod input;
 pub(crate) mod page;
 pub(crate) mod request;
 
-/// Says its own JSON Schema. Only the feature `schema` asks for that: programs describe nothing, and are built without it.
+/// A type with a JSON Schema. Only with the feature `schema`, which programs are built without.
 #[cfg(feature = "schema")]
 pub use schemars::JsonSchema as HasSchema;
 
-/// Stands for the JSON Schema that a type has with the feature `schema`.
+/// Replaces the trait of the feature `schema`; every type has it.
 #[cfg(not(feature = "schema"))]
 pub trait HasSchema {}
 

@@ -1,4 +1,4 @@
-//! Keyset pagination: how many rows, and the position after which they begin.
+//! Keyset pagination: the page size, and the cursor that the page starts after.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::message::input::Field;
 
-/// How many rows a page holds: 1 to 100, 50 unless asked otherwise.
+/// The number of rows on a page: 1 to 100, 50 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(u8);
 
@@ -32,24 +32,24 @@ impl Field for PageSize {
     }
 }
 
-/// A place in a list. Opaque to clients: they send back what `next` gave them, together with what it was given for.
+/// A position in a list. Opaque to clients: they send back the `next` of a page, with the same filters and sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// A mark of the filters and the order that it goes with; 0 is the whole list, newest first.
+    /// The fingerprint of its filters and sort order; 0 is the whole list, newest first.
     pub filters: u16,
-    /// What the list is ordered by, of the last row seen: microseconds since 1970 (until the year 2255), or cents.
+    /// The sort key of the last row: microseconds since 1970 (until the year 2255), or cents.
     pub key: i64,
-    /// Its id.
+    /// The id of the last row.
     pub id: Uuid,
 }
 
 impl Cursor {
     /// Length of the text form: `c`, 16 hexadecimal digits of filters and key, 32 of the id.
     const LENGTH: usize = 49;
-    /// The bits of the key; the filters have the ten bits above it.
+    /// The bits of the key; the fingerprint has the ten bits above it.
     const KEY_BITS: u32 = 53;
-    /// Filter fingerprints are below this.
-    pub(crate) const MARKS: u64 = 1 << (63 - Self::KEY_BITS);
+    /// Fingerprints are below this.
+    pub(crate) const FINGERPRINTS: u64 = 1 << (63 - Self::KEY_BITS);
 
     fn decode(text: &str) -> Option<Self> {
         let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
@@ -73,7 +73,7 @@ impl Serialize for Cursor {
 impl Field for Cursor {
     fn read(value: &RawValue) -> Result<Self, String> {
         let text: Option<&str> = serde_json::from_str(value.get()).ok();
-        text.and_then(Self::decode).ok_or_else(|| "must be a cursor that a previous page gave".into())
+        text.and_then(Self::decode).ok_or_else(|| "must be the cursor of a previous page".into())
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_up_cursor_is_refused() {
+    fn an_invalid_cursor_is_rejected() {
         for text in [
             "\"\"",
             "7",
@@ -131,11 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn page_sizes_outside_the_bounds_are_refused() {
-        for (text, fits) in
+    fn page_sizes_out_of_range_are_rejected() {
+        for (text, valid) in
             [("1", true), ("100", true), ("0", false), ("101", false), ("-1", false), ("1.5", false), ("\"1\"", false)]
         {
-            assert_eq!(PageSize::read(serde_json::from_str(text).unwrap()).is_ok(), fits, "{text}");
+            assert_eq!(PageSize::read(serde_json::from_str(text).unwrap()).is_ok(), valid, "{text}");
         }
     }
 }

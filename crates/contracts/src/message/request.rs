@@ -7,7 +7,7 @@ use crate::fault::{Code, Invalid};
 use crate::message::HasSchema;
 use crate::message::input::{Fields, Input};
 
-/// A request message. Its worker is the process named like the pattern, with dashes.
+/// A request message. Its worker is the process with the pattern's name, with dashes.
 pub trait Request: HasSchema + Sized {
     /// The pattern: also the queue's name. Frozen: other systems send to it.
     const PATTERN: &'static str;
@@ -17,12 +17,12 @@ pub trait Request: HasSchema + Sized {
     const VERSION: u32 = 1;
     /// A message of this type as JSON, with every field in it; published, and read by a test.
     const EXAMPLE: &'static str;
-    /// The errors that the worker may reply with, besides those of any worker.
+    /// The errors that the worker may reply with, in addition to those of any worker.
     const FAULTS: &'static [Code] = &[];
-    /// What a success answers with.
+    /// The reply of a success.
     type Reply: Serialize + HasSchema;
 
-    /// Reads every field, then makes the message; `None` if there was an error.
+    /// Reads every field and returns the message; `None` if there was an error.
     fn read(input: &mut impl Fields) -> Option<Self>;
 
     /// Decodes and validates a message; the error names every invalid field.

@@ -1,4 +1,4 @@
-//! E-mail addresses, compared the way people read them.
+//! E-mail addresses, which are equal if people read them as equal.
 //!
 //! Two addresses are equal if their domains are (UTS 46: `bücher.example` and `xn--bcher-kva.example`) and if their
 //! local parts are equal in Unicode's composed form (NFC), ignoring case. Letters of different scripts that only look
@@ -26,7 +26,7 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, String> {
         length(text, 1, 100)?;
         if text.contains(is_invisible) {
-            return Err("must not hold invisible characters or marks of writing direction: type it anew".into());
+            return Err("must not contain invisible characters or marks of writing direction: type it again".into());
         }
         let key = key(text).ok_or("must be an e-mail address, such as ada@example.org")?;
         Ok(Self { written: text.into(), key })
@@ -42,7 +42,7 @@ impl Email {
         self.key.clone()
     }
 
-    /// The form in which earlier releases compared addresses: some accounts are stored under it.
+    /// The form in which earlier releases compared addresses; some accounts are stored under it.
     pub fn former_key(&self) -> String {
         self.written.to_lowercase()
     }
@@ -54,8 +54,7 @@ impl Field for Email {
     }
 }
 
-/// The form in which addresses are compared; `None` for text that is not an address. Checks the syntax only: whether
-/// mail arrives is not a parser's question.
+/// The form in which addresses are compared; `None` for text that is not an address. Checks the syntax only.
 fn key(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ',' | ';');
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_from_other_text() {
+    fn only_addresses_are_accepted() {
         for good in ["a@b.co", "Ann.O'Neil+x@mail.example.org", "用户@例子.广告", "a@हिन्दी.example"]
         {
             assert!(read(good).is_ok(), "{good}");
@@ -120,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_look_the_same_are_the_same() {
+    fn addresses_that_look_equal_are_equal() {
         let same = |a: &str, b: &str| read(a).unwrap().key() == read(b).unwrap().key();
         assert!(same("ada@bücher.example", "ADA@xn--bcher-kva.example"));
         assert!(same("ada@bücher.example", "ada@bu\u{308}cher.example"));
         assert!(same("ada@BÜCHER.example", "ada@bücher。example"));
         assert!(same("zöe@example.org", "ZO\u{308}E@example.org"));
-        assert!(!same("ada@example.org", "аda@example.org"), "a Cyrillic letter is another one");
+        assert!(!same("ada@example.org", "аda@example.org"), "a Cyrillic letter is a different one");
         assert!(!same("ada@example.org", "áda@example.org"));
     }
 
     #[test]
-    fn what_cannot_be_seen_is_refused() {
+    fn invisible_characters_are_rejected() {
         for hidden in [
             "\u{200b}",
             "\u{202e}",

@@ -10,12 +10,12 @@ use crate::message::input::Field;
 use crate::types::invisible::is_filler;
 use crate::types::text::{length, redacted, string};
 
-/// The rule as a regular expression of ECMA-262 with the flag `u`, for pages; its length is counted apart.
+/// The rule as an ECMA-262 regular expression with the flag `u`, for web pages; the length is checked separately.
 #[cfg(feature = "schema")]
 pub(crate) const RULE: &str = r"^(?=.*\p{L})(?:(?![\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0])[\p{L}\p{M}\p{Nd} '’‐‑.·・-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L}))*$";
 
-/// A first or last name: 1 to 50 letters, marks and digits of any script, with what stands between them in names: spaces,
-/// apostrophes, hyphens, full stops, middle dots, and joiners between letters. At least one is a letter.
+/// A first or last name: 1 to 50 letters, marks and digits of any script, spaces, apostrophes, hyphens, full stops, middle
+/// dots, and joiners between letters. At least one is a letter.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct PersonName(String);
@@ -32,18 +32,18 @@ impl Field for PersonName {
         let text = string(value)?;
         length(&text, 1, 50)?;
         if !text.contains(is_letter) {
-            return Err("must hold a letter: write it as it is spoken".into());
+            return Err("must contain a letter: write the name as it is spoken".into());
         }
-        if fits(&text) {
+        if is_name(&text) {
             Ok(Self(text))
         } else {
-            Err("may only hold letters, digits, spaces, apostrophes, hyphens, full stops and middle dots: take the rest out"
+            Err("may only contain letters, digits, spaces, apostrophes, hyphens, full stops and middle dots: remove the rest"
                 .into())
         }
     }
 }
 
-fn fits(text: &str) -> bool {
+fn is_name(text: &str) -> bool {
     let mut before = None;
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_any_script_are_names() {
+    fn names_of_any_script_are_accepted() {
         for good in [
             "Zoë",
             "O'Neil",

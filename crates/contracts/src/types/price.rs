@@ -1,4 +1,4 @@
-//! Money: an exact decimal with two places, kept as a whole number of cents.
+//! Money: an exact decimal with two places, stored as a whole number of cents.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -67,7 +67,7 @@ fn cents(number: &str) -> Result<i64, &'static str> {
     if significant.is_empty() {
         return Err(TOO_SMALL);
     }
-    // An exponent beyond i32 is far outside the bounds on either side.
+    // An exponent beyond i32 is far out of range either way.
     let exponent: i64 = exponent
         .parse::<i32>()
         .map_or_else(|_| if exponent.starts_with('-') { i64::from(i32::MIN) } else { i64::from(i32::MAX) }, i64::from);
@@ -87,7 +87,7 @@ fn cents(number: &str) -> Result<i64, &'static str> {
 }
 
 impl<'de> Deserialize<'de> for Price {
-    /// Reads the digits, as a message's field does: no float in between.
+    /// Reads the digits like a message's field, without a float in between.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = <&RawValue>::deserialize(deserializer)?;
         Self::read(number).map_err(serde::de::Error::custom)
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_within_the_bounds_are_exact() {
+    fn amounts_in_range_are_exact() {
         for (number, cents) in [
             ("0.01", 1),
             ("0.1", 10),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_says_why_not() {
+    fn every_other_amount_is_rejected_with_a_reason() {
         for (number, why) in [
             ("0", TOO_SMALL),
             ("0.00", TOO_SMALL),
@@ -178,13 +178,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back_the_same(cents in MIN_CENTS..=MAX_CENTS) {
+        fn a_price_survives_the_round_trip(cents in MIN_CENTS..=MAX_CENTS) {
             let text = serde_json::to_string(&Price::from_cents(cents)).unwrap();
             prop_assert_eq!(read(&text), Ok(cents));
         }
 
         #[test]
-        fn any_json_number_is_read_or_refused_without_panic(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,12})?") {
+        fn any_json_number_is_read_or_rejected_without_panic(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,12})?") {
             let _ = read(&text);
         }
     }

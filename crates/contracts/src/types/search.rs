@@ -11,7 +11,7 @@ use crate::types::price::cents_from;
 use crate::types::text::{length, string};
 use crate::types::timestamp::Timestamp;
 
-/// What is looked for: 1 to 100 characters, without what surrounds them. A query's whole number counts as its digits.
+/// A search text: 1 to 100 characters, trimmed. A whole number in a query string is searched for as its digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchText(String);
 
@@ -31,7 +31,7 @@ impl Field for SearchText {
     }
 }
 
-/// A moment as a filter names it: a date, which is its midnight in UTC, or a date with a time and its offset (RFC 3339).
+/// A point in time in a filter: a date, which means its midnight in UTC, or a date with a time and its offset (RFC 3339).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub Timestamp);
 
@@ -52,12 +52,12 @@ fn moment(text: &str) -> Option<jiff::Timestamp> {
     if text.len() == 10 {
         return format!("{text}T00:00:00Z").parse().ok();
     }
-    // jiff also takes a zone name in brackets as the offset, which RFC 3339 does not have.
+    // jiff also accepts a zone name in brackets as the offset, which RFC 3339 does not allow.
     let has_time = matches!(text.as_bytes()[10], b'T' | b't' | b' ') && !text.contains('[');
     has_time.then(|| text.parse().ok()).flatten()
 }
 
-/// A bound of prices: 0 to 1 000 000, with at most two decimals. In a query a decimal comes as text.
+/// A limit of prices: 0 to 1 000 000, with at most two decimals. In a query string a decimal is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount {
     cents: i64,
@@ -85,22 +85,22 @@ impl Field for Amount {
     }
 }
 
-/// The order of a list.
+/// The sort order of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// By the time it was placed, the latest first.
+    /// By time, the newest first.
     #[default]
     Newest,
-    /// By the time it was placed, the earliest first.
+    /// By time, the oldest first.
     Oldest,
-    /// By price, the dearest first.
+    /// By price, the most expensive first.
     PriceDesc,
     /// By price, the cheapest first.
     PriceAsc,
 }
 
 impl Sort {
-    /// All of them, by the names that clients use.
+    /// All of them, with the names that clients use.
     pub(crate) const NAMES: [(&'static str, Self); 4] = [
         ("newest", Self::Newest),
         ("oldest", Self::Oldest),
@@ -117,7 +117,7 @@ impl Field for Sort {
     }
 }
 
-/// Yes or no. In a query it comes as text.
+/// Yes or no. In a query string it is text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flag(pub bool);
 
@@ -131,24 +131,24 @@ impl Field for Flag {
     }
 }
 
-/// How many there are altogether.
+/// A total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Count {
-    /// So many were counted; counting ends at 1000.
+    /// The number counted; counting stops at 1000.
     pub count: u32,
-    /// Whether that is all of them.
+    /// Whether the count is exact.
     pub relation: Relation,
 }
 
-/// How a count relates to what there is.
+/// How a count relates to the total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Relation {
-    /// There are just so many.
+    /// The count is exact.
     Eq,
-    /// There are so many at least.
+    /// There are at least that many.
     Gte,
 }
 
@@ -158,13 +158,13 @@ fn text_of(value: &RawValue) -> Option<&str> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| value.get())
 }
 
-/// Tells one set of filters from another, the same in every process and release: FNV-1a, folded to the few bits that a
-/// cursor has for it. Never 0, which stands for "no filters".
+/// The fingerprint of a set of filters, the same in every process and release: FNV-1a, reduced to the few bits that a
+/// cursor has for it. Never 0, which means "no filters".
 pub(crate) fn fingerprint(parts: &[&str]) -> u16 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    u16::try_from(hash % (Cursor::MARKS - 1) + 1).unwrap_or(1)
+    u16::try_from(hash % (Cursor::FINGERPRINTS - 1) + 1).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_in_a_query_is_looked_for_as_text() {
+    fn a_number_in_a_query_is_searched_for_as_text() {
         assert_eq!(read::<SearchText>("42").unwrap().as_str(), "42");
         assert_eq!(read::<SearchText>("-42").unwrap().as_str(), "-42");
         assert_eq!(read::<SearchText>("\" Ada \"").unwrap().as_str(), "Ada");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_may_come_as_text() {
+    fn a_limit_may_be_text() {
         let cents = |json: &str| read::<Amount>(json).map(Amount::cents);
         for (json, wanted) in [("0", 0), ("\"0.00\"", 0), ("5", 500), ("\"19.99\"", 1_999), ("1000000", 100_000_000)] {
             assert_eq!(cents(json), Ok(wanted), "{json}");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn other_filters_have_another_fingerprint() {
+    fn different_filters_have_different_fingerprints() {
         assert_ne!(fingerprint(&["a", "b"]), fingerprint(&["ab", ""]));
         assert_eq!(fingerprint(&["newest"]), fingerprint(&["newest"]));
     }

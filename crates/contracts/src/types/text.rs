@@ -1,5 +1,4 @@
-//! Text types: bounded single-line and multi-line text, passwords, tokens, ids. Addresses and names have their own
-//! files.
+//! Text types: single-line and multi-line text, passwords, tokens, ids. E-mail addresses and names have their own files.
 
 use std::fmt;
 
@@ -26,13 +25,13 @@ impl<const MIN: usize, const MAX: usize> Field for Text<MIN, MAX> {
         let text = string(value)?;
         length(&text, MIN, MAX)?;
         if text.contains(char::is_control) {
-            return Err("must not hold control characters or line breaks: take them out".into());
+            return Err("must not contain control characters or line breaks: remove them".into());
         }
         Ok(Self(text))
     }
 }
 
-/// A text of several lines: as [`Text`], and may hold line breaks.
+/// A text of several lines: like [`Text`], with line breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Lines<const MIN: usize, const MAX: usize>(String);
@@ -49,7 +48,7 @@ impl<const MIN: usize, const MAX: usize> Field for Lines<MIN, MAX> {
         let text = string(value)?;
         length(&text, MIN, MAX)?;
         if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r')) {
-            return Err("must not hold control characters other than line breaks: take them out".into());
+            return Err("must not contain control characters other than line breaks: remove them".into());
         }
         Ok(Self(text))
     }
@@ -60,7 +59,7 @@ impl<const MIN: usize, const MAX: usize> Field for Lines<MIN, MAX> {
 pub struct Password<const MIN: usize>(String);
 
 impl<const MIN: usize> Password<MIN> {
-    /// The password as it was sent: never for a log.
+    /// The password as it was sent. Never log it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -80,12 +79,12 @@ impl<const MIN: usize> Field for Password<MIN> {
     }
 }
 
-/// A refresh token as a client sends it back: 1 to 256 characters, whatever they are. Its `Debug` shows nothing.
+/// A refresh token as a client sends it: any 1 to 256 characters. Its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct RefreshToken(String);
 
 impl RefreshToken {
-    /// The token: for its hash, never for a log.
+    /// The token, for hashing. Never log it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -99,10 +98,10 @@ impl Field for RefreshToken {
     }
 }
 
-/// What goes on when sessions end: `current`, the one that asks.
+/// Which session continues when sessions end: `current`, the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// The session that asks.
+    /// The caller's session.
     Current,
 }
 
@@ -112,7 +111,7 @@ impl Field for Keep {
     }
 }
 
-/// The id of a user as whoever issued the token writes it: 1 to 128 characters, or a whole number.
+/// The id of a user as the token's issuer writes it: 1 to 128 characters, or a whole number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserId(String);
 
@@ -131,13 +130,13 @@ impl Field for UserId {
         let text = string(value)?;
         length(&text, 1, 128)?;
         if text.contains(char::is_control) {
-            return Err("must not hold control characters: take them out".into());
+            return Err("must not contain control characters: remove them".into());
         }
         Ok(Self(text))
     }
 }
 
-/// What `Debug` shows of a text that must not be logged.
+/// The `Debug` output of a text that must not be logged.
 pub(crate) fn redacted(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("…")
 }
@@ -158,11 +157,11 @@ pub(crate) fn string(value: &RawValue) -> Result<String, String> {
     if !value.get().starts_with('"') {
         return Err("must be a string".into());
     }
-    // The JSON grammar admits "\ud800"; Unicode text does not (RFC 8259, section 8.2).
+    // The JSON grammar allows "\ud800", which is not valid Unicode (RFC 8259, section 8.2).
     let text: String =
-        serde_json::from_str(value.get()).map_err(|_| "must be Unicode text: it holds an unpaired surrogate")?;
+        serde_json::from_str(value.get()).map_err(|_| "must be Unicode text: it contains an unpaired surrogate")?;
     if text.contains('\0') {
-        return Err("must not hold the NUL character: take it out".into());
+        return Err("must not contain the NUL character: remove it".into());
     }
     Ok(text)
 }
@@ -181,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn text_is_counted_in_characters_not_bytes() {
+    fn length_is_counted_in_characters_not_bytes() {
         assert!(read::<Text<1, 3>>("äöü").is_ok());
         assert!(read::<Text<1, 3>>("äöüß").is_err());
     }
 
     #[test]
-    fn control_characters_are_refused_and_line_breaks_only_where_there_are_lines() {
+    fn control_characters_are_rejected_and_line_breaks_are_allowed_only_in_lines() {
         for bad in ["a\u{7}", "a\tb", "\u{1b}[31m", "a\u{7f}", "a\u{85}b", "\u{9b}1m"] {
             assert!(read::<Text<1, 9>>(bad).is_err() && read::<Lines<1, 9>>(bad).is_err(), "{bad:?}");
         }
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nul_and_lone_surrogates_are_refused() {
+    fn nul_and_unpaired_surrogates_are_rejected() {
         for bad in [r#""a\u0000""#, r#""\ud800""#, r#""\udc00x""#] {
             let value: &RawValue = serde_json::from_str(bad).unwrap();
             assert!(Text::<1, 9>::read(value).is_err(), "{bad}");
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_known_by_text_or_by_number() {
+    fn a_user_id_is_text_or_a_number() {
         assert_eq!(read::<UserId>("a|b").unwrap().as_str(), "a|b");
         assert_eq!(UserId::read(serde_json::from_str("7").unwrap()).unwrap().as_str(), "7");
         for bad in ["-7", "7.0", "true", r#""""#] {

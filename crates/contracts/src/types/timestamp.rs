@@ -1,4 +1,4 @@
-//! A point in time as the system writes it: RFC 3339, UTC, milliseconds, `Z`.
+//! Timestamps: RFC 3339, UTC, milliseconds, `Z`.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ pub struct Timestamp(pub jiff::Timestamp);
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        // A clock that is thousands of years off tells nothing anyway.
+        // Out of range only if the clock is thousands of years off.
         Self(jiff::Timestamp::try_from(time).unwrap_or_default())
     }
 }
