@@ -333,13 +333,15 @@ fn the_status_shows_relays_and_what_they_have_not_published() {
     assert!(code == Some(1) && said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }
 
-/// Waits until `signalbox why` says of an event how it stands with its listener.
+/// Waits until `signalbox why` reports this state of an event at its listener, and that the relay has marked the event
+/// as published: a fast listener applies it before.
 #[track_caller]
 fn wait_for_state(stack: &Stack<'_>, id: &str, state: &str) -> Value {
     let mut report = Value::Null;
     wait_until(&format!("{id} was {state}"), seconds(15), || {
         report = told(stack, &format!("why {id}"));
-        report["events"][0]["listeners"][0]["state"] == state
+        let event = &report["events"][0];
+        event["listeners"][0]["state"] == state && event["publishedAt"].is_string()
     });
     report
 }
