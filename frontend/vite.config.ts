@@ -21,7 +21,9 @@ const fonts: Plugin = {
     order: 'post',
     handler: (_, { bundle }) =>
       Object.keys(bundle ?? {})
-        .filter((name) => /barlow-(latin-400|latin-600|condensed-latin-600)-normal.*\.woff2$/.test(name))
+        .filter((name) =>
+          /barlow-(latin-400|latin-600|condensed-latin-500|condensed-latin-600)-normal.*\.woff2$/.test(name),
+        )
         .map((name) => ({
           tag: 'link',
           attrs: { rel: 'preload', href: `/${name}`, as: 'font', type: 'font/woff2', crossorigin: '' },

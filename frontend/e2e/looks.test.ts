@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { layoutFlaws } from './layout';
 import {
   type Account,
+  drawn,
   fillIn,
   flaws,
   HOSTILE,
@@ -56,7 +57,7 @@ async function look(page: Page, name: string, closely = CLOSELY): Promise<string
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width < 500 ? 740 : 900 });
-      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      await drawn(page);
       const say = (flaw: string) => wrong.push(`${name} at ${width} px, ${colorScheme}: ${flaw}`);
       for (const flaw of await layoutFlaws(page)) say(flaw);
       if (!closely.includes(width)) continue;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { layoutFlaws } from './layout';
-import { openBrowser, openTab, place, register, shell, signIn, tokenOf, until } from './tools';
+import { drawn, openBrowser, openTab, place, register, shell, signIn, tokenOf, until } from './tools';
 
 const stack = inject('stack');
 let browser: Browser;
@@ -143,7 +143,7 @@ test('64 workers of everything fit, with the largest numbers', async () => {
     await page.emulateMedia({ colorScheme });
     for (const width of [320, 360, 768, 1280, 1920]) {
       await page.setViewportSize({ width, height: 900 });
-      await page.evaluate(() => document.fonts.ready);
+      await drawn(page);
       for (const flaw of await layoutFlaws(page)) wrong.push(`${width} px, ${colorScheme}: ${flaw}`);
     }
   }

@@ -187,4 +187,8 @@ export async function fillIn(page: Page, fields: Record<string, string>) {
   for (const [label, value] of Object.entries(fields)) await page.getByLabel(label).fill(value);
 }
 
+/** Waits until what has changed, the window's size too, is laid out and drawn. */
+export const drawn = (page: Page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
 export const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name });

@@ -96,7 +96,7 @@ function Receipt({ order }: { order: Detail }) {
         <Entry term="Your reference">
           {order.orderReference ? <bdi>{order.orderReference}</bdi> : <span className="text-soft">None given</span>}
         </Entry>
-        <Entry term="Customer">
+        <Entry term="Customer" lines={2}>
           {order.customer ? (
             <>
               <bdi>

@@ -51,7 +51,7 @@ export function Orders() {
         <>
           {!query.isFetchNextPageError && <Stale query={query} />}
           {(list.length > 0 || isFiltered) && <FilterBar filters={filters} />}
-          <div className="mb-5 flex flex-wrap items-baseline justify-between gap-x-6 gap-y-2">
+          <div className="mb-5 grid gap-x-6 gap-y-2 sm:flex sm:justify-between">
             <Live state={state} />
             {list.length > 0 && <Count total={query.data.pages[0]?.total ?? null} />}
           </div>
@@ -123,8 +123,8 @@ function Count({ total }: { total: Total | null }) {
 
 const LIVE: Record<FeedState, { word: string; lamp: string }> = {
   connecting: { word: 'Connecting to live updates…', lamp: 'animate-breathe bg-amber' },
-  live: { word: 'Live: new orders appear automatically', lamp: 'bg-clear' },
-  waiting: { word: 'Not live: reconnecting', lamp: 'border-stop!' },
+  live: { word: 'Live: new orders appear here', lamp: 'bg-clear' },
+  waiting: { word: 'Not live: reconnecting…', lamp: 'border-stop!' },
   absent: { word: `Updates every ${LOOK_MS / 1000} seconds`, lamp: '' },
 };
 

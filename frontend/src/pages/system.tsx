@@ -39,14 +39,13 @@ export function System() {
 function Summary({ state, outage, asOf }: { state: SystemState; outage: string | null; asOf: string }) {
   const { workers, waiting } = total([...state.patterns, ...state.listeners]);
   return (
-    <div>
-      {outage && (
-        <p className="mb-2 flex items-center gap-2 font-semibold text-stop-ink" data-as-of>
-          <span className="lamp border-stop!" aria-hidden="true" />
-          Not updating: as of {asOf}
-        </p>
-      )}
-      <dl className={`flex flex-wrap gap-x-8 gap-y-2 font-plate ${outage ? 'text-soft' : ''}`}>
+    <div className="w-full sm:w-auto sm:min-w-72">
+      {/* Always one line: what is below stays where it is. */}
+      <p className={`mb-2 flex items-center gap-2 ${outage ? 'font-semibold text-stop-ink' : 'text-soft'}`}>
+        <span className={`lamp ${outage ? 'border-stop!' : 'bg-clear'}`} aria-hidden="true" />
+        {outage ? `Not updating: as of ${asOf}` : 'Live: updates every second'}
+      </p>
+      <dl className={`grid grid-cols-[auto_auto_1fr] gap-x-5 font-plate sm:gap-x-8 ${outage ? 'text-soft' : ''}`}>
         <Sum term="message types">
           {state.patterns.length + new Set(state.listeners.map(({ event }) => event)).size}
         </Sum>
@@ -61,8 +60,15 @@ function Sum({ term, children }: { term: string; children: number | null }) {
   return (
     <div className="flex flex-col-reverse">
       <dt className="text-soft leading-tight">{term}</dt>
-      <dd className="whitespace-nowrap font-semibold text-3xl leading-none tabular-nums">
-        {children === null ? 'unknown' : formatNumber(children)}
+      <dd className="whitespace-nowrap font-semibold text-2xl leading-none tabular-nums sm:text-3xl">
+        {children === null ? (
+          <>
+            <span aria-hidden="true">–</span>
+            <span className="sr-only">unknown</span>
+          </>
+        ) : (
+          formatNumber(children)
+        )}
       </dd>
     </div>
   );

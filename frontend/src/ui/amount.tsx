@@ -12,7 +12,7 @@ export function Figure({ term, children }: { term: ReactNode; children: string }
     <div className="@container flex min-w-0 flex-col-reverse border-seam border-b py-4">
       <dt className="text-soft">{term}</dt>
       <dd
-        className="whitespace-nowrap font-plate font-semibold leading-tight tabular-nums"
+        className="flex min-h-[4.375rem] items-end whitespace-nowrap font-plate font-semibold leading-tight tabular-nums"
         style={{ fontSize: `min(3.5rem, ${Math.floor(180 / children.length)}cqw)` }}
       >
         {children}

@@ -1,12 +1,12 @@
 // Facts in a list of terms, below a piece of track.
 import type { ReactNode } from 'react';
 
-/** One fact. Stands in a `dl`. */
-export function Entry({ term, children }: { term: string; children: ReactNode }) {
+/** One fact. Stands in a `dl`. `lines`: how many it keeps room for, where it may come later. */
+export function Entry({ term, lines = 1, children }: { term: string; lines?: 1 | 2; children: ReactNode }) {
   return (
     <div className="border-seam border-b py-3.5">
       <dt className="font-medium font-plate text-soft">{term}</dt>
-      <dd>{children}</dd>
+      <dd className={lines === 2 ? 'min-h-[2lh]' : ''}>{children}</dd>
     </div>
   );
 }

@@ -36,10 +36,11 @@ function retryAfter(error: unknown): number {
 
 /** Whether nothing came for too long; nothing is asked for while this tab is hidden. */
 function useLate(dataUpdatedAt: number): boolean {
-  const [late, setLate] = useState(false);
+  // Which state has become too old: the next one is not, from its first sight on.
+  const [old, setOld] = useState<number | null>(null);
   useEffect(() => {
     let since = dataUpdatedAt;
-    const look = () => setLate(Date.now() - since > FRESH_MS);
+    const look = () => setOld(Date.now() - since > FRESH_MS ? dataUpdatedAt : null);
     const shown = () => {
       since = Date.now();
       look();
@@ -52,5 +53,5 @@ function useLate(dataUpdatedAt: number): boolean {
       document.removeEventListener('visibilitychange', shown);
     };
   }, [dataUpdatedAt]);
-  return late;
+  return old === dataUpdatedAt;
 }
