@@ -141,7 +141,9 @@ impl Scaler {
         let started = state.copies.as_ref()?.get(&pattern.process).copied().unwrap_or_default();
         let work = state.work.get(pattern.name).copied();
         drop(state);
-        let observed = Observed { at, waiting: depth.waiting, serving: depth.consumers, started, work };
+        // A pattern without a queue, or with one that has crashed, gets a worker: workers declare their queue.
+        let waiting = if depth.exists { depth.waiting } else { 1 };
+        let observed = Observed { at, waiting, serving: depth.consumers, started, work };
         let present = observed.serving.max(started);
         if observed.serving > 0 {
             pattern.failed_starts = 0;

@@ -11,6 +11,7 @@ pub mod attacker_client;
 mod declared;
 pub mod environment;
 pub mod feed;
+pub mod forged_death;
 pub mod held_inserts;
 pub mod http;
 pub mod keys;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
@@ -78,6 +79,16 @@ impl Wire {
             let _ = channel.close(200, "done".into()).await;
             Some(Queue { ready: queue.message_count(), consumers: queue.consumer_count() })
         })
+    }
+
+    /// Deletes a queue with all that is in it.
+    #[track_caller]
+    pub fn delete_queue(&self, name: &str) {
+        run("a deletion", async {
+            let channel = self.connection.create_channel().await.unwrap();
+            channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
+            channel.close(200, "done".into()).await.unwrap();
+        });
     }
 
     /// Makes a durable queue without any argument.

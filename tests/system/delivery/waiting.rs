@@ -1,5 +1,6 @@
 //! Requests wait for a worker while there is none, and what is said of those that waited in vain is certain.
 
+use system_tests::forged_death::forge_deaths;
 use system_tests::problem::problem;
 use system_tests::stack::Plan;
 use system_tests::wait::{millis, seconds};
@@ -101,4 +102,37 @@ fn what_a_killed_worker_had_begun_is_never_called_not_done() {
     hold.release();
     problem(&begun.wait(), 504, "outcome_unknown");
     assert_eq!(titles(&stack), ["begun"]);
+}
+
+#[test]
+fn a_queue_that_a_forged_death_crashed_is_replaced_by_the_worker_that_comes() {
+    let stack = Stack::start();
+    let person = stack.register();
+    stack.process("users-profile").stop(seconds(10));
+    stack.wait_until_unserved("users.profile");
+    for queue in ["users.profile", "users.profile.redelivered"] {
+        forge_deaths(&stack, queue);
+    }
+    let unserved = person.get("/users/profile").send_in_background();
+    person.get("/orders").send().expect(200);
+    assert!(!unserved.is_done(), "another pattern was held up until the broker was known to be silent on this one");
+    problem(&unserved.wait(), 503, "service_unavailable");
+    stack.launch_worker("users-profile");
+    wait_until("the pattern was served", seconds(20), || person.get("/users/profile").send().status == 200);
+}
+
+#[test]
+fn a_queue_that_a_forged_death_crashed_is_replaced_by_the_worker_that_consumes_it() {
+    let stack = Stack::plan().set("WORKER_PREFETCH", "1").start();
+    let person = stack.register();
+    let worker = stack.process("users-profile");
+    worker.signal(Signal::Shutdown);
+    let held = person.get("/users/profile").send_in_background();
+    let in_hand = || stack.wire().queue("users.profile").is_some_and(|queue| queue.ready == 0);
+    wait_until("the worker has a request in hand", seconds(5), in_hand);
+    forge_deaths(&stack, "users.profile");
+    worker.signal(Signal::Cont);
+    held.wait();
+    wait_until("the worker serves again", seconds(10), || person.get("/users/profile").send().status == 200);
+    assert!(worker.is_running());
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use system_tests::environment::{program, scratch};
+use system_tests::forged_death::forge_deaths;
 use system_tests::wait::seconds;
 use system_tests::{Process, Servers, Stack, wait_until};
 
@@ -97,6 +98,23 @@ fn a_pattern_sleeps_wakes_for_a_request_and_sleeps_again() {
     let killed = Command::new("kill").args(["-s", "KILL", &ground.pids()[0]]).status();
     assert!(killed.unwrap().success());
     person.get(&path).send().expect(200);
+    ground.wait_for_sleep();
+}
+
+#[test]
+fn a_sleeping_pattern_whose_queue_is_missing_or_has_crashed_gets_a_worker_that_makes_one() {
+    let stack = asleep();
+    let person = stack.register();
+    let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
+    let ground = Ground::new(&stack, "crashed", "[orders.get]\nidle_after_s = 1\n");
+    let scaler = ground.scaler();
+    wait_until("it led", seconds(15), || !scaler.events("serving").is_empty());
+    let answered = || person.get(&path).send().status == 200;
+    forge_deaths(&stack, "orders.get");
+    wait_until("the pattern was served", seconds(30), answered);
+    ground.wait_for_sleep();
+    stack.wire().delete_queue("orders.get");
+    wait_until("the pattern was served again", seconds(15), answered);
     ground.wait_for_sleep();
 }
 

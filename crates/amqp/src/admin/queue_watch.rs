@@ -6,6 +6,7 @@ use lapin::types::FieldTable;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::protocol::RESOURCE_LOCKED;
+use crate::topology::crashed_queue::broker_answers;
 use crate::topology::names::SCALER_LOCK;
 use crate::topology::{self, Depth};
 
@@ -33,13 +34,20 @@ impl QueueWatch {
         }
     }
 
-    /// How many wait in a queue and how many consume it.
+    /// How many wait in a queue and how many consume it. One that has crashed, and so does not answer though the broker
+    /// does, is as good as missing.
     pub async fn depth(&mut self, queue: &str) -> Result<Depth, Error> {
         let channel = match self.channel.take() {
             Some(open) => open,
             None => self.connection.channel().await?,
         };
-        let depth = topology::depth(&channel, queue).await?;
+        let depth = match topology::depth(&channel, queue).await {
+            Err(error) if error.is_silence() && broker_answers(&self.connection).await => {
+                tracing::warn!(queue, "the queue does not answer, though the broker does: it may have crashed");
+                None
+            }
+            depth => depth?,
+        };
         if depth.is_some() {
             self.channel = Some(channel);
         }

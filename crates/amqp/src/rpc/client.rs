@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contracts::Fault;
 use contracts::control::{ProcessInfo, Stats};
@@ -29,13 +29,9 @@ use crate::packet::{RequestPacket, decode_reply};
 use crate::protocol::DIRECT_REPLY_TO;
 use crate::rpc::expired::{BEGUN, ExpiredRequests};
 use crate::rpc::metadata::RequestMetadata;
-use crate::topology;
+use crate::rpc::queue_states::QueueStates;
 use crate::topology::Depth;
 
-/// How long a queue's state is believed. Asking the broker takes 0.3 ms.
-const CACHED_FOR: Duration = Duration::from_millis(100);
-/// How long a request believes that nobody serves its pattern: a worker may have come meanwhile.
-const ABSENCE_CACHED_FOR: Duration = Duration::from_millis(10);
 /// A request leaves its queue before its caller's time is over, by one part of so many, so that the proof of it is here in
 /// time, however busy the broker is.
 const RETURN: u32 = 10;
@@ -138,7 +134,7 @@ impl RpcClient {
         room: Option<&WaitingRoom>,
     ) -> Result<Answer, RpcError> {
         let session = self.session()?;
-        let counting = timeout(meta.deadline.remaining(), session.queue(pattern, ABSENCE_CACHED_FOR));
+        let counting = timeout(meta.deadline.remaining(), session.queue_before_request(pattern));
         let queue = counting.await.map_err(|_| RpcError::NotConnected)??;
         if queue.consumers > 0 {
             return session.ask(pattern, data, meta, meta.deadline.remaining()).await;
@@ -151,7 +147,8 @@ impl RpcClient {
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
     pub async fn queue(&self, pattern: &str) -> Result<Depth, RpcError> {
-        self.session()?.queue(pattern, CACHED_FOR).await
+        let session = self.session()?;
+        session.queue_states.queue(&session.connection, pattern).await.map_err(|_| RpcError::NotConnected)
     }
 
     /// The status of all processes, as of at most a second ago.
@@ -258,7 +255,7 @@ struct Session {
     channel: Channel,
     /// By what our expired requests find back; `None` where they do not.
     instance: Option<String>,
-    queue_states: QueueStateCache,
+    queue_states: QueueStates,
     status: StatusClient,
     /// Who waits for which correlation id; `None` once the connection is gone.
     waiting: Mutex<Option<Waiting>>,
@@ -278,7 +275,7 @@ impl Session {
             connection,
             channel,
             instance: expired.as_ref().map(|expired| expired.instance.clone()),
-            queue_states: QueueStateCache::default(),
+            queue_states: QueueStates::default(),
             status: StatusClient::default(),
             waiting: Mutex::new(Some(HashMap::new())),
             blocked: AtomicBool::new(false),
@@ -393,8 +390,9 @@ impl Session {
         send(self.channel.basic_publish("".into(), pattern.into(), options, &body, properties))
     }
 
-    async fn queue(&self, pattern: &str, absence_cached_for: Duration) -> Result<Depth, RpcError> {
-        self.queue_states.queue(&self.connection, pattern, absence_cached_for).await
+    async fn queue_before_request(&self, pattern: &str) -> Result<Depth, RpcError> {
+        let asking = self.queue_states.queue_before_request(&self.connection, pattern);
+        asking.await.map_err(|_| RpcError::NotConnected)
     }
 }
 
@@ -419,78 +417,5 @@ struct PendingGuard<'a> {
 impl Drop for PendingGuard<'_> {
     fn drop(&mut self) {
         self.session.take_waiter(self.id);
-    }
-}
-
-/// Caches the state of each pattern's queue. A durable queue without consumers takes messages like any other, so
-/// `mandatory` would not tell; a passive declaration does.
-#[derive(Default)]
-struct QueueStateCache {
-    counted: Mutex<HashMap<String, (Instant, Depth)>>,
-    channel: tokio::sync::Mutex<Option<Channel>>,
-}
-
-impl QueueStateCache {
-    async fn queue(
-        &self,
-        connection: &BrokerConnection,
-        pattern: &str,
-        absence_cached_for: Duration,
-    ) -> Result<Depth, RpcError> {
-        if let Some(state) = self.believed(pattern, absence_cached_for) {
-            return Ok(state);
-        }
-        let mut channel = self.channel.lock().await;
-        // Another task may have asked while we waited for the channel.
-        if let Some(state) = self.believed(pattern, absence_cached_for) {
-            return Ok(state);
-        }
-        let state = Self::count(&mut channel, connection, pattern).await.map_err(|_| RpcError::NotConnected)?;
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.insert(pattern.to_owned(), (Instant::now(), state));
-        Ok(state)
-    }
-
-    /// A state that is fresh enough; of a queue without consumers, of no more than this age.
-    fn believed(&self, pattern: &str, absence_cached_for: Duration) -> Option<Depth> {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, state) = counted.get(pattern)?;
-        let cached_for = if state.consumers == 0 { absence_cached_for } else { CACHED_FOR };
-        (at.elapsed() < cached_for).then_some(*state)
-    }
-
-    /// Uses a channel of its own, because asking about a missing queue closes the channel.
-    async fn count(
-        channel: &mut Option<Channel>,
-        connection: &BrokerConnection,
-        pattern: &str,
-    ) -> Result<Depth, Error> {
-        let open = match channel.take() {
-            Some(open) => open,
-            None => connection.channel().await?,
-        };
-        let state = topology::depth(&open, pattern).await?;
-        if state.is_some() {
-            *channel = Some(open);
-        }
-        Ok(state.unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn that_nobody_serves_is_believed_for_a_moment_only() {
-        let states = QueueStateCache::default();
-        let counted_50_ms_ago = |consumers| {
-            let at = Instant::now().checked_sub(Duration::from_millis(50)).unwrap();
-            let state = Depth { consumers, ..Depth::default() };
-            states.counted.lock().unwrap().insert("p".into(), (at, state));
-            states.believed("p", ABSENCE_CACHED_FOR).is_some()
-        };
-        assert!(counted_50_ms_ago(1) && !counted_50_ms_ago(0));
-        assert!(states.believed("p", CACHED_FOR).is_some(), "whoever only looks need not ask so often");
     }
 }

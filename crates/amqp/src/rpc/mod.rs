@@ -7,5 +7,6 @@ pub(crate) mod deadline;
 pub(crate) mod expired;
 pub(crate) mod isolated_reply;
 pub(crate) mod metadata;
+pub(crate) mod queue_states;
 pub(crate) mod redelivered;
 pub(crate) mod reply_address;

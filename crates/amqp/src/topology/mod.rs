@@ -3,6 +3,7 @@
 //! Every process declares through this module, so the arguments never differ. All names are frozen: other systems use
 //! them.
 
+pub(crate) mod crashed_queue;
 mod events;
 mod item;
 pub(crate) mod names;
@@ -17,6 +18,7 @@ use lapin::{Channel, ExchangeKind};
 use crate::connection::{BrokerConnection, Error, in_time};
 use crate::protocol::{NOT_FOUND, PRECONDITION_FAILED, REPLY_SUCCESS, RESOURCE_LOCKED};
 
+use crate::topology::crashed_queue::delete_if_crashed;
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
 pub(crate) use crate::topology::item::{arguments, text};
@@ -38,18 +40,25 @@ pub(crate) async fn declare_for_others(connection: &BrokerConnection, items: &[I
 }
 
 /// The same for request queues, which other systems may have declared: one that exists with other arguments is used as
-/// it is. It can be consumed all the same, and refusing it would stop the pattern.
+/// it is. It can be consumed all the same, and refusing it would stop the pattern. One that has crashed is replaced.
 pub(crate) async fn declare_requests(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     for item in items {
-        match declare(connection, std::slice::from_ref(item)).await {
-            Err(error) if matches!(item, Item::Queue(..)) && error.is_refusal(PRECONDITION_FAILED) => {
+        let item_alone = std::slice::from_ref(item);
+        match (item, declare(connection, item_alone).await) {
+            (Item::Queue(name, _), Err(error)) if error.is_silence() => {
+                if !delete_if_crashed(connection, name).await? {
+                    return Err(error);
+                }
+                declare(connection, item_alone).await?;
+            }
+            (Item::Queue(..), Err(error)) if error.is_refusal(PRECONDITION_FAILED) => {
                 tracing::warn!(
                     error = %error,
                     "{item} exists with other arguments, perhaps of an older release; it is used as it is. To renew it, stop \
                      its workers and run `signalbox topology apply`"
                 );
             }
-            declared => declared?,
+            (_, declared) => declared?,
         }
     }
     Ok(())
