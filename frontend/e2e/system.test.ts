@@ -19,7 +19,7 @@ const soon = (words: Locator) => words.waitFor({ timeout: 8_000 });
 
 /** When the second worker of a name said that it serves. */
 function served(name: string): number | undefined {
-  const log = readFileSync(join(stack.logs, `${name}.1.log`), 'utf8');
+  const log = readFileSync(join(stack.logs, `${name}.1.json`), 'utf8');
   const line = log.split('\n').find((text) => text.includes('"serving"'));
   return line ? Date.parse(JSON.parse(line).timestamp) : undefined;
 }

@@ -6,6 +6,7 @@ mod exit;
 pub mod https;
 mod lines;
 pub mod log;
+mod log_file;
 mod notify;
 mod program;
 mod section;

@@ -7,11 +7,14 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::log_file::LogFile;
 
 /// How long lines are collected before they are written together.
 const GATHER: Duration = Duration::from_millis(20);
@@ -26,25 +29,32 @@ const PANIC: Duration = Duration::from_millis(100);
 
 static STDOUT: Output = Output::new("stdout");
 static STDERR: Output = Output::new("stderr");
+static FILE: Output = Output::new("file");
 
 /// Where the log goes.
 #[derive(Clone, Copy)]
-pub(crate) struct Lines;
+pub(crate) struct Lines(&'static Output);
 
 impl Lines {
-    /// Starts the writer thread.
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Starts the thread that writes to standard output.
+    pub(crate) fn to_stdout() -> io::Result<Self> {
         // A copy of the descriptor, because the standard library's own handle is locked while it writes.
         let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         STDOUT.start(stdout)?;
-        Ok(Self)
+        Ok(Self(&STDOUT))
+    }
+
+    /// Starts the thread that writes to a file.
+    pub(crate) fn to_file(path: &Path) -> io::Result<Self> {
+        FILE.start(LogFile::open(path)?)?;
+        Ok(Self(&FILE))
     }
 }
 
 impl Write for Lines {
     /// Takes one line: the log writes each event in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        STDOUT.push(line);
+        self.0.push(line);
         Ok(line.len())
     }
 
@@ -57,13 +67,14 @@ impl MakeWriter<'_> for Lines {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
-        Self
+        *self
     }
 }
 
 /// Flushes the log, then writes a final message to standard error if there is one. Gives up on a reader that is stuck.
 pub(crate) fn finish(message: Option<&str>) {
     STDOUT.flush(FINAL_FLUSH);
+    FILE.flush(FINAL_FLUSH);
     if let Some(message) = message {
         write_stderr(message, FINAL_FLUSH);
     }
@@ -89,7 +100,7 @@ fn write_stderr(message: &str, timeout: Duration) {
     }
 }
 
-/// One of the two streams of a process.
+/// One of the streams of a process.
 struct Output {
     name: &'static str,
     started: AtomicBool,

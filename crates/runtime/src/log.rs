@@ -1,10 +1,15 @@
-//! Opens the log on standard output, one event per line: JSON, or text on a terminal. Panics go to standard error. Neither
-//! ever blocks the process (see `lines.rs`).
+//! Opens the log on standard output, one event per line: JSON, or text on a terminal. It can be written to a file as JSON
+//! as well. Panics go to standard error. None of this ever blocks the process (see `lines.rs`).
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::lines::{self, Lines};
 use crate::section::{Problem, Section, SettingError};
@@ -17,6 +22,8 @@ pub struct LogSettings {
     format: LogFormat,
     /// What is logged: a level, or directives such as `info,gateway=debug`.
     filter: String,
+    /// A file that the log is also written to, always as JSON. It is rotated at 20 MiB; two older files are kept.
+    json_file: String,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy)]
@@ -29,7 +36,7 @@ enum LogFormat {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".into() }
+        Self { format: LogFormat::Auto, filter: "info".into(), json_file: String::new() }
     }
 }
 
@@ -37,7 +44,17 @@ impl Section for LogSettings {
     const NAME: &'static str = "log";
 
     fn check(&self) -> Vec<Problem> {
-        filter(self).err().into_iter().collect()
+        filter(self).err().into_iter().chain(self.unfit_file()).collect()
+    }
+}
+
+impl LogSettings {
+    /// Opening a named pipe would block until somebody reads it, so only regular files are accepted.
+    fn unfit_file(&self) -> Option<Problem> {
+        let path = Path::new(&self.json_file);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let is_fit = self.json_file.is_empty() || (folder.is_dir() && (path.is_file() || !path.exists()));
+        (!is_fit).then(|| ("json_file", "must name a file, in a directory that exists".into()))
     }
 }
 
@@ -56,14 +73,24 @@ pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
-    let lines =
-        Lines::start().map_err(|error| SettingError::of("log", "format", format!("cannot be opened: {error}")))?;
+    let unopened = |key, error| SettingError::of("log", key, format!("cannot be opened: {error}"));
+    let lines = Lines::to_stdout().map_err(|error| unopened("format", error))?;
+    let file = match settings.json_file.as_str() {
+        "" => None,
+        path => Some(Lines::to_file(Path::new(path)).map_err(|error| unopened("json_file", error))?),
+    };
     lines::report_panics();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
-    if json {
-        log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(lines).init();
-    } else {
-        log.with_ansi(std::io::stdout().is_terminal()).with_writer(lines).init();
-    }
+    let stdout = if json { as_json(lines) } else { as_text(lines) };
+    tracing_subscriber::registry().with(filter).with(stdout).with(file.map(as_json)).init();
     Ok(())
+}
+
+fn as_json<S: Subscriber + for<'a> LookupSpan<'a>>(lines: Lines) -> Box<dyn Layer<S> + Send + Sync> {
+    let layer = fmt::layer().with_target(false).log_internal_errors(false).json();
+    layer.flatten_event(true).with_current_span(false).with_span_list(false).with_writer(lines).boxed()
+}
+
+fn as_text<S: Subscriber + for<'a> LookupSpan<'a>>(lines: Lines) -> Box<dyn Layer<S> + Send + Sync> {
+    let layer = fmt::layer().with_target(false).log_internal_errors(false);
+    layer.with_ansi(std::io::stdout().is_terminal()).with_writer(lines).boxed()
 }

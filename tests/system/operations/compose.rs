@@ -177,12 +177,19 @@ impl Project {
         std::fs::metadata(self.data.join(path)).unwrap().permissions().mode() & 0o777
     }
 
-    /// Which copies of a worker have handled a request, by their logs.
-    fn copies_at_work(&self, name: &str) -> BTreeSet<String> {
-        let logs = std::fs::read_dir(self.data.join("logs")).unwrap().map(|entry| entry.unwrap().path());
-        let of_it = logs.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name));
-        let at_work = of_it.filter(|path| std::fs::read_to_string(path).unwrap().contains("handled"));
-        at_work.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    /// A file among the logs.
+    fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.data.join("logs").join(name)).unwrap()
+    }
+
+    /// How many copies of a worker have handled a request, by their logs for machines.
+    fn copies_at_work(&self, name: &str) -> usize {
+        let is_at_work = |line: &str| serde_json::from_str::<Value>(line).unwrap()["message"] == "handled";
+        let logs = (0..).map(|copy| self.data.join("logs").join(format!("{name}.{copy}.json")));
+        let logs = logs.take_while(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
+        // A line that is being written is none yet.
+        let whole = |log: &str| log.rfind('\n').map(|end| log[..end].lines().any(is_at_work));
+        logs.filter(|log| whole(log) == Some(true)).count()
     }
 }
 
@@ -231,6 +238,15 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     wait_until("the screen showed where the page is", seconds(20), || screen.log().contains(&address));
     screen.kill();
 
+    // Text for people on the screen, the same lines for machines in a file.
+    let said = String::from_utf8(project.run("process-compose process logs orders-get --tail 100").stdout).unwrap();
+    for said in [said, project.log("orders-get.0.log")] {
+        assert!(said.contains(" INFO serving") && !said.contains("{\"") && !said.contains('\u{1b}'), "{said}");
+    }
+    let lines = project.log("orders-get.0.json");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["message"] == "serving" && line["level"] == "INFO"), "{lines:?}");
+
     let form = json!({ "email": "ann@example.org", "password": "long enough", "firstName": "Ann", "lastName": "Li" });
     project.http.post("/users/register").json(&form).send().expect(201);
     let credentials = json!({ "email": "ann@example.org", "password": "long enough" });
@@ -266,7 +282,7 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     project.wait_for_consumers("orders.create", 4);
     wait_for("all four copies had worked", seconds(20), || {
         (0..8).for_each(|_| drop(place("shared")));
-        (project.copies_at_work("orders-create").len() == 4).then_some(())
+        (project.copies_at_work("orders-create") == 4).then_some(())
     });
     // From here on process-compose wants another name; this helper knows which.
     project.run("scripts/scale orders-create 2");
