@@ -33,6 +33,7 @@ impl Tool {
         let broker = Broker::new(&amqp, PROCESS).map_err(|problem| SettingError::of("amqp", "url", problem))?;
         let management = Management::new(&amqp, &broker);
         let management = management.map_err(|(key, problem)| SettingError::of("amqp", key, problem))?;
+        settings.warn_of_unknown();
         Ok(Self { settings, json, delays_ms: events.delays_ms().unwrap_or_default(), broker, management })
     }
 

@@ -1,16 +1,16 @@
-//! The file of the log: bounded, with the two files before it kept beside it as `.1` and `.2`.
+//! The log file: rotated by size, with two older files kept as `.1` and `.2`.
 
 use std::fs::{File, OpenOptions, rename};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A file that would grow above this is put aside.
+/// A file that would grow beyond this is rotated.
 const MOST: u64 = 20 * 1024 * 1024;
-/// How many files are kept beside it.
+/// How many older files are kept.
 const KEPT: u32 = 2;
 
-/// Writes at the end of a file, which others cannot read.
+/// Appends to a file that only its owner can read.
 pub(crate) struct LogFile {
     path: PathBuf,
     file: File,
@@ -25,20 +25,20 @@ impl LogFile {
         Ok(Self { path: path.to_owned(), file, size, most: MOST })
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         for number in (1..KEPT).rev() {
-            match rename(self.beside(number), self.beside(number + 1)) {
+            match rename(self.rotated(number), self.rotated(number + 1)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        rename(&self.path, self.beside(1))?;
+        rename(&self.path, self.rotated(1))?;
         *self = Self { most: self.most, ..Self::open(&self.path)? };
         Ok(())
     }
 
-    /// The name of an older file.
-    fn beside(&self, number: u32) -> PathBuf {
+    /// The path of an older file.
+    fn rotated(&self, number: u32) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".{number}"));
         name.into()
@@ -48,7 +48,7 @@ impl LogFile {
 impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         if self.size > 0 && self.size + lines.len() as u64 > self.most {
-            self.put_aside()?;
+            self.rotate()?;
         }
         let written = self.file.write(lines)?;
         self.size += written as u64;
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_file_is_put_aside_and_the_oldest_goes() {
+    fn a_full_file_is_rotated_and_the_oldest_removed() {
         let folder = std::env::temp_dir().join(format!("log-file-{}", std::process::id()));
         create_dir(&folder).unwrap();
         let path = folder.join("it.json");
@@ -77,7 +77,7 @@ mod tests {
         for line in ["one\n", "two\n", "three\n", "four\n", "longer than a file\n"] {
             log.write_all(line.as_bytes()).unwrap();
         }
-        // It goes on where the process before ended.
+        // A new process appends to the current file.
         open().write_all(b"six\n").unwrap();
         let said = ["it.json", "it.json.1", "it.json.2"].map(|name| read_to_string(folder.join(name)).unwrap());
         assert_eq!(said, ["six\n", "longer than a file\n", "four\n"]);

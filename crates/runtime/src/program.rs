@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use crate::exit::StartError;
 use crate::log;
-use crate::settings::{Only, Settings};
+use crate::settings::{Only, Settings, nearest};
 
 /// The release and the revision that this program was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_REVISION"), ")");
@@ -68,7 +68,9 @@ impl Program<'_> {
         let name = self.name;
         // Escaped as in a string literal: it may contain terminal control sequences.
         let argument: String = argument.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
-        StartError::Usage(format!("unexpected argument '{argument}'; see {name} --help"))
+        let hint = nearest(&argument, &["--check-config", "--list-settings", "--help", "--version"]);
+        let hint = hint.map_or_else(String::new, |near| format!("did you mean {near}? "));
+        StartError::Usage(format!("unexpected argument '{argument}'; {hint}see {name} --help"))
     }
 
     fn help(&self) -> String {
@@ -141,6 +143,8 @@ mod tests {
             let error = parse(unknown).unwrap_err();
             assert!(error.contains("unexpected argument") && error.contains("--help"), "{unknown:?}: {error}");
         }
+        let near = "unexpected argument '--verison'; did you mean --version? see door --help";
+        assert_eq!(parse(&["--verison"]), Err(near.into()));
         assert!(!parse(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
     }
 

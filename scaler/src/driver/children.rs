@@ -64,7 +64,7 @@ impl Driver for Children {
         let mut command = Command::new(&self.command);
         // Its own process group: Ctrl-C at the scaler's terminal does not stop the workers.
         command.arg(process).stdin(Stdio::null()).process_group(0);
-        // The scaler's own: a file of a log has one writer.
+        // The scaler's own log file: two processes must not write to one.
         command.env_remove("LOG_JSON_FILE");
         let child = command.spawn().map_err(|error| format!("cannot run {}: {error}", self.command))?;
         let pid = child.id();

@@ -58,6 +58,9 @@ fn an_unknown_argument_starts_nothing() {
             let (code, said, complained) = ended(started(name).args(arguments));
             assert_eq!((code, said.as_str()), (Some(64), ""), "{name} {arguments:?}: {complained}");
             assert!(complained.starts_with("error: "), "{name} {arguments:?}: {complained}");
+            if arguments == ["--verison"] {
+                assert!(complained.contains("--version"), "{name} does not guess: {complained}");
+            }
         }
     }
 }
@@ -74,8 +77,16 @@ fn settings_are_checked_and_nothing_is_reached() {
             assert!(code == Some(64) && complained.contains(variable), "{name} {variable}: {complained}");
         }
         let (code, _, complained) = ended(started(&name).arg("--check-config").env("LOG_FROMAT", "json"));
-        assert!(code == Some(0) && complained.contains("LOG_FROMAT"), "{name}: {complained}");
+        let near = "warning: no setting is called LOG_FROMAT; it is ignored; did you mean LOG_FORMAT?\n";
+        assert_eq!((code, complained.as_str()), (Some(0), near), "{name}");
     }
+}
+
+#[test]
+fn the_operators_tool_warns_of_a_misspelt_setting() {
+    let (code, said, complained) = ended(started("signalbox").args(["accounts"]).env("AMQP_ULR", "x"));
+    assert!(code == Some(0) && said.contains("orders-create"), "{said}");
+    assert_eq!(complained, "warning: no setting is called AMQP_ULR; it is ignored; did you mean AMQP_URL?\n");
 }
 
 #[test]
@@ -88,6 +99,8 @@ fn the_files_that_settings_name_are_checked_too() {
         ("users-relay", "USERS_DATABASE_URL_FILE", "/none.pem"),
         ("orders-migrate", "ORDERS_DATABASE_URL", "postgres://u@h/d?sslmode=verify-full&sslrootcert=/none.pem"),
         ("users-on-order-created", "EVENTS_RETRY_MS", "soon"),
+        ("orders-get", "LOG_JSON_FILE", "/none/orders-get.json"),
+        ("orders-get", "LOG_JSON_FILE", "/dev/stdout"),
     ] {
         let mut command = started(name);
         if let Some(given) = variable.strip_suffix("_FILE") {

@@ -202,11 +202,15 @@ impl Settings {
     /// Finishes reading: warns about variables that look like ours but are not settings, which are probably misspelt. If
     /// the settings are only checked, the process ends here.
     pub fn done(&mut self) -> Result<(), StartError> {
-        for name in self.unknown() {
-            if self.only.is_some() {
-                let _ = writeln!(std::io::stderr(), "warning: no setting is called {name}; it is ignored");
-            } else {
-                tracing::warn!(variable = name, "no setting has this name; it is ignored");
+        if self.only.is_some() {
+            self.warn_of_unknown();
+        } else {
+            for name in self.unknown() {
+                tracing::warn!(
+                    variable = name,
+                    did_you_mean = self.suggestion(name),
+                    "no setting has this name; it is ignored"
+                );
             }
         }
         if !self.problems.is_empty() {
@@ -217,6 +221,20 @@ impl Settings {
             Some(Only::Check) => Err(StartError::Answered("the settings are fine".into())),
             Some(Only::List) => Err(StartError::Answered(self.defaults.join("\n"))),
         }
+    }
+
+    /// Prints the same warnings to standard error, for the sections read so far: for programs without a log.
+    pub fn warn_of_unknown(&self) {
+        for name in self.unknown() {
+            let hint = self.suggestion(name).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+            let _ = writeln!(std::io::stderr(), "warning: no setting is called {name}; it is ignored{hint}");
+        }
+    }
+
+    /// The setting that an unknown name may be a typo of: at most two letters differ, are missing, added or swapped.
+    fn suggestion(&self, name: &str) -> Option<&str> {
+        let known = self.known.keys().map(|known| (strsim::osa_distance(name, known), known.as_str()));
+        known.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known)
     }
 
     fn unknown(&self) -> impl Iterator<Item = &String> {
@@ -486,6 +504,7 @@ mod tests {
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.section::<Door>().unwrap();
         assert_eq!(settings.unknown().collect::<Vec<_>>(), ["DOOR_LIMITS"]);
+        assert_eq!([settings.suggestion("DOOR_LIMITS"), settings.suggestion("DOOR_COLOUR")], [Some("DOOR_LIMIT"), None]);
         settings.section_named::<Door>("door_limits").unwrap();
         assert_eq!(settings.unknown().count(), 1, "a section's name may begin like a setting of another");
     }
