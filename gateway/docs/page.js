@@ -24,3 +24,6 @@ const ui = SwaggerUIBundle({
     return response;
   },
 });
+
+// Swagger UI reads the address when it starts; links of this page that change it later need this.
+addEventListener('hashchange', () => ui.layoutActions.parseDeepLinkHash(location.hash));
