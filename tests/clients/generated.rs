@@ -17,6 +17,7 @@ fn generated_clients_do_their_work() {
         ("openapi-python-client", python("python", Path::new("openapi_python_run.py"))),
         ("openapi-generator for Python", python("python", Path::new("openapi_generator_run.py"))),
         ("oapi-codegen", bounded("go", &["./client"])),
+        ("ogen", bounded("ogen", &["./client"])),
         ("openapi-generator for Java", bounded("java", &["java", "-cp", "classes:lib/*", "Main"])),
     ];
     let programs = programs.into_iter().map(|(name, mut command)| -> Judged<'_> {
