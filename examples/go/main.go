@@ -4,14 +4,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log"
 	"os"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 func must[T any](value T, err error) T {
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	return value
 }
@@ -21,24 +23,17 @@ func main() {
 	defer connection.Close()
 	channel := must(connection.Channel())
 	replies := must(channel.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil))
-	id := must(os.ReadFile("/proc/sys/kernel/random/uuid"))[:36]
-	packet := must(json.Marshal(map[string]any{"pattern": "orders.list", "data": map[string]any{"limit": 2}, "id": string(id)}))
-	if err := channel.Publish("patterns", "orders.list", false, false, amqp.Publishing{
-		ReplyTo: "amq.rabbitmq.reply-to", CorrelationId: string(id), MessageId: string(id), Expiration: "5000",
-		Headers: amqp.Table{"caller": os.Getenv("CALLER")}, Body: packet,
-	}); err != nil {
-		panic(err)
-	}
+	id := uuid.NewString()
+	packet := map[string]any{"pattern": "orders.list", "data": map[string]any{"limit": 2}, "id": id}
+	about := amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", CorrelationId: id, MessageId: id, Expiration: "5000",
+		Headers: amqp.Table{"caller": os.Getenv("CALLER")}, Body: must(json.Marshal(packet))}
+	must(channel.PublishWithDeferredConfirm("patterns", "orders.list", false, false, about))
 	var answer struct {
-		Err      *struct{ Code string }
+		Err      struct{ Code string }
 		Response struct{ Items []any }
 	}
-	if err := json.Unmarshal((<-replies).Body, &answer); err != nil {
-		panic(err)
+	if err := json.Unmarshal((<-replies).Body, &answer); err != nil || answer.Err.Code != "" {
+		log.Fatal(err, answer.Err.Code)
 	}
-	if answer.Err != nil {
-		fmt.Println(answer.Err.Code)
-	} else {
-		fmt.Println(len(answer.Response.Items))
-	}
+	fmt.Println(len(answer.Response.Items))
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { ClientProxyFactory, RmqRecordBuilder, Transport } from '@nestjs/microservices';
 import { lastValueFrom, timeout } from 'rxjs';
 
-const options = { urls: [process.env.AMQP_URL!], wildcards: true, exchange: 'patterns' };
+// Before 11.1.7 Nest declares a queue all the same, unless noAssert is set.
+const options = { urls: [process.env.AMQP_URL!], wildcards: true, exchange: 'patterns', queueOptions: { noAssert: true } };
 const client = ClientProxyFactory.create({ transport: Transport.RMQ, options });
 const ask = (pattern: string, data: unknown) => {
   const about = { headers: { caller: process.env.CALLER! }, expiration: '5000', messageId: randomUUID() };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ClientProxyFactory, RmqRecordBuilder, Transport } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 
-const options = { urls: [process.env.AMQP_URL!], wildcards: true, exchange: 'events', persistent: true };
+const options = { urls: [process.env.AMQP_URL!], wildcards: true, exchange: 'events', persistent: true, queueOptions: { noAssert: true } };
 const client = ClientProxyFactory.create({ transport: Transport.RMQ, options });
 const [id, at] = [randomUUID(), new Date().toISOString()];
 const order = { id, title: 'Emitted', description: 'By Nest', price: 5, userId: process.env.CALLER!, orderReference: null, createdAt: at, updatedAt: at };

@@ -13,14 +13,10 @@ async def main():
         packet = json.dumps({"pattern": "orders.list", "data": {"limit": 2}, "id": mark}).encode()
         about = dict(reply_to=replies.name, correlation_id=mark, message_id=mark, expiration=5,
                      headers={"caller": os.environ["CALLER"]})
-        await patterns.publish(aio_pika.Message(packet, **about), "orders.list")
-        answer = json.loads((await replies.get(timeout=5, fail=False) or await first(replies)).body)
+        async with replies.iterator(no_ack=True, timeout=5) as answers:
+            await patterns.publish(aio_pika.Message(packet, **about), "orders.list")
+            answer = json.loads((await anext(answers)).body)
         print(answer["err"]["code"] if "err" in answer else len(answer["response"]["items"]))
-
-
-async def first(queue):
-    async with queue.iterator(no_ack=True, timeout=5) as messages:
-        return await anext(messages)
 
 
 asyncio.run(main())

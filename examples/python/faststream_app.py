@@ -14,18 +14,15 @@ async def created(packet: dict):
     heard.set()
 
 
-async def ask(pattern, data):
-    mark = str(uuid.uuid4())
-    reply = await broker.request({"pattern": pattern, "data": data, "id": mark}, pattern, exchange="patterns", timeout=5,
-                                 message_id=mark, expiration=5, headers={"caller": os.environ["CALLER"]})
-    return await reply.decode()
-
-
 async def main():
     async with broker:
         await broker.start()
         order = {"title": "By FastStream", "description": "Through the exchange", "price": 19.99}
-        print((await ask("orders.create", order))["response"]["title"])
+        mark = str(uuid.uuid4())
+        packet = {"pattern": "orders.create", "data": order, "id": mark}
+        answer = await broker.request(packet, "orders.create", exchange="patterns", timeout=5, message_id=mark,
+                                      expiration=5, headers={"caller": os.environ["CALLER"]})
+        print((await answer.decode())["response"]["title"])
         await asyncio.wait_for(heard.wait(), 10)
 
 
