@@ -504,7 +504,10 @@ mod tests {
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.section::<Door>().unwrap();
         assert_eq!(settings.unknown().collect::<Vec<_>>(), ["DOOR_LIMITS"]);
-        assert_eq!([settings.suggestion("DOOR_LIMITS"), settings.suggestion("DOOR_COLOUR")], [Some("DOOR_LIMIT"), None]);
+        assert_eq!(
+            [settings.suggestion("DOOR_LIMITS"), settings.suggestion("DOOR_COLOUR")],
+            [Some("DOOR_LIMIT"), None]
+        );
         settings.section_named::<Door>("door_limits").unwrap();
         assert_eq!(settings.unknown().count(), 1, "a section's name may begin like a setting of another");
     }
