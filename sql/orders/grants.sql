@@ -27,10 +27,12 @@ GRANT SELECT (id, name, owner, data, created_at, published_seq) ON outbox TO "or
 -- what it forgets, which takes UPDATE.
 GRANT SELECT (user_id), INSERT (user_id, email, first_name, last_name) ON customers TO "orders-on-user-registered";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-registered";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "orders-on-user-registered";
 
 -- orders.on_user_updated likewise.
 GRANT SELECT, INSERT, UPDATE (email, first_name, last_name, version) ON customers TO "orders-on-user-updated";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-updated";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "orders-on-user-updated";
 
 -- The relay leads, numbers what was recorded, publishes it, marks it or sets it aside, and removes it in the end. The right to update
 -- the view, which cannot be updated, is the right to lock it.

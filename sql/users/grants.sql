@@ -59,6 +59,7 @@ GRANT SELECT ON inbox TO "users-inbox";
 -- forgets, which takes UPDATE.
 GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "users-on-order-created";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
+GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "users-on-order-created";
 
 -- The relay leads, numbers what was recorded, publishes it, marks it or sets it aside, and removes it in the end. The right to update
 -- the view, which cannot be updated, is the right to lock it.

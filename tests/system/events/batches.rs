@@ -63,10 +63,10 @@ fn events_that_come_together_share_a_transaction_and_what_is_none_is_buried_by_i
 }
 
 #[test]
-fn an_event_that_kills_among_many_costs_them_a_few_deliveries_and_is_buried() {
-    const EVENTS: i64 = 600;
-    /// Of the 20 that the broker allows. Usually it is one more than there are copies.
-    const FEW: i64 = 12;
+fn an_event_that_kills_among_many_costs_them_two_deliveries_at_most_and_is_buried() {
+    const EVENTS: i64 = 9_999;
+    /// Of the 20 that the broker allows: the first one, the first recorded attempt, and the one that applies the event.
+    const FEW: i64 = 3;
     let stack = Stack::plan().with_events().copies(LISTENER, 3).start();
     let db = stack.users_db();
     let deadly = Uuid::now_v7().to_string();
@@ -101,12 +101,13 @@ fn an_event_that_kills_among_many_costs_them_a_few_deliveries_and_is_buried() {
         assert!(deaths < 60, "it is delivered for ever");
         processes.push(stack.launch(LISTENER));
     }
-    wait_until("all others were counted", seconds(20), || counted(&db) == EVENTS);
+    wait_until("all others were counted", seconds(60), || counted(&db) == EVENTS);
     assert_eq!((dead(), counted(&db)), (1, EVENTS), "one is buried, and the others are applied once");
     let heard: Vec<Value> = processes.iter().flat_map(|process| process.events("event handled")).collect();
     // A process may die between a commit and its acknowledgement.
     assert!(heard.iter().all(|event| event["status"] == "applied" || event["status"] == "repeated"), "{heard:?}");
     let most = heard.iter().map(|event| event["deliveries"].as_i64().unwrap()).max().unwrap();
+    eprintln!("{deaths} deaths; an innocent event was delivered {most} times at most");
     assert!(most <= FEW, "an innocent event was delivered {most} times");
     holder.execute("ROLLBACK");
 }

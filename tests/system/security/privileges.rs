@@ -29,15 +29,15 @@ const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("users-sessions", &["sessions"], &[]),
     ("users-end-sessions", &["sessions"], &["sessions"]),
     ("users-inbox", &["inbox"], &[]),
-    ("users-on-order-created", &["order_statistics", "inbox"], &["inbox"]),
+    ("users-on-order-created", &["order_statistics", "inbox", "suspects"], &["inbox", "suspects"]),
     ("users-relay", &["outbox", "outbox_sequence"], &["outbox"]),
     ("orders-create", &["orders", "idempotency_keys"], &["idempotency_keys"]),
     ("orders-list", &["orders"], &[]),
     ("orders-get", &["orders", "customers"], &[]),
     ("orders-history", &["orders", "outbox"], &[]),
     ("orders-events", &["outbox"], &[]),
-    ("orders-on-user-registered", &["customers", "inbox"], &["inbox"]),
-    ("orders-on-user-updated", &["customers", "inbox"], &["inbox"]),
+    ("orders-on-user-registered", &["customers", "inbox", "suspects"], &["inbox", "suspects"]),
+    ("orders-on-user-updated", &["customers", "inbox", "suspects"], &["inbox", "suspects"]),
     ("orders-relay", &["outbox", "outbox_sequence"], &["outbox"]),
 ];
 

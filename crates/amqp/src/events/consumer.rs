@@ -4,6 +4,7 @@
 //! publishers.
 
 use std::future::pending;
+use std::time::Duration;
 
 use contracts::SubscriptionInfo;
 use futures_util::{FutureExt, StreamExt};
@@ -24,6 +25,8 @@ use crate::headers::{unreadable, whole_number};
 use crate::topology::{self, dead_queue, retry_queue};
 
 const CONSUMER_TAG: &str = "listener";
+/// A delivery takes less than this from the queue to here.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
 
 /// What becomes of an event that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct EventConsumer {
     delays_ms: Vec<u32>,
     /// The consumer, if events are wanted.
     consumer: Option<Consumer>,
+    /// The most events that it may have out at a time.
+    prefetch: u16,
     channel: lapin::Channel,
     connection: BrokerConnection,
     /// For what fails; most listeners never need it.
@@ -91,7 +96,7 @@ impl EventConsumer {
         topology::declare(&connection, &topology::subscription(&subscription)).await?;
         topology::declare(&connection, &topology::retries(subscription.name, delays_ms)).await?;
         let (broker, delays_ms) = (broker.clone(), delays_ms.to_vec());
-        Ok(Self { broker, subscription, delays_ms, consumer: None, channel, connection, publisher: None })
+        Ok(Self { broker, subscription, delays_ms, consumer: None, prefetch: 0, channel, connection, publisher: None })
     }
 
     /// The connection, for status requests.
@@ -106,6 +111,7 @@ impl EventConsumer {
         let consuming =
             self.channel.basic_consume(self.subscription.name.into(), CONSUMER_TAG.into(), options, arguments);
         self.consumer = Some(in_time(consuming).await?);
+        self.prefetch = prefetch;
         Ok(())
     }
 
@@ -120,12 +126,20 @@ impl EventConsumer {
         Ok(depth.consumers > u32::from(self.is_listening()))
     }
 
-    /// Asks for no more events; those that are out and were not taken yet. A consumer cannot be told to take fewer at a
-    /// time, so another one follows.
-    pub async fn pause(&mut self) -> Result<Vec<EventDelivery>, Error> {
+    /// Stops consuming, and returns the events that were delivered and not taken yet; `unsettled` are taken and not settled.
+    /// A consumer cannot be told to take fewer at a time, so another one follows.
+    ///
+    /// What is on its way when a consumer is cancelled goes back to the queue, and the broker counts a delivery against it.
+    /// So the consumer is cancelled when nothing can be on its way: as many are out as may be, or none has come for a while.
+    pub async fn pause(&mut self, unsettled: usize) -> Result<Vec<EventDelivery>, Error> {
         let Some(mut consumer) = self.consumer.take() else { return Ok(Vec::new()) };
-        in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
         let mut out = Vec::new();
+        while unsettled + out.len() < usize::from(self.prefetch)
+            && let Ok(delivery) = timeout(ON_ITS_WAY, consumer.next()).await
+        {
+            out.push(self.taken(delivery.ok_or(Error::ConsumerEnded)??));
+        }
+        in_time(self.channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await?;
         while let Some(delivery) = timeout(OPERATION, consumer.next()).await.map_err(|_| Error::Silent(OPERATION))? {
             out.push(self.taken(delivery?));
         }
@@ -160,6 +174,11 @@ impl EventConsumer {
     /// It is done, now or before.
     pub fn acknowledge(&self, event: &EventDelivery) -> Result<(), Error> {
         Ok(send(self.channel.basic_ack(event.delivery.delivery_tag, BasicAckOptions::default()))?)
+    }
+
+    /// Returns when the broker has taken note of all that was settled so far: it answers one question after another.
+    pub async fn flush(&self) -> Result<(), Error> {
+        topology::depth(&self.channel, self.subscription.name).await.map(drop)
     }
 
     /// All are done, and so is whatever was delivered before the last of them.

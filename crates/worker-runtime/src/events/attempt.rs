@@ -1,6 +1,6 @@
 //! Applies events to the database: one event in its own transaction, or several in a shared one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
 use amqp::{EventDelivery, EventPacket};
@@ -13,6 +13,7 @@ use crate::db::dedicated::DedicatedConnection;
 use crate::db::transaction::{Order, Transaction};
 use crate::db::{ConnectTarget, DbError, ToSql, classify};
 use crate::error_chain::chain;
+use crate::events::suspects;
 use crate::failure::Failure;
 use crate::meter::METER;
 
@@ -86,12 +87,28 @@ impl<'h> Effects<'h> {
         self.database = None;
     }
 
-    /// Attempts one event in its own transaction.
-    pub(crate) async fn attempt(&mut self, id: Uuid, data: &RawValue) -> Result<Outcome, Again> {
+    /// How often each event was attempted by a process that did not finish. Empty when the database cannot be asked: then
+    /// nothing can be attempted either.
+    pub(crate) async fn recorded_attempts(&mut self, events: &[Uuid]) -> HashMap<Uuid, i32> {
+        if !self.can_work().await {
+            return HashMap::new();
+        }
+        let Some(database) = &self.database else { return HashMap::new() };
+        suspects::attempts(database, self.listener, events).await.unwrap_or_else(|error| {
+            tracing::warn!(error = chain(&error), "cannot read which events were attempted before");
+            HashMap::new()
+        })
+    }
+
+    /// Attempts one event in its own transaction. The attempt at a redelivered event is recorded first.
+    pub(crate) async fn attempt(&mut self, id: Uuid, data: &RawValue, is_suspect: bool) -> Result<Outcome, Again> {
         if !self.can_work().await {
             return Err(Again::Elsewhere);
         }
         let Some(database) = &mut self.database else { return Err(Again::Elsewhere) };
+        if is_suspect && let Err(error) = suspects::record_attempt(database, self.listener, id).await {
+            return failed(classify(error).into());
+        }
         let inner = database.client.transaction().await.map_err(|_| Again::Waits)?;
         let transaction = Transaction::own(&inner, &database.statements);
         let noted = transaction.execute(NOTE, &[&self.listener, &id]).await;
@@ -105,10 +122,13 @@ impl<'h> Effects<'h> {
             Outcome::Applied if transaction.has_failed() => {
                 Ok(Outcome::Failed(Failure::broken("a statement failed, and the handler went on")))
             }
-            Outcome::Applied => match inner.commit().await.map_err(classify) {
-                Ok(()) => Ok(Outcome::Applied),
-                Err(error) => failed(error.into()),
-            },
+            Outcome::Applied if is_suspect => {
+                if let Err(error) = transaction.execute(suspects::CLEAR, &[&self.listener, &id]).await {
+                    return failed(error.into());
+                }
+                commit(inner).await
+            }
+            Outcome::Applied => commit(inner).await,
             Outcome::Failed(failure) => failed(failure),
             other => Ok(other),
         }
@@ -191,6 +211,13 @@ impl<'h> Effects<'h> {
                 None
             }
         }
+    }
+}
+
+async fn commit(transaction: tokio_postgres::Transaction<'_>) -> Result<Outcome, Again> {
+    match transaction.commit().await.map_err(classify) {
+        Ok(()) => Ok(Outcome::Applied),
+        Err(error) => failed(error.into()),
     }
 }
 

@@ -5,11 +5,12 @@
 //!
 //! When a process dies, the broker counts a delivery against every event that the process held. A copy that gets a
 //! redelivered event therefore stops consuming, applies the new events first and then the redelivered ones one at a time,
-//! and keeps to one event at a time until new ones arrive. So an event that crashes its listener soon travels alone:
-//! usually it costs each other event one delivery for each copy that held many.
+//! and keeps to one event at a time until new ones arrive. The event that a process died of comes last, alone
+//! ([`crate::events::suspects`]).
 //!
 //! An idle copy also takes one event at a time: what a frozen copy holds, nobody else gets until its connection ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use contracts::control::{PauseReason, ProcessInfo, ProcessKind};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Backoff, Shutdown, StartError, Supervised, supervise};
+use uuid::Uuid;
 
 use crate::bootstrap::{Bootstrap, ProcessSpec};
 use crate::db::bounded;
@@ -174,14 +176,14 @@ impl EventLoop<'_> {
                 }
                 () = tokio::time::sleep_until((done + QUIET).into()), if !self.one_at_a_time => {
                     self.slow_down();
-                    let out = consumer.pause().await?;
+                    let out = consumer.pause(0).await?;
                     self.settle(out, &mut consumer).await?;
                 }
                 () = tokio::time::sleep_until(self.prune.due()) => self.prune().await,
             }
         }
         // Closing the connection counts a delivery against each unsettled event, so they are handled first.
-        let out = consumer.pause().await?;
+        let out = consumer.pause(0).await?;
         tokio::select! {
             biased;
             () = stop.forced() => {}
@@ -220,11 +222,11 @@ impl EventLoop<'_> {
             let suspects = |events: &[EventDelivery]| events.iter().any(EventDelivery::is_redelivered);
             if suspects(&events) {
                 // If the process dies from here on, only these events get another delivery counted.
-                let paused = if self.one_at_a_time { Vec::new() } else { consumer.pause().await? };
+                let paused = if self.one_at_a_time { Vec::new() } else { consumer.pause(events.len()).await? };
                 events.extend(paused);
                 self.slow_down();
             } else if self.one_at_a_time && self.in_a_row >= IN_A_ROW {
-                events.extend(consumer.pause().await?);
+                events.extend(consumer.pause(events.len()).await?);
                 self.one_at_a_time = suspects(&events);
             }
         }
@@ -244,7 +246,7 @@ impl EventLoop<'_> {
             }
         }
         if taken == Taken::ForOthers {
-            for event in consumer.pause().await? {
+            for event in consumer.pause(usize::from(TOGETHER)).await? {
                 consumer.hand_back(&event)?;
             }
         }
@@ -259,8 +261,13 @@ impl EventLoop<'_> {
     ) -> Result<Vec<EventDelivery>, Error> {
         let begun = Instant::now();
         let (plain, mut others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_plain);
-        // Unreadable events, which are dead-lettered at once, come first, and redelivered ones last.
-        others.sort_by_key(|event| (event.unreadable().is_none(), event.is_redelivered(), event.deliveries()));
+        // Unreadable events, which are dead-lettered at once, come first, and redelivered ones last; of these, the ones that a
+        // process died of.
+        let attempts = self.recorded_attempts(&others).await;
+        let attempted = |event: &EventDelivery| event.meta.as_ref().and_then(|meta| attempts.get(&meta.id)).copied();
+        others.sort_by_key(|event| {
+            (event.unreadable().is_none(), event.is_redelivered(), attempted(event), event.deliveries())
+        });
         let applied = if plain.len() > 1 { self.effects.attempt_all(&plain).await } else { None };
         let Some(applied) = applied else {
             let at = others.partition_point(|event| event.unreadable().is_some());
@@ -275,6 +282,13 @@ impl EventLoop<'_> {
             self.log(event, if applied { "applied" } else { "repeated" }, begun);
         }
         Ok(others)
+    }
+
+    /// How often each event was attempted by a process that died, if there is anything to put in order.
+    async fn recorded_attempts(&mut self, events: &[EventDelivery]) -> HashMap<Uuid, i32> {
+        let redelivered = events.iter().filter(|event| event.is_redelivered());
+        let ids: Vec<Uuid> = redelivered.filter_map(|event| event.meta.as_ref().map(|meta| meta.id)).collect();
+        if ids.len() > 1 { self.effects.recorded_attempts(&ids).await } else { HashMap::new() }
     }
 
     /// Handles one event from delivery to acknowledgement.
@@ -359,8 +373,12 @@ impl EventLoop<'_> {
         let Some(id) = event.meta.as_ref().map(|meta| meta.id) else {
             return Ok(Ok(Outcome::Undecodable("it has no message id".into())));
         };
+        if event.is_redelivered() {
+            // Nothing acknowledged so far may be charged if this event kills the process.
+            consumer.flush().await?;
+        }
         loop {
-            match self.effects.attempt(id, packet.data).await {
+            match self.effects.attempt(id, packet.data, event.is_redelivered()).await {
                 Ok(Outcome::Failed(Failure::Database(error))) if error.is_stale() && !renewed => {
                     // A table may have changed since a statement was prepared.
                     renewed = true;

@@ -3,3 +3,4 @@
 pub(crate) mod attempt;
 pub(crate) mod event_loop;
 pub(crate) mod subscribe;
+pub(crate) mod suspects;
