@@ -1,5 +1,6 @@
 //! What an operator sees: settings, migrations, the development stack, the command line.
 
+mod bench;
 mod cli;
 mod command_line;
 mod completeness;
