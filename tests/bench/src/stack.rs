@@ -110,6 +110,9 @@ impl Stack {
         variables.insert("DATA_DIR".into(), directory.display().to_string());
         variables.insert("PAGE_DIR".into(), page.display().to_string());
         variables.insert("PC_DISABLE_TUI".into(), "1".into());
+        // As in production: one log, of JSON.
+        variables.insert("LOG_FORMAT".into(), "json".into());
+        variables.insert("LOG_JSON_FILE".into(), String::new());
         variables.extend(ports(self.label)?);
         variables.extend(LIMITS.map(|limit| (format!("GATEWAY_LIMIT_{limit}"), "0".into())));
         self.variables = resolved(&self.root, &variables).await?;
