@@ -50,6 +50,13 @@ test('a broken feed is opened again after the last event', async () => {
   expect(asked.map((request) => request.headers.get('last-event-id'))).toEqual([null, '7', '7']);
 });
 
+test('a feed that breaks before its first event goes on from where it began', async () => {
+  answers = [() => stream('retry: 1000\nid: 6\n\n'), () => stream('id: 7\nevent: order.created\ndata: {"id":"a"}\n\n')];
+  await read(4);
+  expect(told).toEqual(['connecting', 'live', 'live', 'order a']);
+  expect(asked.map((request) => request.headers.get('last-event-id'))).toEqual([null, '6']);
+});
+
 test('where there is no feed it says so and asks no more', async () => {
   answers = [() => new Response('{}', { status: 404 })];
   await read(99);

@@ -1,7 +1,7 @@
 // The live feed of new orders (server-sent events), read with fetch because it needs the access token.
-import { createParser } from 'eventsource-parser';
 import { authorised } from './authorised';
 import type { Order } from './contract';
+import { eventStream, type ServerEvent } from './event-stream';
 import { problemOf } from './problem';
 import { gateway } from './send';
 
@@ -27,9 +27,14 @@ interface Listener {
 export async function readFeed({ onOrder, onState }: Listener, signal: AbortSignal): Promise<void> {
   let lastEventId = '';
   let wait = FIRST_WAIT_MS;
-  const take = (event: { id?: string | undefined; event?: string | undefined; data: string }) => {
-    if (event.id) lastEventId = event.id;
-    if (event.event === 'order.created') onOrder(JSON.parse(event.data));
+  const listener = {
+    // A new feed begins with one, before its first event: an order placed while it is broken is then not missed.
+    onId: (id: string) => {
+      lastEventId = id;
+    },
+    onEvent: ({ event, data }: ServerEvent) => {
+      if (event === 'order.created') onOrder(JSON.parse(data));
+    },
   };
   onState('connecting');
   while (!signal.aborted) {
@@ -41,7 +46,7 @@ export async function readFeed({ onOrder, onState }: Listener, signal: AbortSign
         return;
       }
       onState('live');
-      await read(stream, take, signal);
+      await read(stream, listener, signal);
     } catch {
       // Whatever it was, the answer is the same: try again, and tell that nothing is heard meanwhile.
       if (!signal.aborted) onState('waiting');
@@ -66,10 +71,10 @@ async function open(lastEventId: string, signal: AbortSignal): Promise<ReadableS
 
 async function read(
   stream: ReadableStream<Uint8Array>,
-  onEvent: (event: { id?: string | undefined; event?: string | undefined; data: string }) => void,
+  listener: Parameters<typeof eventStream>[0],
   signal: AbortSignal,
 ) {
-  const parser = createParser({ onEvent });
+  const take = eventStream(listener);
   const reader = stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
   const stop = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
@@ -78,7 +83,7 @@ async function read(
       const silence = setTimeout(stop, SILENCE_MS);
       const { done, value } = await reader.read().finally(() => clearTimeout(silence));
       if (done) return;
-      parser.feed(value);
+      take(value);
     }
   } finally {
     signal.removeEventListener('abort', stop);
