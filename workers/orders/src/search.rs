@@ -3,7 +3,6 @@
 //! All have the same parameters: `$1` user, `$2` and `$3` from and to, `$4` and `$5` the minimum and the maximum in
 //! cents, `$6` and `$7` the position to continue from (microseconds since 1970 or cents, and an id), `$8` how many rows
 //! are wanted, `$9` the LIKE pattern of the text, `$10` how many rows are searched.
-//! text must be like, `$10` how many rows are looked at.
 
 use contracts::Sort;
 
@@ -98,8 +97,10 @@ macro_rules! statements {
                 " OFFSET $10 - 1 LIMIT 1"
             ),
             by_text: concat!(
+                worker_runtime::plan_each_time!(),
                 with_parameters!(),
-                ", found AS MATERIALIZED (SELECT * FROM orders
+                // Planned as if all were wanted, which takes the text index; read only as far as `found` reads it.
+                ", hits AS MATERIALIZED (SELECT * FROM orders
                      WHERE user_id = $1 AND ",
                 is_like!(),
                 " AND ",
@@ -108,8 +109,7 @@ macro_rules! statements {
                 in_price!(),
                 " AND ",
                 $beyond,
-                "
-                     LIMIT $10)
+                "), found AS MATERIALIZED (SELECT * FROM hits LIMIT $10)
                  SELECT seen, page.* FROM (SELECT count(*) AS seen FROM found) AS seen
                  LEFT JOIN (SELECT ",
                 order_columns!(),

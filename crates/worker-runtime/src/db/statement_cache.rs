@@ -10,6 +10,15 @@ const CAPACITY: usize = 100;
 /// Part of every statement that records an event: see [`record!`](crate::record).
 const RECORDING: &str = "INSERT INTO outbox";
 
+/// Begins a statement that is planned for its values each time it is run. Any other gets one plan for all values after a
+/// few runs; that is a bad plan where one user has a million rows and the average user has ten.
+#[macro_export]
+macro_rules! plan_each_time {
+    () => {
+        "/* planned each time */ "
+    };
+}
+
 /// A prepared statement, and what is known about it.
 #[derive(Clone)]
 pub(crate) struct PreparedStatement {
@@ -27,9 +36,12 @@ impl StatementCache {
         self.lock().get(sql).cloned()
     }
 
-    /// Keeps a statement; evicts all others when the cache is full.
+    /// Keeps a statement, unless it is to be planned each time; evicts all others when the cache is full.
     pub(crate) fn insert(&self, sql: &str, statement: Statement) -> PreparedStatement {
         let prepared = PreparedStatement { statement, records_events: records_events(sql) };
+        if sql.starts_with(plan_each_time!()) {
+            return prepared; // prepared again, it has no runs behind it
+        }
         let mut statements = self.lock();
         if statements.len() >= CAPACITY {
             statements.clear();
