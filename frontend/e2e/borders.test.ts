@@ -13,7 +13,7 @@ afterAll(() => browser.close());
 
 test('another person’s order is not shown, and an order that is none is said to be none', async () => {
   const owner = await register(stack);
-  const order = await place(stack, owner.tokens.access_token, { title: 'Secret engine' });
+  const order = await place(stack, owner, { title: 'Secret engine' });
   const { context, page, faults } = await openTab(browser, stack);
   await signIn(page, await register(stack));
   await page.goto(`/orders/${order.id}`);
@@ -31,7 +31,7 @@ test('another person’s order is not shown, and an order that is none is said t
 
 test('one comes back to the page one asked for, and the next person does not', async () => {
   const owner = await register(stack);
-  const order = await place(stack, owner.tokens.access_token, { title: 'Mill' });
+  const order = await place(stack, owner, { title: 'Mill' });
   const { context, page } = await openTab(browser, stack);
   await page.goto(`/orders/${order.id}`);
   await page.getByText('Sign in to see that page.').waitFor();
@@ -50,7 +50,7 @@ test('one comes back to the page one asked for, and the next person does not', a
 test('the list goes on where the page ends', async () => {
   const owner = await register(stack);
   for (let number = 1; number <= 23; number += 1) {
-    await place(stack, owner.tokens.access_token, { title: `Wheel ${number}` });
+    await place(stack, owner, { title: `Wheel ${number}` });
   }
   const { context, page } = await openTab(browser, stack);
   await signIn(page, owner);

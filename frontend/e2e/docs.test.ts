@@ -23,14 +23,13 @@ async function execute(page: Page, name: string): Promise<{ status: string | nul
   return { status, body: (await answer.locator('.response-col_description').textContent()) ?? '' };
 }
 
-/** Opens the page, with the profile's part open in it. Swagger UI renders slowly on a busy machine. */
+/** Opens the page, with the profile's part open in it. */
 async function open(page: Page) {
-  page.setDefaultTimeout(30_000);
   await page.goto(DOCS);
   await route(page, 'getUsersProfile').getByRole('button').first().click();
 }
 
-test('who opens an account on the page is signed in for what they try next', { timeout: 90_000 }, async () => {
+test('who opens an account on the page is signed in for what they try next', async () => {
   const { context, page, faults } = await openTab(browser, stack);
   await open(page);
   // As the page says at its top.
@@ -46,7 +45,7 @@ test('who opens an account on the page is signed in for what they try next', { t
   await context.close();
 });
 
-test('a token from elsewhere is one to authorise with', { timeout: 90_000 }, async () => {
+test('a token from elsewhere is one to authorise with', async () => {
   const { context, page, faults } = await openTab(browser, stack);
   await open(page);
   expect((await execute(page, 'getUsersProfile')).status).toBe('401');

@@ -55,20 +55,20 @@ test('on a phone every failure comes into view, with its request and when to com
   const alert = page.getByRole('alert');
   await alert.getByText('Something went wrong on our side').waitFor();
   await alert.getByText('0190a000-0000-7000-8000-00000000000f').waitFor();
-  await until('the alert was in view', 3_000, () => inView(page, '[role=alert]'));
+  await until('the alert was in view', () => inView(page, '[role=alert]'));
   expect(await inView(page, 'button[type=submit]'), 'the button is beside it').toBe(true);
 
   await refuse(page, 503, 'overloaded', { 'Retry-After': '290' });
   await send(page);
   await alert.getByText('in 4 min 50 s').waitFor();
-  await until('the alert was in view', 3_000, () => inView(page, '[role=alert]'));
+  await until('the alert was in view', () => inView(page, '[role=alert]'));
 
   // A field at fault is in view, although the header covers the top.
   await page.unrouteAll();
   await fillIn(page, { 'What would you like to order?': ' ' });
   await send(page);
   await page.locator('[aria-invalid=true]').waitFor();
-  await until('the field was in view', 3_000, () => inView(page, '[aria-invalid=true]'));
+  await until('the field was in view', () => inView(page, '[aria-invalid=true]'));
   await context.close();
 });
 
@@ -100,10 +100,10 @@ test('a taken address is said at its field, and goes along to signing in', async
   await page.goto('/register');
   await fillIn(page, { 'First name': 'Ada', 'Last name': 'Byron', 'E-mail address': email, Password: password });
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByText('An account with this address exists').waitFor();
+  await page.getByText('An account with this address already exists').waitFor();
   expect(await page.getByLabel('E-mail address').getAttribute('aria-invalid')).toBe('true');
-  await until('the field was in view', 3_000, () => inView(page, '[aria-invalid=true]'));
-  await page.getByRole('link', { name: 'Sign in with it' }).click();
+  await until('the field was in view', () => inView(page, '[aria-invalid=true]'));
+  await page.getByRole('link', { name: 'Sign in with this address' }).click();
   await heading(page, 'Sign in').waitFor();
   expect(await page.getByLabel('E-mail address').inputValue()).toBe(email);
   await page.getByLabel('Password').fill(password);
@@ -116,7 +116,7 @@ test('a taken address is said at its field, and goes along to signing in', async
 
 test('after a session has ended one is back where one was, with what one wrote', async () => {
   const account = await register(stack);
-  const order = await place(stack, account.tokens.access_token, { title: 'Mill' });
+  const order = await place(stack, account, { title: 'Mill' });
   const { context, page } = await openTab(browser, stack);
   await signIn(page, account);
   const end = () =>
@@ -163,7 +163,7 @@ test('what was filled in is not thrown away without asking', async () => {
     return leave ? dialog.accept() : dialog.dismiss();
   });
   await page.getByRole('link', { name: 'Back to your orders' }).click();
-  await until('it asked', 3_000, async () => asked.length === 1);
+  await until('it asked', async () => asked.length === 1);
   await heading(page, 'New order').waitFor();
   leave = true;
   await page.getByRole('link', { name: 'Back to your orders' }).click();

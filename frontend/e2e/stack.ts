@@ -15,7 +15,7 @@ declare module 'vitest' {
 }
 
 /** What is different from the defaults, so that the tests need not wait or can see the server's own refusals. */
-const SETTINGS = { USERS_TOKEN_TTL_S: '8', USERS_PASSWORD_MIN_LENGTH: '12' };
+const SETTINGS = { USERS_TOKEN_TTL_S: '15', USERS_PASSWORD_MIN_LENGTH: '12' };
 
 export default async function setup(project: TestProject) {
   rmSync(OUTPUT, { recursive: true, force: true });
@@ -34,13 +34,14 @@ export default async function setup(project: TestProject) {
   const kill = () => up.kill('SIGTERM');
   process.once('exit', kill);
   try {
-    await until('the system served', 150_000, () => {
+    const served = () => {
       if (up.exitCode !== null) throw new Error(`process-compose ended:\n${readFileSync(log, 'utf8').slice(-3000)}`);
       return Promise.all([
         answers(`http://127.0.0.1:${environment.PORT_GATEWAY_ADMIN}/readyz`),
         answers(`http://127.0.0.1:${environment.PORT_FRONTEND}/`),
       ]).then((all) => all.every(Boolean));
-    });
+    };
+    await until('the system served', served, 300_000);
   } catch (problem) {
     await stop(up, environment);
     throw problem;

@@ -26,8 +26,11 @@ export async function shell({ environment }: Stack, line: string): Promise<strin
   return (await run).stdout;
 }
 
+/** How long a fact is waited for, in milliseconds: longer than it takes on the busiest machine. */
+const PATIENCE = 30_000;
+
 /** Waits for a fact. */
-export async function until(what: string, ms: number, fact: () => Promise<unknown>): Promise<void> {
+export async function until(what: string, fact: () => Promise<unknown>, ms = PATIENCE): Promise<void> {
   const end = Date.now() + ms;
   while (!(await fact())) {
     if (Date.now() > end) throw new Error(`Within ${ms} ms it did not come true that ${what}.`);
@@ -71,7 +74,7 @@ function isExecutable(file: string): boolean {
 /** A browser's tab with storage of its own, and a list of what must not happen in it. */
 export async function openTab(browser: Browser, stack: Stack, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ baseURL: pageOf(stack), locale: 'en-US', timezoneId: 'UTC', ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(PATIENCE);
   const faults: string[] = [];
   context.on('weberror', (error) => faults.push(String(error.error())));
   context.on('console', (message) => {
@@ -115,12 +118,34 @@ export interface Account extends Person {
 export async function register(stack: Stack, names: Partial<Person> = {}): Promise<Account> {
   const person = { ...somebody(), ...names };
   const { tokens, user } = await post(stack, '/users/register', person);
+  tokensOf.set(person.email, tokens.access_token);
   return { ...person, id: user.id, tokens };
 }
 
 /** Places an order without the page, as curl would. */
-export function place(stack: Stack, token: string, order: object) {
-  return post(stack, '/orders', { description: 'By another program', price: 7.5, ...order }, token);
+export async function place(stack: Stack, who: Person, order: object) {
+  return post(
+    stack,
+    '/orders',
+    { description: 'By another program', price: 7.5, ...order },
+    await tokenFor(stack, who),
+  );
+}
+
+const tokensOf = new Map<string, string>();
+
+/** An access token that holds for a while: they expire within seconds here, and a busy machine takes longer. */
+async function tokenFor(stack: Stack, { email, password }: Person): Promise<string> {
+  const known = tokensOf.get(email);
+  if (known && expiry(known) > Date.now() / 1000 + 8) return known;
+  const { tokens } = await post(stack, '/users/login', { email, password });
+  tokensOf.set(email, tokens.access_token);
+  return tokens.access_token;
+}
+
+/** When an access token expires, in seconds since 1970. */
+export function expiry(token: string): number {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).exp;
 }
 
 async function post(stack: Stack, path: string, body: object, token?: string) {
