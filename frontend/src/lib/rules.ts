@@ -32,7 +32,10 @@ const range = ({ least, most }: Rule) => `${least} to ${most}`;
 // The contract says no more of an address than its length. This finds what is mistyped.
 const ADDRESS = /^[^\s@<>,;]{1,64}@[^\s@.]+(\.[^\s@.]+)+$/;
 const email = trimmed({ ...emailRule, pattern: ADDRESS.source }, 'Enter an e-mail address, such as ada@example.org.');
-const name = trimmed(nameRule, `Enter a name of ${range(nameRule)} characters: letters, and what joins them.`);
+const name = trimmed(
+  nameRule,
+  `Use ${range(nameRule)} characters: letters, digits, spaces, apostrophes, hyphens and full stops, at least one letter.`,
+);
 const newPassword = text(password, `Use ${range(password)} characters of any kind.`);
 
 export const registration = z.object({

@@ -27,7 +27,7 @@ function meaning(problem: Problem, doing: boolean): Words {
     case 'service_unavailable':
       return {
         title: 'This service has no workers at the moment',
-        detail: `No process handles this type of message.${nothingDone}`,
+        detail: `No process serves this pattern.${nothingDone}`,
       };
     case 'broker_unavailable':
       return {
@@ -37,10 +37,10 @@ function meaning(problem: Problem, doing: boolean): Words {
     case 'database_unavailable':
       return {
         title: 'The database is unreachable',
-        detail: `The worker runs but cannot reach its data.${nothingDone}`,
+        detail: `The worker is running but cannot reach it.${nothingDone}`,
       };
     case 'database_busy':
-      return { title: 'The database is busy', detail: `The worker could not get its turn in time.${nothingDone}` };
+      return { title: 'The database is busy', detail: `The worker waited too long for it.${nothingDone}` };
     case 'overloaded':
       return { title: 'The service is overloaded', detail: `There are too many requests right now.${nothingDone}` };
     case 'too_many_requests':
@@ -58,13 +58,16 @@ function meaning(problem: Problem, doing: boolean): Words {
         ? { title: 'Please check the marked fields', detail: 'Nothing was changed.' }
         : { title: 'The gateway refused this request', detail: message };
     case 'email_taken':
-      return { title: 'An account with this address exists', detail: 'Sign in instead, or use another address.' };
+      return {
+        title: 'An account with this address already exists',
+        detail: 'Sign in instead, or use another address.',
+      };
     case 'invalid_credentials':
       return { title: 'Wrong e-mail address or password', detail: 'Check both and try again.' };
     case 'idempotency_key_reused':
       return {
-        title: 'An earlier attempt from this form was placed',
-        detail: 'It had different contents. What is in the form now was not placed.',
+        title: 'An earlier version of this order was placed',
+        detail: 'Its contents were different. What is in the form now has not been placed.',
       };
     case 'idempotency_key_in_use':
       return { title: 'This form is already being sent', detail: 'Wait a moment, then send it again.' };

@@ -9,7 +9,7 @@ export function Broken() {
       <Page title="This page failed" tab="Error">
         <BrokenLine />
         <p className="mt-6 mb-8 max-w-prose text-soft">
-          Either there is a defect in it, or its files could not be loaded. Nothing that you sent before is affected.
+          It has a defect, or its files could not be loaded. Nothing that you sent before is affected.
         </p>
         <Key onPress={() => window.location.reload()}>Reload</Key>
       </Page>

@@ -125,7 +125,7 @@ async function alreadyPlaced(sent: OrderForm[], key: string): Promise<Order> {
       if (!(problem instanceof Problem) || problem.code !== 'idempotency_key_reused') throw problem;
     }
   }
-  throw new Problem({ status: 0, code: 'page', message: 'Your list of orders has it.' });
+  throw new Problem({ status: 0, code: 'page', message: 'It is in your list of orders.' });
 }
 
 /** Keeps what is written here when the session ends and this page is left for signing in. */

@@ -17,17 +17,16 @@ import { Moment } from '../ui/moment';
 import { Page } from '../ui/page';
 import { BrokenLine, problemIn, Stale, Trouble } from '../ui/trouble';
 
-/** How often to look for the customer. */
-const TRIES = 6;
+/** The customer's name follows the account by event, within moments. */
+const LOOK_MS = 3_000;
 
 export function OrderDetail() {
   const { id = '' } = useParams();
   const query = useQuery({
     queryKey: keys.order(id),
     queryFn: ({ signal }) => load(id, signal),
-    // Who ordered is heard by event, within moments after an account was opened.
-    refetchInterval: ({ state }) =>
-      state.data && !state.data.customer && state.dataUpdateCount < TRIES ? 1_000 : false,
+    refetchInterval: ({ state }) => (state.data ? LOOK_MS : false),
+    meta: { quiet: true },
   });
   const problem = problemIn(query);
   if (query.data) {
@@ -106,7 +105,9 @@ function Receipt({ order }: { order: Detail }) {
               <span className="text-soft">{order.customer.email}</span>
             </>
           ) : (
-            <span className="text-soft">The order service has not heard of this account yet</span>
+            <span className="text-soft">
+              Not available yet: the order service learns of new accounts within moments
+            </span>
           )}
         </Entry>
         <Entry term="Order ID">

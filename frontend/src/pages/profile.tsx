@@ -62,7 +62,7 @@ function Card({ profile }: { profile: Profile }) {
         <Entry term="Status">{isActive ? 'Active' : 'Closed: cannot sign in'}</Entry>
       </dl>
       <p className="mt-6 max-w-prose text-soft text-sm">
-        The user service keeps these figures from the events of the order service. They may lag by a moment.
+        The user service derives these figures from the order service’s events. They may lag by a moment.
       </p>
       <div className="mt-10 max-w-3xl">
         <NameChange profile={profile} />

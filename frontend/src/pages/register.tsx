@@ -49,7 +49,7 @@ export function Register() {
                 state={{ ...state, email: form.getValues('email') }}
                 className="underline underline-offset-4"
               >
-                Sign in with it
+                Sign in with this address
               </Link>
             )
           }

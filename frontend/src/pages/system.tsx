@@ -1,4 +1,4 @@
-// The board: every type of message with its queue, its workers and what moves, as the gateway knows it right now.
+// The board: every pattern with its queue, its workers and what moves, as the gateway knows it right now.
 import type { SystemState } from '../api/contract';
 import { formatClock, formatNumber } from '../lib/format';
 import { total } from '../lib/topology';
@@ -46,9 +46,7 @@ function Summary({ state, outage, asOf }: { state: SystemState; outage: string |
         {outage ? `Not updating: as of ${asOf}` : 'Live: updates every second'}
       </p>
       <dl className={`grid grid-cols-[auto_auto_1fr] gap-x-5 font-plate sm:gap-x-8 ${outage ? 'text-soft' : ''}`}>
-        <Sum term="message types">
-          {state.patterns.length + new Set(state.listeners.map(({ event }) => event)).size}
-        </Sum>
+        <Sum term="patterns">{state.patterns.length}</Sum>
         <Sum term={workers === 1 ? 'worker' : 'workers'}>{workers}</Sum>
         <Sum term="waiting">{waiting}</Sum>
       </dl>

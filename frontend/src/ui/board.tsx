@@ -38,7 +38,7 @@ export function Board({ state, outage, asOf }: Props) {
           </Stop>
         </ul>
         {services(patterns, windowS).map(({ name, columns, patterns }) => (
-          <Section key={name} name={name} first="Message type" columns={columns}>
+          <Section key={name} name={name} first="Pattern" columns={columns}>
             {patterns.map((state) => (
               <PatternRow key={state.pattern} state={state} {...row} />
             ))}

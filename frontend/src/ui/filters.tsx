@@ -66,7 +66,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
         <button type="submit" className="py-1.5 font-semibold underline underline-offset-4">
           Apply
         </button>
-        {active && <Key onPress={() => setSearch([])}>Show all</Key>}
+        {active && <Key onPress={() => setSearch([])}>Clear filters</Key>}
       </form>
     </search>
   );

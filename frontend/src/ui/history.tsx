@@ -83,7 +83,7 @@ function EventSteps({ event, begun }: { event: EventHistory; begun: string }) {
         </Step>
       ) : failedAt ? (
         <Step is="failed" at={failedAt} begun={begun}>
-          <Name>{name}</Name> cannot be published: an operator has to look at it
+          <Name>{name}</Name> cannot be published: an operator must look into it
         </Step>
       ) : (
         <Step is="waiting" begun={begun}>
@@ -107,7 +107,7 @@ function ListenerStep({ listener: { name, status, appliedAt }, begun }: { listen
   }
   return (
     <Step is={status === 'waiting' ? 'waiting' : 'unknown'} begun={begun}>
-      {status === 'waiting' ? 'Not applied yet by ' : 'Not known whether applied by '}
+      {status === 'waiting' ? 'Not applied yet by ' : 'Unknown whether applied by '}
       <Name>{name}</Name>
     </Step>
   );

@@ -3,8 +3,8 @@
 const STOPS = [
   { name: 'This page', text: 'sends the form with a key that makes it one order, however often it arrives.' },
   { name: 'Gateway', text: 'checks the token and every field, then puts the request on a queue.' },
-  { name: 'Queue', text: 'orders.create: the broker hands the message to a worker that is free.' },
-  { name: 'Worker', text: 'is one process for one message type, and sends one statement to the database.' },
+  { name: 'Queue', text: 'orders.create: the broker hands the message to a free worker.' },
+  { name: 'Worker', text: 'is one process for one message pattern, and sends one statement to the database.' },
   { name: 'Database', text: 'stores the order, and the reply travels back the same way.' },
 ] as const;
 

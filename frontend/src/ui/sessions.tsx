@@ -30,7 +30,7 @@ export function Sessions() {
       <h2 id="sessions" className="text-2xl">
         Sessions
       </h2>
-      <p className="mt-1 text-soft">Every browser or program in which you are signed in.</p>
+      <p className="mt-1 text-soft">Every browser and program where you are signed in.</p>
       {!list && problemIn(query) && (
         <div className="mt-6">
           <Trouble query={query} />
@@ -89,8 +89,8 @@ function Row({ session, onEnd }: { session: SessionInfo; onEnd: () => void }) {
           {current ? 'This session' : 'Another session'}, started <Moment time={startedAt} format={formatShort} />
         </p>
         <p className="text-sm text-soft">
-          Last renewed <Moment time={lastUsedAt} format={formatShort} />, ends{' '}
-          <Moment time={expiresAt} format={formatShort} /> unless it is renewed
+          Last renewed <Moment time={lastUsedAt} format={formatShort} />, expires{' '}
+          <Moment time={expiresAt} format={formatShort} /> unless renewed again
         </p>
       </div>
       {!current && (

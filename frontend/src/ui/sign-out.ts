@@ -25,4 +25,4 @@ export function useSignOut() {
 
 const SIGNED_OUT = 'You are signed out, in every tab.';
 const NOT_TOLD =
-  'You are signed out in this browser. The gateway could not be told: it would accept the old session until it expires.';
+  'You are signed out in this browser. The gateway could not be reached: there the session stays valid until it expires.';

@@ -48,7 +48,7 @@ export function Stale({ query }: { query: Query }) {
     >
       <div className="min-w-0">
         <p>
-          <strong className="font-semibold">{wordsFor(problem).title}.</strong> You see the state of{' '}
+          <strong className="font-semibold">{wordsFor(problem).title}.</strong> Showing the state as of{' '}
           {formatClock(query.dataUpdatedAt)}.
         </p>
         <RequestId problem={problem} />
