@@ -510,7 +510,10 @@ mod tests {
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.section::<Server>().unwrap();
         assert_eq!(settings.unknown().collect::<Vec<_>>(), ["SERVER_LIMITS"]);
-        assert_eq!([settings.suggestion("SERVER_LIMITS"), settings.suggestion("SERVER_COLOUR")], [Some("SERVER_LIMIT"), None]);
+        assert_eq!(
+            [settings.suggestion("SERVER_LIMITS"), settings.suggestion("SERVER_COLOUR")],
+            [Some("SERVER_LIMIT"), None]
+        );
         settings.section_named::<Server>("server_limits").unwrap();
         assert_eq!(settings.unknown().count(), 1, "a section's name may begin like a setting of another");
     }

@@ -25,16 +25,16 @@ impl DedicatedConnection {
     pub(crate) async fn connect(target: &ConnectTarget) -> Result<Self, String> {
         let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());
-        let notifier = Arc::clone(&notified);
+        let wake = Arc::clone(&notified);
         #[expect(clippy::disallowed_methods, reason = "ends with the client, which is ours")]
         tokio::spawn(async move {
             let mut messages = poll_fn(|cx| driver.poll_message(cx));
             while let Some(Ok(message)) = messages.next().await {
                 if matches!(message, AsyncMessage::Notification(_)) {
-                    notifier.notify_one();
+                    wake.notify_one();
                 }
             }
-            notifier.notify_one();
+            wake.notify_one();
         });
         Ok(Self { client, notified, statements: StatementCache::default() })
     }
