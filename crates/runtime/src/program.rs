@@ -128,7 +128,7 @@ fn wrapped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const PROGRAM: Program<'_> = Program { name: "door", about: "Opens.", settings: &["DOOR_"] };
+    const PROGRAM: Program<'_> = Program { name: "server", about: "Opens.", settings: &["SERVER_"] };
 
     fn parse(arguments: &[&str]) -> Result<Request, String> {
         PROGRAM.parse(arguments.iter().map(Into::into)).map_err(|error| error.to_string())
@@ -143,7 +143,7 @@ mod tests {
             let error = parse(unknown).unwrap_err();
             assert!(error.contains("unexpected argument") && error.contains("--help"), "{unknown:?}: {error}");
         }
-        let near = "unexpected argument '--verison'; did you mean --version? see door --help";
+        let near = "unexpected argument '--verison'; did you mean --version? see server --help";
         assert_eq!(parse(&["--verison"]), Err(near.into()));
         assert!(!parse(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
     }
