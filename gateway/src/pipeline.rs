@@ -265,7 +265,7 @@ impl Pipeline {
         let Call { row, rpc, input, metadata } = call;
         let _in_flight = self.metrics.start_call(rpc.pattern);
         let start = Instant::now();
-        let answer = self.rpc.ask(rpc.pattern, &input, &metadata, row.waiting_room()).await;
+        let answer = self.rpc.call(rpc.pattern, &input, &metadata, row.waiting_room()).await;
         let answer = answer.and_then(|answer| self.check_reply(rpc.pattern, answer));
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             row.record(start.elapsed());

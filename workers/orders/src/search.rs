@@ -191,8 +191,7 @@ pub(crate) const fn statements(sort: Sort) -> &'static Statements {
     }
 }
 
-/// How many there are within the bounds of time, up to `$8`; within those of price; and how many match among the latest
-/// `$10`, up to `$8`.
+/// How many orders there are within the bounds of time, up to `$8`.
 pub(crate) const COUNT_BY_TIME: &str = concat!(
     with_parameters!(),
     " SELECT count(*) FROM (SELECT FROM orders WHERE user_id = $1 AND ",

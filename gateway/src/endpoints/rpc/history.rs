@@ -62,7 +62,7 @@ impl Inbox<'_> {
         let meta = meta.renewed(TIMEOUT.min(meta.deadline.remaining()));
         let start = Instant::now();
         // Does not wait for a worker: the history is returned without these entries.
-        let answer = self.rpc.ask(self.pattern, &request, &meta, None).await;
+        let answer = self.rpc.call(self.pattern, &request, &meta, None).await;
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             self.latency.count(start.elapsed());
         }
