@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use system_tests::environment::{command, program, programs};
+use system_tests::environment::{command, program, programs, repository};
 use system_tests::raw_amqp::RawAmqp;
 use system_tests::wait::seconds;
 use system_tests::{Message, Servers, Stack, wait_until};
@@ -143,6 +143,26 @@ fn a_script_can_rely_on_exit_codes() {
     bury(&stack, 1);
     let (code, said) = ended(stack.command("signalbox").args(["dead", "list", "--check"]));
     assert!(code == Some(1) && said.contains(LISTENER), "{said}");
+}
+
+#[test]
+fn the_documentation_has_the_exit_codes_of_the_help() {
+    let codes_of = |program: &str| -> Vec<String> {
+        let (_, help) = ended(command(self::program(program)).arg("--help"));
+        let (_, table) = help.split_once("Exit codes:\n").unwrap();
+        let mut codes: Vec<_> =
+            table.lines().filter_map(|line| line.split_whitespace().next()).map(Into::into).collect();
+        codes.sort();
+        codes
+    };
+    let document = std::fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let (_, section) = document.split_once("### Exit codes\n").unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("| 0 |")).take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+    for (column, name) in [(2, "signalbox"), (3, "gateway")] {
+        let documented = rows.iter().filter(|row| !row[column].is_empty()).map(|row| row[1]);
+        assert_eq!(codes_of(name), documented.collect::<Vec<_>>(), "{name}");
+    }
 }
 
 #[test]
