@@ -133,9 +133,24 @@ pub(crate) fn float(count: u64) -> f64 {
 pub(crate) fn spread(figures: impl Iterator<Item = f64>) -> Option<(f64, f64, f64)> {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
-    Some((*figures.get(figures.len() / 2)?, *figures.first()?, *figures.last()?))
+    let (lowest, highest) = (*figures.first()?, *figures.last()?);
+    // Of an even number there are two in the middle.
+    let median = f64::midpoint(*figures.get((figures.len() - 1) / 2)?, *figures.get(figures.len() / 2)?);
+    Some((median, lowest, highest))
 }
 
 pub(crate) fn schema() -> Result<String> {
     serde_json::to_string_pretty(&schemars::schema_for!(Report)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_in_the_middle_of_an_even_number_too() {
+        assert_eq!(format!("{:?}", spread([4.0, 1.0, 2.0].into_iter())), "Some((2.0, 1.0, 4.0))");
+        assert_eq!(format!("{:?}", spread([4.0, 1.0].into_iter())), "Some((2.5, 1.0, 4.0))");
+        assert_eq!(spread(std::iter::empty()), None);
+    }
 }
