@@ -1,11 +1,11 @@
--- What each process of the order service may do in its database: what its statements do, and nothing else.
+-- The privileges of each process of the order service in its database: those that its statements need, and no others.
 --
--- orders-migrate, to whom the tables belong, applies this after the migrations, at every start, and takes away first what was
--- granted before: what does not stand here is not granted. Roles are named like the processes. A new process needs a block.
+-- orders-migrate, which owns the tables, applies this file at every start, after the migrations. It first revokes all earlier
+-- grants, so only the grants below exist. Roles are named like the processes. A new process needs a block.
 
--- orders.create places an order, or finds the one that its key stands for, sweeps old keys, and records the event.
+-- orders.create places an order, or finds the one of its idempotency key, prunes old keys, and records the event.
 GRANT SELECT, INSERT ON orders TO "orders-create";
--- Sweeping locks the keys, which takes UPDATE.
+-- Pruning locks the keys, which needs UPDATE.
 GRANT SELECT, INSERT (user_id, operation, key, fingerprint, order_id), UPDATE (created_at), DELETE
     ON idempotency_keys TO "orders-create";
 GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "orders-create";
@@ -16,15 +16,15 @@ GRANT SELECT ON orders TO "orders-list";
 -- orders.get
 GRANT SELECT ON orders, customers TO "orders-get";
 
--- orders.history shows what followed from an order, to its owner.
+-- orders.history shows the events of an order to its owner.
 GRANT SELECT (id, user_id, created_at) ON orders TO "orders-history";
 GRANT SELECT (seq, id, name, aggregate, created_at, published_at, failed_at) ON outbox TO "orders-history";
 
--- orders.events shows what was recorded, to its owner.
+-- orders.events shows recorded events to their owner.
 GRANT SELECT (id, name, owner, data, created_at, published_seq) ON outbox TO "orders-events";
 
--- orders.on_user_registered keeps customers, and remembers what it has applied for as long as it may come again. It locks
--- what it forgets, which takes UPDATE.
+-- orders.on_user_registered stores customers, and keeps inbox rows for as long as their events may be redelivered. Pruning
+-- them locks them, which needs UPDATE.
 GRANT SELECT (user_id), INSERT (user_id, email, first_name, last_name) ON customers TO "orders-on-user-registered";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-registered";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "orders-on-user-registered";
@@ -34,8 +34,8 @@ GRANT SELECT, INSERT, UPDATE (email, first_name, last_name, version) ON customer
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "orders-on-user-updated";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "orders-on-user-updated";
 
--- The relay leads, numbers what was recorded, publishes it, marks it or sets it aside, and removes it in the end. The right to update
--- the view, which cannot be updated, is the right to lock it.
+-- The relay leads, numbers recorded events, publishes them, marks or sets them aside, and prunes them later. UPDATE on the
+-- view, which cannot be updated, is the privilege to lock it.
 GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, published_seq,
               failed_at),
       UPDATE (published_at, published_seq, failed_at, error), DELETE ON outbox TO "orders-relay";

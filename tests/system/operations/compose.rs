@@ -1,5 +1,5 @@
-//! The one command: process-compose starts everything from nothing, scales it, keeps it alive, stops all of it, and
-//! starts it again on the data that is there.
+//! process-compose starts everything from nothing, scales it, keeps it alive, stops all of it, and starts it again on the
+//! existing data.
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
@@ -258,7 +258,7 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
     let place = |title: &str| project.http.post("/orders").token(&token).json(&order(title)).send().expect(201);
     let placed = place("kept");
 
-    // Every process comes as itself, and nobody as an administrator.
+    // Every process uses its own account, and none an administrator's.
     let accounts: BTreeSet<String> =
         PATTERNS.into_iter().chain(LISTENERS.map(|it| it.name)).map(process_name).collect();
     let accounts = &accounts | &["gateway", "users-relay", "orders-relay"].map(str::to_owned).into();
@@ -284,12 +284,12 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
         (0..8).for_each(|_| drop(place("shared")));
         (project.copies_at_work("orders-create") == 4).then_some(())
     });
-    // From here on process-compose wants another name; this helper knows which.
+    // From here on process-compose needs another name, which this helper finds.
     project.run("scripts/scale orders-create 2");
     project.wait_for_consumers("orders.create", 2);
     place("after scaling down");
 
-    // What dies comes back.
+    // A process that dies is restarted.
     let processes = project.processes();
     let victim = processes.iter().find(|process| process["name"] == "orders-get").unwrap()["pid"].as_u64().unwrap();
     project.run(&format!("kill -KILL {victim}"));
@@ -309,7 +309,7 @@ fn one_command_starts_everything_scales_it_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_taken_port_is_said_in_a_sentence() {
+fn a_taken_port_is_reported_in_a_sentence() {
     let project = Project::new("taken");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -319,7 +319,7 @@ fn a_taken_port_is_said_in_a_sentence() {
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("PORT_ORDERS_DB") && said.contains(&port.to_string()), "{said}");
 
-    // Ports that follow from others, and one that is meant for two.
+    // Ports that follow from others, and one that is configured twice.
     let check = |settings: &[(&str, String)]| {
         let mut check = project.shell("exec scripts/check-ports");
         let output = check.envs(settings.iter().cloned()).output().unwrap();
@@ -333,9 +333,9 @@ fn a_taken_port_is_said_in_a_sentence() {
         assert!(!fine && said.contains("Erlang") && said.contains(&taken.to_string()), "{said}");
     }
     let (fine, said) = check(&[("PORT_GATEWAY", project.port("PORT_ORDERS_DB").to_owned())]);
-    assert!(!fine && said.contains("meant for two: PORT_GATEWAY, and PORT_ORDERS_DB"), "{said}");
+    assert!(!fine && said.contains("configured twice: for PORT_GATEWAY, and for PORT_ORDERS_DB"), "{said}");
     let beside_amqp = project.port("PORT_AMQP").parse::<u16>().unwrap() + 20_000;
     let (fine, said) = check(&[("PORT_FRONTEND", beside_amqp.to_string())]);
-    assert!(!fine && said.contains("meant for two: PORT_FRONTEND"), "{said}");
+    assert!(!fine && said.contains("configured twice: for PORT_FRONTEND"), "{said}");
     assert!(!check(&[("PORT_AMQP", "x".into())]).0);
 }

@@ -1,4 +1,4 @@
-//! What `scripts/new` writes compiles and is complete, but for what only a person can say.
+//! What `scripts/new` writes compiles and is complete, except for what only a person can decide.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -76,16 +76,16 @@ fn a_new_pattern_event_and_listener_compile_and_are_complete() {
 fn a_name_that_is_wrong_or_taken_changes_nothing() {
     let before = command("git").args(["status", "--short"]).current_dir(repository()).output().unwrap().stdout;
     let refused = [
-        ("pattern orders.get", "is there already"),
+        ("pattern orders.get", "exists already"),
         ("pattern cancel", "write it like orders.cancel"),
         ("pattern orders.Cancel", "write it like orders.cancel"),
         ("pattern parcels.send", "there is no service 'parcels'"),
-        ("pattern orders.pay Order", "has a type Order already"),
-        ("pattern orders.pay not-a-type", "is no name for a type"),
-        ("event order.created", "is there already"),
+        ("pattern orders.pay Order", "already has a type Order"),
+        ("pattern orders.pay not-a-type", "is not a valid type name"),
+        ("event order.created", "exists already"),
         ("event parcel.sent", "there is no service 'parcels'"),
         ("listener users.on_order_lost", "there is no event OrderLost"),
-        ("listener users.on_order_created", "is there already"),
+        ("listener users.on_order_created", "exists already"),
         ("process orders.get", "scripts/new pattern"),
     ];
     for (arguments, problem) in refused {

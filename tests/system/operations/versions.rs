@@ -1,4 +1,4 @@
-//! What the tree says of its tools it says everywhere the same, and they are found under whatever name they are there.
+//! Every place that names a tool's version names the same one, and the pinned tools are found under other names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -56,7 +56,7 @@ fn remove(place: &Path) {
 }
 
 #[test]
-fn the_compiler_is_found_under_another_name_or_fetched_or_another_is_taken() {
+fn the_pinned_compiler_is_found_or_fetched_or_replaced() {
     let wanted = named("rust-toolchain.toml", "channel = \"", "\"");
     let list = "[ \"$1 $2\" != 'toolchain list' ] || { echo 'stable-x (active, default)'; exit; }";
     let version =
@@ -67,5 +67,5 @@ fn the_compiler_is_found_under_another_name_or_fetched_or_another_is_taken() {
     assert!(fetched.starts_with("none ") && fetched.contains(&format!("installing Rust {wanted}")), "{fetched}");
     let active = "[ \"$1\" != show ] || { echo 'stable-x (default)'; exit; }";
     let other = toolchain("other", &format!("{list}\n{active}\n{}\nexit 1", version("1.99.0")));
-    assert!(other.starts_with("stable-x ") && other.contains("going on with stable-x instead"), "{other}");
+    assert!(other.starts_with("stable-x ") && other.contains("using stable-x instead"), "{other}");
 }
