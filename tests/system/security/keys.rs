@@ -1,4 +1,4 @@
-//! Keys are rotated without a failed request, and another issuer's keys are read from a file or an address.
+//! Keys come and go without a failed request, and another issuer's are found in a file or at an address.
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -60,7 +60,7 @@ fn a_key_is_rotated_without_a_failed_request() {
     assert!(ids.len() == 2 && ids.contains(&old.id()) && ids.contains(&new.id()), "{ids:?}");
     assert!(published["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()), "no private half");
 
-    // When the last token of the old key has expired, the key is removed; its tokens are refused, cached or not.
+    // When the last token of the old key has expired, it goes; what it has signed is worth nothing, remembered or not.
     fs::remove_file(keys.join(format!("{}.pem", old.id()))).unwrap();
     wait_until("the old key was forgotten", seconds(15), || status(&stack, &before.token) == 401);
     assert_eq!(status(&stack, &after.token), 200);
@@ -177,11 +177,11 @@ fn another_issuer_is_trusted_by_the_address_of_its_keys() {
         .start();
     wait_until("the keys were fetched", seconds(5), || status(&stack, &first.sign(&external_claims())) == 200);
     assert_trusted(&stack, &[&first]);
-    // A malformed answer changes nothing; new keys are fetched soon after a token names one.
+    // An invalid document changes nothing; a new key is fetched soon after a token names it.
     *document.lock().unwrap() = "<html>".into();
     let warned = || {
         status(&stack, &second.sign(&external_claims()));
-        stack.process("gateway").log().contains("could not be fetched")
+        stack.process("gateway").log().contains("cannot fetch the trusted issuer's keys")
     };
     wait_until("it was warned of", seconds(15), warned);
     assert_eq!(status(&stack, &first.sign(&external_claims())), 200);
@@ -209,7 +209,7 @@ fn keys_that_come_by_tls_come_from_the_right_server() {
     wait_until("the keys were fetched", seconds(5), || status(&stack, &good) == 200);
     drop(stack);
     let stack = trusting(&stranger);
-    let warned = || stack.process("gateway").log().contains("could not be fetched");
+    let warned = || stack.process("gateway").log().contains("cannot fetch the trusted issuer's keys");
     wait_until("the stranger was refused", seconds(5), warned);
     assert_eq!(status(&stack, &good), 401);
 }
