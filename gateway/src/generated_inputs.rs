@@ -1,6 +1,6 @@
-//! Parsers that meet strangers, with generated inputs: none panics, and each takes what it says it takes and nothing else.
+//! Tests the parsers of untrusted input with generated values: none panics, and each accepts exactly what it should.
 //!
-//! The address of a client, access tokens and a head's framing are tried beside their own code.
+//! The parsers of client addresses, access tokens and message framing are tested beside their code.
 
 use std::fmt::Write;
 
@@ -15,11 +15,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::endpoints::event_stream::{LAST_EVENT_ID, last_seen};
-use crate::endpoints::rpc::request::{address, expect_json, json, query_without};
-use crate::http::negotiation::{entity_tag, has_already, takes_gzip};
+use crate::endpoints::rpc::request::{expect_json, from_url, json, query_without};
+use crate::http::negotiation::{accepts_gzip, entity_tag, matches_etag};
 use crate::http::request_headers::{IDEMPOTENCY_KEY, RequestId, Trace, X_REQUEST_ID, baggage, idempotency_key};
 
-/// Bytes that can be the value of a header.
+/// Bytes that are valid in a header value.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     vec(
         prop_oneof![4 => 0x20_u8..=0x7e, 1 => Just(b'\t'), 1 => 0x80_u8..=0xff, 3 => prop::sample::select(&b"\"\\,;=*/ qW"[..])],
@@ -43,7 +43,7 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// An object's entries in their order, with those that are there twice.
+/// The entries of an object in order, with duplicates.
 #[derive(Debug)]
 struct Entries(Vec<(String, Value)>);
 
@@ -69,54 +69,54 @@ impl<'de> serde::Deserialize<'de> for Entries {
 
 proptest! {
     #[test]
-    fn any_query_is_an_object_or_refused(query in "[ -~]{0,60}|[a-c=&%+0-9F-]{0,60}") {
-        match address(&Params::default(), Some(&query)) {
+    fn a_query_becomes_an_object_or_is_rejected(query in "[ -~]{0,60}|[a-c=&%+0-9F-]{0,60}") {
+        match from_url(&Params::default(), Some(&query)) {
             Ok(object) => {
                 let entries: Entries = serde_json::from_str(object.get()).unwrap();
                 let pairs = query.split('&').filter(|pair| !pair.is_empty()).count();
                 prop_assert_eq!(entries.0.len(), pairs);
             }
-            Err(refusal) => prop_assert_eq!(refusal.code(), Code::InvalidInput),
+            Err(error) => prop_assert_eq!(error.code(), Code::InvalidInput),
         }
         let rest = query_without(Some(&query), "cursor");
         prop_assert!(rest.len() <= query.len() + 2 * query.split('&').count());
     }
 
     #[test]
-    fn a_query_says_what_was_encoded(pairs in vec((any::<String>(), any::<String>()), 1..6)) {
+    fn a_query_is_decoded_as_it_was_encoded(pairs in vec((any::<String>(), any::<String>()), 1..6)) {
         let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        let object = address(&Params::default(), Some(&query.join("&"))).unwrap();
+        let object = from_url(&Params::default(), Some(&query.join("&"))).unwrap();
         let entries: Entries = serde_json::from_str(object.get()).unwrap();
         for ((name, value), (key, entry)) in pairs.iter().zip(&entries.0) {
             prop_assert_eq!(name, key);
-            let said = entry.as_str().map_or_else(|| entry.to_string(), str::to_owned);
-            prop_assert_eq!(value, &said);
+            let decoded = entry.as_str().map_or_else(|| entry.to_string(), str::to_owned);
+            prop_assert_eq!(value, &decoded);
         }
         prop_assert_eq!(entries.0.len(), pairs.len());
     }
 
     #[test]
-    fn any_body_is_json_or_refused(body in vec(any::<u8>(), 0..200), depth in 0_usize..30_000) {
+    fn a_body_is_json_or_rejected(body in vec(any::<u8>(), 0..200), depth in 0_usize..30_000) {
         prop_assert_eq!(json(&body).is_ok(), serde_json::from_slice::<&RawValue>(&body).is_ok());
         let deep = "[".repeat(depth) + &"]".repeat(depth);
         prop_assert_eq!(json(deep.as_bytes()).is_ok(), depth > 0);
     }
 
     #[test]
-    fn a_key_is_visible_ascii_of_bounded_length_however_it_is_written(values in vec(value(), 0..3), key in "[!-~]{1,255}") {
+    fn an_idempotency_key_is_visible_ascii_of_bounded_length(values in vec(value(), 0..3), key in "[!-~]{1,255}") {
         match idempotency_key(&header(&IDEMPOTENCY_KEY, &values)) {
             Ok(None) => prop_assert!(values.is_empty()),
             Ok(Some(key)) => {
                 prop_assert!(values.len() == 1 && (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
             }
-            Err(refusal) => prop_assert_eq!(refusal.code(), Code::InvalidInput),
+            Err(error) => prop_assert_eq!(error.code(), Code::InvalidInput),
         }
         let quoted = format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
         prop_assert_eq!(idempotency_key(&header(&IDEMPOTENCY_KEY, &[quoted.into_bytes()])).unwrap(), Some(key));
     }
 
     #[test]
-    fn the_last_event_is_a_uuid_or_refused(values in vec(value(), 1..3), id in any::<u128>()) {
+    fn the_last_event_id_is_a_uuid_or_rejected(values in vec(value(), 1..3), id in any::<u128>()) {
         let nothing = RawValue::from_string("{}".into()).unwrap();
         let seen = |values: &[Vec<u8>]| last_seen(&header(&LAST_EVENT_ID, values), &nothing);
         if let Ok(id) = seen(&values) {
@@ -128,25 +128,25 @@ proptest! {
     }
 
     #[test]
-    fn gzip_goes_to_nobody_who_does_not_name_it(values in vec(value(), 0..3), codings in "[a-z;=,. 0-9*]{0,40}") {
+    fn gzip_is_used_only_if_the_client_names_it(values in vec(value(), 0..3), codings in "[a-z;=,. 0-9*]{0,40}") {
         for headers in [header(&ACCEPT_ENCODING, &values), header(&ACCEPT_ENCODING, &[codings.into_bytes()])] {
-            let said = headers.values().map(|value| value.as_bytes().to_ascii_lowercase()).collect::<Vec<_>>().concat();
-            let named = said.windows(4).any(|word| word == b"gzip") || said.contains(&b'*');
-            prop_assert!(named || !takes_gzip(&headers));
+            let text = headers.values().map(|value| value.as_bytes().to_ascii_lowercase()).collect::<Vec<_>>().concat();
+            let named = text.windows(4).any(|word| word == b"gzip") || text.contains(&b'*');
+            prop_assert!(named || !accepts_gzip(&headers));
         }
     }
 
     #[test]
-    fn a_tag_is_known_only_to_who_names_it(values in vec(value(), 0..3), weak in any::<bool>(), content in any::<u64>()) {
+    fn an_entity_tag_matches_only_if_the_client_sends_it(values in vec(value(), 0..3), weak in any::<bool>(), content in any::<u64>()) {
         let tag = entity_tag(&content.to_be_bytes());
         let any = values.iter().any(|value| value.trim_ascii() == b"*");
-        prop_assert_eq!(has_already(&header(&IF_NONE_MATCH, &values), &tag), any);
+        prop_assert_eq!(matches_etag(&header(&IF_NONE_MATCH, &values), &tag), any);
         let listed = format!("\"a,b\" ,{}{}", if weak { "W/" } else { "" }, tag.to_str().unwrap());
-        prop_assert!(has_already(&header(&IF_NONE_MATCH, &[listed.into_bytes()]), &tag));
+        prop_assert!(matches_etag(&header(&IF_NONE_MATCH, &[listed.into_bytes()]), &tag));
     }
 
     #[test]
-    fn what_is_passed_on_is_bounded_and_visible(values in vec(value(), 0..3)) {
+    fn forwarded_headers_are_short_and_visible_ascii(values in vec(value(), 0..3)) {
         let fallback = Uuid::nil();
         let id = RequestId::of(&header(&X_REQUEST_ID, &values), fallback);
         prop_assert!((1..=64).contains(&id.as_str().len()) && id.as_str().bytes().all(|b| b.is_ascii_graphic()));

@@ -1,4 +1,4 @@
-//! Answers probes, on a listener of its own: is the process alive, can it serve, and what has been measured.
+//! The admin listener: liveness, readiness, and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::http::service::Service;
 use crate::metrics::requests::RequestMetrics;
 use crate::settings::GatewaySettings;
 
-/// Answers probes.
+/// Answers requests on the admin listener.
 pub struct Health {
     rpc: Arc<RpcClient>,
     stop: Shutdown,
@@ -30,20 +30,19 @@ pub struct Health {
     retry_delays_ms: Vec<u32>,
 }
 
-/// Whether the gateway can serve, and if not, what it lacks. That nobody serves a pattern is no reason to send no requests
-/// here: another gateway would not find anybody either.
+/// Whether the gateway can serve, and what it lacks. A pattern without workers does not make a gateway unready: another
+/// gateway would find no worker either.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
     draining: bool,
     broker: bool,
-    /// How many processes serve each pattern; `null` while nobody can tell.
+    /// The number of workers of each pattern; `null` if unknown.
     patterns: BTreeMap<&'static str, Option<u32>>,
 }
 
 impl Health {
-    /// Reports on this client's connection to the broker, on a requested stop, and on what this gateway, which is `info`, has
-    /// counted.
+    /// Reports on the connection to the broker, a requested stop, and the metrics of this gateway; `info` is its identity.
     pub fn new(
         rpc: Arc<RpcClient>,
         stop: Shutdown,
@@ -91,7 +90,7 @@ impl Service for Health {
     async fn call(&self, request: Request<Incoming>) -> Response<Body> {
         let id = RequestId::of(request.headers(), Uuid::now_v7());
         let outcome = self.respond(&request).await;
-        let mut response = outcome.unwrap_or_else(|refusal| refusal.respond(request.uri(), id.as_str()));
+        let mut response = outcome.unwrap_or_else(|error| error.respond(request.uri(), id.as_str()));
         response.headers_mut().insert(X_REQUEST_ID, id.header());
         response
     }

@@ -1,8 +1,8 @@
-//! The HTTP door: turns requests into messages and answers into responses.
+//! The HTTP gateway: turns requests into messages, and replies into responses.
 //!
-//! A request's way: `http` accepts its connection and reads its head, `pipeline` takes it through its checks, `routing`
-//! finds its row in the table, `auth` and `rate_limit` let it pass, and one of the `endpoints` answers: an RPC to a worker,
-//! an event stream, or the gateway itself. Imports go down: `http` knows no other room.
+//! `http` accepts a connection and reads the head of a request, `pipeline` runs its checks in order, `routing` finds its row
+//! in the table, `auth` and `rate_limit` admit it, and one of the `endpoints` responds: an RPC to a worker, an event stream,
+//! or the gateway itself. Imports go down: `http` imports no other module of the gateway.
 
 mod auth;
 mod bounded_cache;
@@ -33,6 +33,6 @@ pub use crate::pipeline::Pipeline;
 pub use crate::rate_limit::limit::Limit;
 pub use crate::rate_limit::settings::LimitSettings;
 pub use crate::routing::password_attempt::PasswordAttempt;
-pub use crate::routing::route::{Address, Ask, Builtin, Decode, Route, Source, Success, Work};
+pub use crate::routing::route::{Builtin, Decode, Route, RouteBuilder, Rpc, Source, Success, Work};
 pub use crate::run::{check, run};
 pub use crate::settings::GatewaySettings;

@@ -1,4 +1,4 @@
-//! The `gateway` process: settings → log → bus → serve → stop.
+//! The `gateway` process: settings → log → broker → serve → stop.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const PROGRAM: Program<'_> = Program {
     name: "gateway",
-    about: "The HTTP door: turns requests into messages for the workers, and answers into responses.",
+    about: "The HTTP gateway: turns requests into messages for the workers, and replies into responses.",
     settings: &["GATEWAY_", "AMQP_", "LOG_"],
 };
 

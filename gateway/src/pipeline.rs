@@ -1,6 +1,6 @@
-//! The way of a request through the gateway: the steps that it passes, in their order, and who answers it then.
+//! The pipeline of a request: the steps that it passes, in order, and the endpoint that responds.
 //!
-//! [`Pipeline::pass`] is the list. A step either lets the request through, perhaps with something learnt, or refuses it.
+//! [`Pipeline::run`] is the list. A step either passes the request on or rejects it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use uuid::Uuid;
 
 use crate::auth::Auth;
 use crate::auth::caller::Caller;
-use crate::endpoints::builtin::Known;
+use crate::endpoints::builtin::BuiltinContext;
 use crate::endpoints::event_stream::{EventStreams, Missed};
 use crate::endpoints::rpc::history::Inbox;
 use crate::endpoints::rpc::reply_shape::ReplyShapes;
 use crate::endpoints::rpc::{history, request, response};
 use crate::endpoints::{builtin, event_stream};
-use crate::http::access_log::{AccessLogEntry, known};
+use crate::http::access_log::{AccessLogEntry, known_method};
 use crate::http::client_ip::{Peer, Proxies};
 use crate::http::cors::Cors;
 use crate::http::problem::HttpError;
@@ -37,14 +37,14 @@ use crate::http::request_headers::{RequestId, Trace, X_REQUEST_ID, baggage, idem
 use crate::http::response_body::Body;
 use crate::http::security_headers::add_security_headers;
 use crate::http::service::Service;
-use crate::metrics::requests::{Answered, RequestMetrics};
+use crate::metrics::requests::{CompletedRequest, RequestMetrics};
 use crate::rate_limit::response_headers::Rate;
 use crate::rate_limit::{Attempt, RateLimiter};
-use crate::routing::route::{Ask, Builtin, Route, Source, Success, Work};
+use crate::routing::route::{Builtin, Route, Rpc, Source, Success, Work};
 use crate::routing::router::{Router, Row};
 use crate::settings::GatewaySettings;
 
-/// Everything that answering a request takes.
+/// Everything that handling a request needs.
 pub struct Pipeline {
     router: Router,
     auth: Arc<Auth>,
@@ -57,49 +57,49 @@ pub struct Pipeline {
     proxies: Proxies,
     body_bounds: Bounds,
     public_system: bool,
-    /// After how long events are tried again: these are parts of queues' names.
+    /// The retry delays of events, which are part of queue names.
     retry_delays_ms: Vec<u32>,
-    /// How long listeners remember what they have applied.
+    /// How long listeners keep their inbox entries.
     inbox_kept: Duration,
-    /// Bodies that nobody wanted, while they are read away.
-    unwanted_bodies: TaskTracker,
-    /// From a request's last byte to its answer.
+    /// Unread request bodies that are being discarded.
+    discarding: TaskTracker,
+    /// From a request's last byte to its response.
     request_timeout: Duration,
 }
 
-/// The address of a request that came by no connection; only a test makes one.
+/// The client address of a request without a connection, which exists only in tests.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// A request without its body, and what the gateway calls it.
+/// A request without its body, and its ids.
 struct RequestInfo {
     head: Parts,
     message_id: Uuid,
     request_id: RequestId,
     client: IpAddr,
-    /// What the proxy in front of us has taken off the path.
+    /// The path prefix that a proxy in front of the gateway has removed.
     prefix: String,
 }
 
-/// A request on its way through the steps, with what they leave for the response and the log.
+/// A request in the pipeline, with what the steps leave for the response and the log.
 struct Context<'a> {
     request: &'a RequestInfo,
     body: RequestBody,
     /// The row that serves it.
     route: Option<&'static Route>,
-    /// What is left of the client's quota.
+    /// The state of the client's rate limit.
     rate: Option<Rate>,
 }
 
-/// What the workers of a pattern are to be asked.
-struct Question<'a> {
+/// A call to the workers of a pattern.
+struct Call<'a> {
     row: &'a Row,
-    ask: Ask,
+    rpc: Rpc,
     input: Box<RawValue>,
     metadata: RequestMetadata,
 }
 
 impl Pipeline {
-    /// Serves a table of routes as the settings say.
+    /// Prepares a table of routes by the settings.
     pub fn open(
         settings: &GatewaySettings,
         table: &'static [Route],
@@ -109,7 +109,7 @@ impl Pipeline {
     ) -> Result<Self, SettingError> {
         Ok(Self {
             event_streams: EventStreams::new(&settings.event_streams(), Arc::clone(&rpc), stop),
-            router: Router::new(table, &settings.lanes()).expect("a test lays the table out"),
+            router: Router::new(table, &settings.pattern_limits()).expect("a test builds this router"),
             auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             rpc,
@@ -117,7 +117,7 @@ impl Pipeline {
             reply_shapes: ReplyShapes::published().expect("a test reads the document"),
             rate_limiter: RateLimiter::new(settings.limits),
             proxies: settings.proxies().unwrap_or_default(),
-            unwanted_bodies: TaskTracker::new(),
+            discarding: TaskTracker::new(),
             body_bounds: Bounds { size: settings.body_limit_bytes, time: settings.body_timeout() },
             public_system: settings.public_system,
             retry_delays_ms: settings.retry_delays_ms.clone(),
@@ -126,50 +126,50 @@ impl Pipeline {
         })
     }
 
-    /// Brings events to those who follow them, until a stop is asked for.
+    /// Delivers events to the event streams until a stop is requested.
     pub async fn run_event_streams(&self, broker: &Broker) {
         self.event_streams.run(broker).await;
     }
 
-    /// Keeps the keys of access tokens current, for ever.
+    /// Keeps the keys for access tokens current. Never returns.
     pub async fn keep_keys_current(&self) {
-        self.auth.keep().await;
+        self.auth.run().await;
     }
 
-    /// The steps of a request, in their order. What costs least comes first, and no worker is asked what would be refused.
-    async fn pass(&self, context: &mut Context<'_>) -> Result<Response<Body>, HttpError> {
+    /// The steps of a request, in order. The cheapest come first, and a request that is rejected reaches no worker.
+    async fn run(&self, context: &mut Context<'_>) -> Result<Response<Body>, HttpError> {
         let request = context.request;
         check_host(request)?;
         context.body.check(&request.head.headers)?;
-        let (place, params) = self.router.place(request.head.uri.path())?;
+        let (routes, params) = self.router.find(request.head.uri.path())?;
         if request.head.method == Method::OPTIONS {
-            return Ok(self.cors.options(&request.head.headers, &place.allow));
+            return Ok(self.cors.options(&request.head.headers, &routes.allow));
         }
-        let row = place.row(request.head.method.as_str())?;
+        let row = routes.row(request.head.method.as_str())?;
         context.route = Some(row.route);
         self.check_rate(row.route, context)?;
         let caller = self.authenticate(row.route, request).await?;
-        let ask = match row.route.work {
-            Work::Ask(ask) => ask,
-            Work::Builtin(builtin) => return self.show(row, builtin, request).await,
+        let rpc = match row.route.work {
+            Work::Rpc(rpc) => rpc,
+            Work::Builtin(builtin) => return self.respond_builtin(row, builtin, request).await,
         };
         let idempotency_key = if row.route.keyed { idempotency_key(&request.head.headers)? } else { None };
         let input = read_input(row.route, &params, context).await?;
-        let account = (ask.decode)(&input, caller.as_ref().map(|caller| caller.id.as_str()))?;
-        let _in_flight = row.enter()?;
+        let account = (rpc.decode)(&input, caller.as_ref().map(|caller| caller.id.as_str()))?;
+        let _permit = row.acquire()?;
         let attempt = self.begin_attempt(row.route, account.as_deref(), context)?;
         let metadata = self.metadata(request, caller.as_ref(), idempotency_key);
-        let question = Question { row, ask, input, metadata };
+        let call = Call { row, rpc, input, metadata };
         match (row.route.success, caller) {
-            (Success::LiveSubscription, Some(caller)) => self.follow(question, caller, request).await,
-            _ => self.ask(question, attempt, request).await,
+            (Success::EventStream, Some(caller)) => self.open_stream(call, caller, request).await,
+            _ => self.call_worker(call, attempt, request).await,
         }
     }
 
-    /// Counts a request of a limited row, and refuses it when it is one too many.
+    /// Applies the rate limit of the route.
     fn check_rate(&self, route: &Route, context: &mut Context<'_>) -> Result<(), HttpError> {
-        let counted = route.limit.and_then(|limit| self.rate_limiter.enter(limit, context.request.client));
-        let Some(Ok(rate) | Err(rate)) = counted else { return Ok(()) };
+        let checked = route.limit.and_then(|limit| self.rate_limiter.check(limit, context.request.client));
+        let Some(Ok(rate) | Err(rate)) = checked else { return Ok(()) };
         context.rate = Some(rate);
         match rate.wait {
             Some(wait) => Err(HttpError::too_many("Too many requests of this kind from your address. Wait.", wait)),
@@ -177,13 +177,13 @@ impl Pipeline {
         }
     }
 
-    /// On whose behalf the request comes, where its row wants to know.
+    /// Authenticates the caller if the route needs one.
     async fn authenticate(&self, route: &Route, request: &RequestInfo) -> Result<Option<Caller>, HttpError> {
         let guarded = route.guarded || (route.is_public_by_setting() && !self.public_system);
         if guarded { self.auth.caller(&request.head.headers).await.map(Some) } else { Ok(None) }
     }
 
-    /// Counts a try of an account's password as failed until it is known to be none, and refuses it when too many failed.
+    /// Counts a password attempt as failed until its outcome is known, and rejects it if too many have failed.
     fn begin_attempt(
         &self,
         route: &Route,
@@ -195,12 +195,12 @@ impl Pipeline {
             Ok(attempt) => Ok(Some(attempt)),
             Err(rate) => {
                 context.rate = Some(rate);
-                Err(HttpError::too_many("Too many sign-ins failed. Wait a little.", rate.wait.unwrap_or(1)))
+                Err(HttpError::too_many("Too many sign-ins failed. Wait, then try again.", rate.wait.unwrap_or(1)))
             }
         }
     }
 
-    /// What travels beside the question.
+    /// The metadata of the message.
     fn metadata(
         &self,
         request: &RequestInfo,
@@ -222,54 +222,63 @@ impl Pipeline {
         }
     }
 
-    /// Answers from what the gateway itself knows.
-    async fn show(&self, row: &Row, builtin: Builtin, request: &RequestInfo) -> Result<Response<Body>, HttpError> {
-        let _in_flight = row.enter()?;
-        let known =
-            Known { rpc: &self.rpc, router: &self.router, auth: &self.auth, retry_delays_ms: &self.retry_delays_ms };
-        Ok(builtin::show(builtin, &request.head.headers, &known).await)
+    /// Responds from the gateway itself.
+    async fn respond_builtin(
+        &self,
+        row: &Row,
+        builtin: Builtin,
+        request: &RequestInfo,
+    ) -> Result<Response<Body>, HttpError> {
+        let _permit = row.acquire()?;
+        let context = BuiltinContext {
+            rpc: &self.rpc,
+            router: &self.router,
+            auth: &self.auth,
+            retry_delays_ms: &self.retry_delays_ms,
+        };
+        Ok(builtin::respond(builtin, &request.head.headers, &context).await)
     }
 
-    /// Opens a stream of the caller's events.
-    async fn follow(
+    /// Opens an event stream.
+    async fn open_stream(
         &self,
-        question: Question<'_>,
+        call: Call<'_>,
         caller: Caller,
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
-        let after = event_stream::last_seen(&request.head.headers, &question.input)?;
-        let missed = Missed { pattern: question.ask.pattern, after };
-        let lapse = {
+        let after = event_stream::last_seen(&request.head.headers, &call.input)?;
+        let missed = Missed { pattern: call.rpc.pattern, after };
+        let access_lost = {
             let (auth, caller) = (Arc::clone(&self.auth), caller.clone());
-            async move { auth.lapse(&caller).await }.boxed()
+            async move { auth.access_lost(&caller).await }.boxed()
         };
-        self.event_streams.open(caller, lapse, missed, question.metadata).await
+        self.event_streams.open(caller, access_lost, missed, call.metadata).await
     }
 
-    /// Asks the pattern's workers, and makes their answer a response.
-    async fn ask(
+    /// Calls a worker and turns its reply into a response.
+    async fn call_worker(
         &self,
-        question: Question<'_>,
+        call: Call<'_>,
         attempt: Option<Attempt<'_>>,
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
-        let Question { row, ask, input, metadata } = question;
-        let _asking = self.metrics.ask(ask.pattern);
-        let asked = Instant::now();
-        let answer = self.rpc.ask(ask.pattern, &input, &metadata, row.waiting_room()).await;
-        let answer = answer.and_then(|answer| self.check_reply(ask.pattern, answer));
+        let Call { row, rpc, input, metadata } = call;
+        let _in_flight = self.metrics.start_call(rpc.pattern);
+        let start = Instant::now();
+        let answer = self.rpc.ask(rpc.pattern, &input, &metadata, row.waiting_room()).await;
+        let answer = answer.and_then(|answer| self.check_reply(rpc.pattern, answer));
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
-            row.count(asked.elapsed());
+            row.record(start.elapsed());
         }
         if let Some(attempt) = attempt {
             attempt.settle(&answer);
         }
-        let reply = answer.map_err(|error| response::failure(&error, ask.safe))??;
-        let reply = self.completed(row, reply, &metadata).await?;
+        let reply = answer.map_err(|error| response::failure(&error, rpc.safe))??;
+        let reply = self.complete(row, reply, &metadata).await?;
         response::success(row.route, &request.head, &request.prefix, reply)
     }
 
-    /// An answer, if it is one that the contract promises.
+    /// Checks a reply against the contract.
     fn check_reply(&self, pattern: &str, answer: Answer) -> Result<Answer, RpcError> {
         if let Ok(reply) = &answer {
             self.reply_shapes.check(pattern, reply).map_err(RpcError::Malformed)?;
@@ -277,20 +286,20 @@ impl Pipeline {
         Ok(answer)
     }
 
-    /// The reply, with what another pattern adds to it where the row says so.
-    async fn completed(
+    /// Completes the reply with that of another pattern, if the route says so.
+    async fn complete(
         &self,
         row: &Row,
         reply: Box<RawValue>,
         metadata: &RequestMetadata,
     ) -> Result<Box<RawValue>, HttpError> {
-        let (Some(pattern), Some(meter)) = (row.route.inbox, &row.inbox) else { return Ok(reply) };
-        let inbox = Inbox { rpc: &self.rpc, pattern, meter, kept: self.inbox_kept };
+        let (Some(pattern), Some(latency)) = (row.route.inbox, &row.inbox) else { return Ok(reply) };
+        let inbox = Inbox { rpc: &self.rpc, pattern, latency, kept: self.inbox_kept };
         history::complete(&reply, &inbox, metadata).await
     }
 }
 
-/// A request without its one host is malformed, and may be meant for somebody else (RFC 9112, section 3.2).
+/// Rejects a request without exactly one `Host` header: it may be meant for another server (RFC 9112, section 3.2).
 fn check_host(RequestInfo { head, .. }: &RequestInfo) -> Result<(), HttpError> {
     if head.version == Version::HTTP_11 && only(&head.headers, &HOST).is_none() {
         return Err(HttpError::new(Code::BadRequest, "Send exactly one Host header."));
@@ -298,7 +307,7 @@ fn check_host(RequestInfo { head, .. }: &RequestInfo) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// The input of a request as one JSON text, from where its row says.
+/// Reads the input of a request as JSON, from the source that the route names.
 async fn read_input(
     route: &Route,
     params: &Params<'_, '_>,
@@ -306,7 +315,7 @@ async fn read_input(
 ) -> Result<Box<RawValue>, HttpError> {
     let head = &context.request.head;
     match route.source {
-        Source::Address => request::address(params, head.uri.query()),
+        Source::Url => request::from_url(params, head.uri.query()),
         Source::Body => {
             request::expect_json(&head.headers)?;
             request::json(&context.body.read().await?)
@@ -316,24 +325,24 @@ async fn read_input(
 
 impl Service for Pipeline {
     async fn call(&self, request: Request<Incoming>) -> Response<Body> {
-        let began = Instant::now();
+        let start = Instant::now();
         let (head, incoming) = request.into_parts();
         let peer = head.extensions.get().map_or(UNKNOWN, |Peer(peer)| *peer);
         let client = self.proxies.client(peer, &head.headers);
         let prefix = self.proxies.prefix(peer, &head.headers).to_owned();
         let body = RequestBody::new(incoming, &head, self.body_bounds);
-        // Always ours: were it the client's, two requests with one id would have one effect.
+        // Never the client's id: two requests with one id would have one effect.
         let message_id = Uuid::now_v7();
         let request_id = RequestId::of(&head.headers, message_id);
         let request = RequestInfo { head, message_id, request_id, client, prefix };
 
         let mut context = Context { request: &request, body, route: None, rate: None };
-        let outcome = self.pass(&mut context).await;
+        let outcome = self.run(&mut context).await;
         let Context { body, route, rate, .. } = context;
         let code = outcome.as_ref().err().map(HttpError::code);
         let cause = outcome.as_ref().err().and_then(HttpError::cause).map(str::to_owned);
         let mut response =
-            outcome.unwrap_or_else(|refusal| refusal.respond(&request.head.uri, request.request_id.as_str()));
+            outcome.unwrap_or_else(|error| error.respond(&request.head.uri, request.request_id.as_str()));
 
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, request.request_id.header());
@@ -341,19 +350,19 @@ impl Service for Pipeline {
             rate.write(headers);
         }
         add_security_headers(headers, route.is_some_and(|route| route.guarded));
-        self.cors.mark(&request.head.headers, headers);
+        self.cors.add_headers(&request.head.headers, headers);
         match body.rest() {
             Rest::Nothing => {}
             Rest::TooMuch => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
-            // The answer does not wait for it.
-            Rest::Some => drop(self.unwanted_bodies.spawn(body.discard())),
+            // The response does not wait for it.
+            Rest::Some => drop(self.discarding.spawn(body.discard())),
         }
-        self.metrics.count(&Answered {
-            method: known(request.head.method.as_str()),
+        self.metrics.count(&CompletedRequest {
+            method: known_method(request.head.method.as_str()),
             route: route.map(|route| route.path),
             status: response.status(),
             code,
-            took: began.elapsed(),
+            took: start.elapsed(),
         });
         AccessLogEntry {
             method: request.head.method.as_str(),
@@ -361,7 +370,7 @@ impl Service for Pipeline {
             pattern: route.and_then(Route::pattern),
             quiet: route.is_some_and(Route::is_public_by_setting),
             status: response.status(),
-            took: began.elapsed(),
+            took: start.elapsed(),
             request_id: request.request_id.as_str(),
             code,
             cause: cause.as_deref(),

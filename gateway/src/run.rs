@@ -1,4 +1,4 @@
-//! Runs the gateway: opens its listeners, keeps the connection to the broker, and closes both in the right order.
+//! Runs the gateway: opens its listeners, keeps the connection to the broker, and shuts both down in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,100 +23,100 @@ use crate::pipeline::Pipeline;
 use crate::routing::table::TABLE;
 use crate::settings::GatewaySettings;
 
-/// Connections that the kernel keeps for us until we take them in.
+/// Connections that the kernel queues until they are accepted.
 const BACKLOG: u32 = 1_024;
-/// How long a gateway that shares its port looks for the broker before it opens without one.
-const REACHING: Duration = Duration::from_secs(5);
+/// How long a gateway that shares its port waits for the broker before it opens its listeners anyway.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a part of the gateway does.
-enum Part {
-    /// The connection to the broker, for requests.
-    Asking,
+/// The kind of a task.
+enum Task {
+    /// The RPC client's connection to the broker.
+    Rpc,
     /// The public listener.
-    Serving,
-    /// Something that others need while they run.
-    Helping,
+    Listener,
+    /// A task that the others depend on.
+    Background,
 }
 
-/// The parts that run side by side. None may end before it is told to: what panics takes the process with it.
-type Parts = JoinSet<Result<Part, StartError>>;
+/// The concurrent tasks of the gateway. If one panics or ends too early, the process ends.
+type Tasks = JoinSet<Result<Task, StartError>>;
 
-/// Reads the files that the settings name, as a start does, and opens nothing else.
+/// Reads the files that the settings name, and opens nothing else.
 pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
     Ok(Auth::open(&settings.auth()).map(drop)?)
 }
 
-/// Serves until a signal asks to stop and all requests are answered.
+/// Serves until a signal requests a stop and all requests are answered.
 pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Shutdown::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
     let (requests, info) = (Arc::new(RequestMetrics::new()), Arc::new(identify(GATEWAY, ProcessKind::Gateway, None)));
-    let told = (Arc::clone(&requests), Arc::clone(&info));
-    let rpc = RpcClient::new(broker.clone()).telling(Arc::clone(&info), move || told.0.stats(&told.1));
+    let stats = (Arc::clone(&requests), Arc::clone(&info));
+    let rpc = RpcClient::new(broker.clone()).telling(Arc::clone(&info), move || stats.0.stats(&stats.1));
     let rpc = Arc::new(rpc);
     let gateway = Pipeline::open(&settings, &TABLE, Arc::clone(&rpc), Arc::clone(&requests), stop.clone())?;
     let gateway = Arc::new(gateway);
     let admin = Arc::new(Health::new(Arc::clone(&rpc), stop.clone(), requests, info, &settings));
-    let terms = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
-    let terms = if settings.reuse_port { terms.last_call(settings.drain() / 2) } else { terms };
+    let config = ConnectionConfig::new(settings.header_timeout(), settings.body_timeout());
+    let config = if settings.reuse_port { config.idle_grace(settings.drain() / 2) } else { config };
     let per_address = settings.limits.connections_per_address;
-    let public = terms.clone().per_address(per_address, settings.proxies().unwrap_or_default());
-    let mut parts = Parts::new();
+    let public = config.clone().per_address(per_address, settings.proxies().unwrap_or_default());
+    let mut tasks = Tasks::new();
     let drained = CancellationToken::new();
-    parts.spawn(keep_connected(Arc::clone(&rpc), drained.clone()));
+    tasks.spawn(keep_connected(Arc::clone(&rpc), drained.clone()));
     if settings.reuse_port {
-        // Until then the other gateway is the better one to come to.
+        // Until then the other gateway should get the requests.
         tokio::select! {
-            ended = until(&mut parts, |_| false) => ended?,
-            _ = timeout(REACHING, rpc.connected()) => {}
+            ended = until(&mut tasks, |_| false) => ended?,
+            _ = timeout(CONNECT_TIMEOUT, rpc.connected()) => {}
         }
     }
     let (socket, listen) = open(settings.listen, settings.reuse_port)?;
     let (admin_socket, admin_listen) = open(settings.admin_listen, settings.reuse_port)?;
 
-    // Probes are answered to the very end, so their stop is never asked for.
-    let probes = serve(admin_socket, admin, terms, connections.admin, Shutdown::default());
-    parts.spawn(async { Ok((probes.await, Part::Helping).1) });
-    parts.spawn(run_event_streams(Arc::clone(&gateway), broker));
-    parts.spawn(keep_keys_current(Arc::clone(&gateway), drained.clone()));
+    // Probes are answered until the process ends, so this listener is never stopped.
+    let probes = serve(admin_socket, admin, config, connections.admin, Shutdown::default());
+    tasks.spawn(async { Ok((probes.await, Task::Background).1) });
+    tasks.spawn(run_event_streams(Arc::clone(&gateway), broker));
+    tasks.spawn(keep_keys_current(Arc::clone(&gateway), drained.clone()));
     let serving = serve(socket, gateway, public, connections.public, stop.clone());
-    parts.spawn(async { Ok((serving.await, Part::Serving).1) });
+    tasks.spawn(async { Ok((serving.await, Task::Listener).1) });
     tracing::info!(%listen, %admin_listen, "serving");
     runtime::notify_ready();
 
-    until(&mut parts, |part| matches!(part, Part::Serving)).await?;
+    until(&mut tasks, |task| matches!(task, Task::Listener)).await?;
     drained.cancel();
     tokio::select! {
-        ended = until(&mut parts, |part| matches!(part, Part::Asking)) => ended?,
+        ended = until(&mut tasks, |task| matches!(task, Task::Rpc)) => ended?,
         () = stop.forced() => {}
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits until a part has done its work; the failure of any part is the error.
-async fn until(parts: &mut Parts, done: impl Fn(&Part) -> bool) -> Result<(), StartError> {
-    while let Some(ended) = parts.join_next().await {
-        if done(&ended.map_err(|panic| StartError::failed("a part of the gateway failed", panic))??) {
+/// Waits until a task has ended. The failure of any task is the error.
+async fn until(tasks: &mut Tasks, done: impl Fn(&Task) -> bool) -> Result<(), StartError> {
+    while let Some(ended) = tasks.join_next().await {
+        if done(&ended.map_err(|panic| StartError::failed("a task of the gateway failed", panic))??) {
             break;
         }
     }
     Ok(())
 }
 
-async fn keep_connected(rpc: Arc<RpcClient>, drained: CancellationToken) -> Result<Part, StartError> {
+async fn keep_connected(rpc: Arc<RpcClient>, drained: CancellationToken) -> Result<Task, StartError> {
     let kept = rpc.run(drained.cancelled()).await;
-    kept.map(|()| Part::Asking).map_err(|error| StartError::failed("cannot keep a line to the broker", error))
+    kept.map(|()| Task::Rpc).map_err(|error| StartError::failed("cannot connect to the broker", error))
 }
 
-async fn run_event_streams(gateway: Arc<Pipeline>, broker: Broker) -> Result<Part, StartError> {
+async fn run_event_streams(gateway: Arc<Pipeline>, broker: Broker) -> Result<Task, StartError> {
     gateway.run_event_streams(&broker).await;
-    Ok(Part::Helping)
+    Ok(Task::Background)
 }
 
-async fn keep_keys_current(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Part, StartError> {
+async fn keep_keys_current(gateway: Arc<Pipeline>, drained: CancellationToken) -> Result<Task, StartError> {
     drained.run_until_cancelled(gateway.keep_keys_current()).await;
-    Ok(Part::Helping)
+    Ok(Task::Background)
 }
 
 fn open(address: SocketAddr, reuse_port: bool) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -128,7 +128,7 @@ fn open(address: SocketAddr, reuse_port: bool) -> Result<(TcpListener, SocketAdd
 
 fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of a gateway that was here before may linger.
+    // Connections of a previous gateway may linger.
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(reuse_port)?;
     socket.bind(address)?;
@@ -140,26 +140,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_that_panics_or_fails_is_the_end_and_one_that_is_done_is_not() {
-        let ended = async |with: fn(&mut Parts)| {
-            let mut parts = Parts::new();
-            parts.spawn(async { Ok(Part::Helping) });
-            with(&mut parts);
-            until(&mut parts, |part| matches!(part, Part::Serving)).await.map_err(|error| error.to_string())
+    async fn a_task_that_panics_or_fails_ends_the_gateway_and_one_that_completes_does_not() {
+        let ended = async |with: fn(&mut Tasks)| {
+            let mut tasks = Tasks::new();
+            tasks.spawn(async { Ok(Task::Background) });
+            with(&mut tasks);
+            until(&mut tasks, |task| matches!(task, Task::Listener)).await.map_err(|error| error.to_string())
         };
-        let panics: fn(&mut Parts) = |parts| {
-            parts.spawn(async { panic!("the watcher tripped") });
-            parts.spawn(std::future::pending());
+        let panics: fn(&mut Tasks) = |tasks| {
+            tasks.spawn(async { panic!("the watcher tripped") });
+            tasks.spawn(std::future::pending());
         };
         let error = ended(panics).await.unwrap_err();
-        assert!(error.contains("a part of the gateway failed") && error.contains("the watcher tripped"), "{error}");
-        let fails: fn(&mut Parts) = |parts| {
-            parts.spawn(async { Err(StartError::Failed("no broker".into())) });
-            parts.spawn(std::future::pending());
+        assert!(error.contains("a task of the gateway failed") && error.contains("the watcher tripped"), "{error}");
+        let fails: fn(&mut Tasks) = |tasks| {
+            tasks.spawn(async { Err(StartError::Failed("no broker".into())) });
+            tasks.spawn(std::future::pending());
         };
         assert_eq!(ended(fails).await, Err("no broker".into()));
-        let serves: fn(&mut Parts) = |parts| {
-            parts.spawn(async { Ok(Part::Serving) });
+        let serves: fn(&mut Tasks) = |tasks| {
+            tasks.spawn(async { Ok(Task::Listener) });
         };
         assert_eq!(ended(serves).await, Ok(()));
     }

@@ -1,4 +1,4 @@
-//! What the gateway can be told, with its defaults.
+//! The settings of the gateway, with their defaults.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,81 +15,80 @@ use crate::auth::verification_key::Issuer;
 use crate::endpoints::event_stream::EventStreamSettings;
 use crate::http::client_ip::Proxies;
 use crate::rate_limit::settings::LimitSettings;
-use crate::routing::router::LaneBounds;
+use crate::routing::router::PatternLimits;
 
 /// Settings of the gateway.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewaySettings {
-    /// Where clients come in.
+    /// The address for clients.
     pub listen: SocketAddr,
-    /// Where probes come in; keep it on a loopback or private address.
+    /// The address for probes and metrics; keep it loopback or private.
     pub admin_listen: SocketAddr,
-    /// `tokens` verifies access tokens; `mock` believes any JWT, for development without a user service.
+    /// `tokens` verifies access tokens; `mock` accepts any JWT, for development without a user service.
     pub auth: AuthMode,
-    /// The Ed25519 public key (PEM) that access tokens are verified with, or a directory of such, each in a `.pem` file.
+    /// The Ed25519 public key (PEM) that verifies access tokens, or a directory of `.pem` files.
     pub token_public_key_file: String,
-    /// The `iss` an access token must have.
+    /// The required `iss` of access tokens.
     pub token_issuer: String,
-    /// The `aud` an access token must have.
+    /// The required `aud` of access tokens.
     pub token_audience: String,
-    /// How far another's clock may be ahead of ours, in seconds: tokens that begin later than that are refused. A token
-    /// expires to the second all the same.
+    /// How far the issuer's clock may be ahead, in seconds: tokens that start later than that are rejected. The leeway does
+    /// not extend a token's expiry.
     pub token_leeway_s: u64,
-    /// How long a token may last from now, in seconds; one that lasts longer is refused.
+    /// The longest remaining lifetime of a token, in seconds; one that lasts longer is rejected.
     pub token_max_ttl_s: u64,
-    /// Origins whose pages may call from a browser, comma separated.
+    /// Origins whose pages may call the gateway from a browser, comma separated.
     pub cors_origins: String,
-    /// How long a request may take from its last byte to its answer, in milliseconds.
+    /// How long a request may take from its last byte to its response, in milliseconds.
     pub request_timeout_ms: u64,
-    /// How long a request's head may take to arrive, in milliseconds; also how long an idle connection is kept.
+    /// How long the head of a request may take to arrive, in milliseconds; also how long an idle connection is kept.
     pub header_timeout_ms: u64,
-    /// How long a request's body may take to arrive, and a client to take any part of its answer, in milliseconds.
+    /// How long the body of a request may take to arrive, and how long a write to a client may stall, in milliseconds.
     pub body_timeout_ms: u64,
-    /// The largest body taken, in bytes.
+    /// The largest request body, in bytes.
     pub body_limit_bytes: usize,
-    /// How many connections are served at a time. For one more the one that was idle for longest is closed; while all are
-    /// being served, more wait in the kernel's queue.
+    /// The most open connections. One more closes the longest idle one; while all are busy, it waits in the kernel's queue.
     pub connection_limit: usize,
-    /// How many requests of one pattern may be in flight; more are answered 503 at once.
+    /// The most requests of one pattern in flight; more are answered 503 at once.
     pub in_flight_per_pattern: usize,
-    /// How long a request waits for a worker while nobody serves its pattern, in milliseconds; then it is answered 503, and
-    /// certainly not executed. 0 refuses it at once.
+    /// How long a request waits for a worker if none serves its pattern, in milliseconds; then it is answered 503, and is
+    /// certainly not executed. With 0 it is answered at once.
     pub wait_for_worker_ms: u64,
-    /// How many requests of one pattern may wait so; more are answered 503 at once.
+    /// The most requests of one pattern that wait for a worker; more are answered 503 at once.
     pub waiting_per_pattern: u32,
-    /// Live feeds that one user may have open at a time.
+    /// The most live feeds that one user may have open.
     pub streams_per_user: usize,
-    /// After this much silence a live feed sends a comment, in milliseconds, so that proxies and clients keep it; a
-    /// client that has left is noticed by it.
+    /// After this much silence a live feed sends a comment, in milliseconds. It keeps proxies and clients connected, and
+    /// detects clients that have left.
     pub stream_heartbeat_ms: u64,
     /// How long requests in flight may take after the first SIGTERM, in milliseconds.
     pub drain_ms: u64,
-    /// Whether another gateway may listen at the same addresses (`SO_REUSEPORT`), so that a new one can take over from an old
-    /// one. It then takes nothing in before it has reached the broker, and leaves idle clients time to come once more.
+    /// Whether another gateway may listen on the same addresses (`SO_REUSEPORT`), so that a new one can take over from an old
+    /// one. It then accepts no connections before it has reached the broker, and keeps idle connections longer when it stops.
     pub reuse_port: bool,
-    /// Threads that serve requests. One is enough until it is busy all the time.
+    /// The threads that serve requests. One is enough until it is always busy.
     pub threads: usize,
-    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed, comma separated. None by default.
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted, comma separated. None by default.
     pub trusted_proxies: String,
-    /// Whether anybody may see `GET /system`, which names no hosts and no users; otherwise only who has a token.
+    /// Whether `GET /system`, which names no hosts and no users, is public; otherwise it needs an access token.
     pub public_system: bool,
-    /// The delays between two attempts of a listener, in milliseconds; from the section `EVENTS_…`.
+    /// The retry delays of listeners, in milliseconds; from the section `EVENTS_…`.
     #[serde(skip)]
     pub retry_delays_ms: Vec<u32>,
-    /// How long listeners remember what they have applied, in hours; from the section `EVENTS_…`.
+    /// How long listeners keep their inbox entries, in hours; from the section `EVENTS_…`.
     #[serde(skip)]
     pub inbox_h: u32,
-    /// Rate limits; a section of its own.
+    /// Rate limits; a separate section.
     #[serde(skip)]
     pub limits: LimitSettings,
-    /// Another issuer whose tokens are believed; a section of its own.
+    /// Another issuer whose tokens are accepted; a separate section.
     #[serde(skip)]
     pub trusted: IssuerSettings,
 }
 
-/// What the gateway must know of the listeners' settings. The other keys are theirs, and no mistake where all processes
-/// have the same environment.
+/// The settings of listeners that the gateway needs. The other keys belong to listeners; they are listed because all
+/// processes may have the same environment.
 #[derive(Serialize, Deserialize)]
 struct Events {
     retry_ms: String,
@@ -148,14 +147,14 @@ impl Section for GatewaySettings {
         }
         if self.auth == AuthMode::Mock && !self.listen.ip().is_loopback() {
             let problem =
-                "must be a loopback address such as 127.0.0.1:3003 while GATEWAY_AUTH=mock believes any token";
+                "must be a loopback address such as 127.0.0.1:3003, because GATEWAY_AUTH=mock accepts any token";
             problems.push(("listen", problem.into()));
         }
         if let Err(origin) = self.origins() {
-            problems.push(("cors_origins", format!("holds {origin:?}, {AN_ORIGIN}")));
+            problems.push(("cors_origins", format!("contains {origin:?}, {AN_ORIGIN}")));
         }
         if let Err(item) = self.proxies() {
-            let problem = format!("holds {item:?}, which is neither an address nor a network such as 10.0.0.0/8");
+            let problem = format!("contains {item:?}, which is neither an address nor a network such as 10.0.0.0/8");
             problems.push(("trusted_proxies", problem));
         }
         let zeros = self.numbers().into_iter().filter(|(_, number)| *number == 0);
@@ -164,10 +163,10 @@ impl Section for GatewaySettings {
     }
 }
 
-const AN_ORIGIN: &str = "which is no origin: a scheme, a host and perhaps a port, such as http://localhost:3000";
+const AN_ORIGIN: &str = "which is not an origin: a scheme, a host and optionally a port, such as http://localhost:3000";
 
 impl GatewaySettings {
-    /// Reads them, with the sections that belong to them.
+    /// Reads the settings, with the sections that belong to them.
     pub fn read(settings: &mut Settings) -> Result<Self, SettingError> {
         let (retry_delays_ms, inbox_h) = settings.parsed("events", |events: &Events| {
             let problem = "must be at most eight numbers of milliseconds, such as 1000,5000,30000";
@@ -199,18 +198,18 @@ impl GatewaySettings {
         ]
     }
 
-    /// The origins of `cors_origins`; the error is the first that is none. `*` is none: answers carry credentials.
+    /// The origins of `cors_origins`; the error is the first invalid one. `*` is invalid: responses are for credentials.
     pub(crate) fn origins(&self) -> Result<Vec<HeaderValue>, &str> {
         let origins = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         origins.map(|origin| HeaderValue::from_str(origin).ok().filter(|_| is_origin(origin)).ok_or(origin)).collect()
     }
 
-    /// The proxies of `trusted_proxies`; the error is the first item that is none.
+    /// The proxies of `trusted_proxies`; the error is the first invalid item.
     pub(crate) fn proxies(&self) -> Result<Proxies, &str> {
         Proxies::parse(&self.trusted_proxies)
     }
 
-    /// What the verifier of access tokens must know.
+    /// The settings of authentication.
     pub(crate) fn auth(&self) -> AuthSettings {
         AuthSettings {
             mode: self.auth,
@@ -221,21 +220,21 @@ impl GatewaySettings {
         }
     }
 
-    /// What bounds the requests of each pattern.
-    pub(crate) fn lanes(&self) -> LaneBounds {
-        LaneBounds {
+    /// The limits of each pattern.
+    pub(crate) fn pattern_limits(&self) -> PatternLimits {
+        PatternLimits {
             in_flight: self.in_flight_per_pattern,
             waiting: self.waiting_per_pattern,
             wait: Duration::from_millis(self.wait_for_worker_ms),
         }
     }
 
-    /// What live feeds must know.
+    /// The settings of event streams.
     pub(crate) fn event_streams(&self) -> EventStreamSettings {
         EventStreamSettings {
             per_user: self.streams_per_user,
             heartbeat: Duration::from_millis(self.stream_heartbeat_ms),
-            patience: self.request_timeout(),
+            catch_up_timeout: self.request_timeout(),
         }
     }
 
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn mock_mode_keeps_to_the_loopback() {
+    fn mock_mode_requires_a_loopback_address() {
         let mock = |listen: &str| {
             problem(|settings| {
                 (settings.auth, settings.listen) = (AuthMode::Mock, listen.parse().unwrap());
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn only_origins_are_origins() {
+    fn only_origins_are_accepted() {
         for bad in ["*", "localhost:3000", "http://localhost:3000/", "http://a b", "http://", "null"] {
             assert_eq!(problem(|settings| settings.cors_origins = bad.into()), Some("cors_origins"), "{bad}");
         }
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_is_refused() {
+    fn a_limit_of_zero_is_rejected() {
         assert_eq!(problem(|settings| settings.connection_limit = 0), Some("connection_limit"));
         assert_eq!(problem(|settings| settings.threads = 0), Some("threads"));
     }

@@ -179,10 +179,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "as declared: {} queues, exchanges and policies", self.same)?;
         for item in self.made.iter().flatten() {
-            writeln!(f, "made: {item}")?;
+            writeln!(f, "created: {item}")?;
         }
         for item in &self.renewed {
-            writeln!(f, "made anew: {item}")?;
+            writeln!(f, "recreated: {item}")?;
         }
         for item in &self.missing {
             writeln!(f, "missing: {item}")?;

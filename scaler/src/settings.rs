@@ -26,13 +26,14 @@ pub(crate) struct ScalerSettings {
     /// The file of limits (TOML): `[default]`, and `[orders.get]` where a pattern differs, with `min`, `max`,
     /// `target_wait_ms` and `idle_after_s`. None is needed.
     pub table: String,
-    /// How often it is looked whether anything waits, in milliseconds.
+    /// How often the scaler counts waiting requests, in milliseconds.
     pub poll_ms: u64,
     /// Where process-compose listens: `unix:/path/of/its.sock`, or `http://127.0.0.1:8080`.
     pub api: String,
-    /// For `children`: a program that is called with the name of a worker's process, such as `orders-get`, and becomes it.
+    /// For `children`: a program that gets the name of a worker's process, such as `orders-get`, as its argument and must
+    /// exec that process.
     pub command: String,
-    /// For `children`: a directory of the scaler's own, where it keeps which processes it has started.
+    /// For `children`: the directory where the scaler records which processes it has started.
     pub state_dir: String,
 }
 

@@ -128,7 +128,7 @@ fn wrapped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const PROGRAM: Program<'_> = Program { name: "door", about: "Opens.", settings: &["DOOR_"] };
+    const PROGRAM: Program<'_> = Program { name: "server", about: "Opens.", settings: &["SERVER_"] };
 
     fn parse(arguments: &[&str]) -> Result<Request, String> {
         PROGRAM.parse(arguments.iter().map(Into::into)).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! Reads an access token (RFC 7515, RFC 7519) and checks it by its issuer's rules. Why one is refused is told to the log.
+//! Parses an access token (RFC 7515, RFC 7519) and checks its claims. Only the log says why a token is rejected.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::auth::token_header::Header;
 use crate::auth::verification_key::{Issuer, Key};
 
-/// Why a token is refused.
+/// Why a token is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     Malformed,
@@ -26,25 +26,25 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    /// For the log: what is wrong, without any part of the token.
+    /// The reason, for the log; without any part of the token.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Malformed => "the token is malformed, or lacks a claim that is required",
-            Self::Critical => "the token has a critical header, which is not understood here",
-            Self::Type => "the token is of a type that gives no access, such as an ID token",
-            Self::UnknownKey => "the token names a key, or an algorithm, that is not trusted here",
-            Self::Signature => "the token's signature is not by a key that is trusted here",
-            Self::Issuer => "the token's issuer is not the one of its key",
-            Self::Audience => "the token is meant for another audience",
+            Self::Malformed => "the token is malformed, or lacks a required claim",
+            Self::Critical => "the token has a critical header, which is not supported",
+            Self::Type => "the token's type gives no access, such as an ID token's",
+            Self::UnknownKey => "the token names a key or an algorithm that is not trusted",
+            Self::Signature => "the token's signature does not match a trusted key",
+            Self::Issuer => "the token's issuer is not that of its key",
+            Self::Audience => "the token is for another audience",
             Self::Subject => "the token's subject cannot be a user's id",
-            Self::NotYet => "the token begins later than now: compare the clocks",
+            Self::NotYet => "the token is not valid yet: compare the clocks",
             Self::TooLong => "the token lasts for longer than GATEWAY_TOKEN_MAX_TTL_S allows",
             Self::Expired => "the token has expired",
         }
     }
 }
 
-/// A token in its parts.
+/// A parsed token, not verified yet.
 pub(crate) struct Token<'a> {
     pub(crate) header: Header,
     signed: &'a str,
@@ -52,20 +52,20 @@ pub(crate) struct Token<'a> {
     signature: &'a str,
 }
 
-/// What a token claims. Times are seconds since 1970, perhaps with a fraction (RFC 7519, section 2).
+/// The claims of a token. Times are seconds since 1970 and may have fractions (RFC 7519, section 2).
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     pub(crate) sub: String,
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
-    /// One text: a list would let an issuer speak for another.
+    /// A single text: a list would let one issuer act as another.
     iss: String,
     aud: Audience,
-    /// Some issuers tell kinds of tokens apart by a claim.
+    /// Some issuers mark the kind of token by a claim.
     #[serde(default)]
     typ: serde_json::Value,
-    /// Another issuer may write anything here.
+    /// Another issuer may put anything here.
     #[serde(default)]
     pub(crate) sid: serde_json::Value,
 }
@@ -77,17 +77,17 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// What is allowed of times.
+/// The limits of a token's times, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// So many seconds another's clock may be ahead of ours.
+    /// How far the issuer's clock may be ahead.
     pub(crate) leeway: u64,
-    /// So many seconds from now a token may last.
+    /// The longest remaining lifetime.
     pub(crate) longest: u64,
 }
 
 impl<'a> Token<'a> {
-    /// Splits a token. Nothing in it is to be trusted yet.
+    /// Parses a token. Nothing in it may be trusted yet.
     pub(crate) fn read(text: &'a str) -> Result<Self, Reason> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Reason::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(Reason::Malformed)?;
@@ -107,7 +107,7 @@ impl<'a> Token<'a> {
         verified.unwrap_or(false)
     }
 
-    /// What it claims, checked by its issuer's rules; only of a token whose signature is good.
+    /// The checked claims; call it only after the signature was verified.
     pub(crate) fn claims(&self, issuer: &Issuer, times: Times, now: u64) -> Result<Claims, Reason> {
         let claims: Claims = decode(self.payload)?;
         claims.check(issuer, times, now).map(|()| claims)
@@ -115,24 +115,24 @@ impl<'a> Token<'a> {
 }
 
 impl Claims {
-    /// Checks expiry last: only a token that was valid is called expired.
-    #[expect(clippy::cast_precision_loss, reason = "times of this age of the world are exact")]
+    /// Checks expiry last: only a token that was valid counts as expired.
+    #[expect(clippy::cast_precision_loss, reason = "times of this millennium are exact")]
     fn check(&self, issuer: &Issuer, times: Times, now: u64) -> Result<(), Reason> {
         let (now, leeway, longest) = (now as f64, times.leeway as f64, times.longest as f64);
         if self.iss != issuer.name {
             return Err(Reason::Issuer);
         }
-        let meant = match &self.aud {
+        let for_us = match &self.aud {
             Audience::One(audience) => *audience == issuer.audience,
             Audience::Many(audiences) => audiences.contains(&issuer.audience),
         };
-        if !meant {
+        if !for_us {
             return Err(Reason::Audience);
         }
         if !(self.typ.is_null() || self.typ.as_str().is_some_and(gives_access)) {
             return Err(Reason::Type);
         }
-        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin > now + leeway) {
+        if [self.nbf, self.iat].into_iter().flatten().any(|start| start > now + leeway) {
             return Err(Reason::NotYet);
         }
         if !self.exp.is_finite() || self.exp < 0.0 {
@@ -152,7 +152,7 @@ impl Claims {
     }
 }
 
-/// The types of access tokens (RFC 9068, RFC 8725 section 3.11), and what issuers wrote before there were any.
+/// Whether a type is that of access tokens (RFC 9068, RFC 8725 section 3.11), or one that older issuers use.
 fn gives_access(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt" | "bearer")

@@ -1,18 +1,18 @@
-//! The caller of a request, as a verified token names it.
+//! The authenticated caller of a request.
 
 use uuid::Uuid;
 
-use crate::auth::verification_key::KeyPrint;
+use crate::auth::verification_key::KeyFingerprint;
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// The user's id: the token's `sub`.
     pub(crate) id: String,
-    /// The session that the token was given out for: its `sid`, where that is one of ours.
+    /// The session of the token: its `sid`, if it is a UUID.
     pub(crate) session: Option<Uuid>,
-    /// When the token ends, in seconds since 1970; `None` where nobody checks.
+    /// When the token expires, in seconds since 1970; `None` in mock mode.
     pub(crate) expires: Option<u64>,
-    /// Which key signed the token; `None` where nobody checks.
-    pub(crate) key: Option<KeyPrint>,
+    /// The key that verified the token; `None` in mock mode.
+    pub(crate) key: Option<KeyFingerprint>,
 }

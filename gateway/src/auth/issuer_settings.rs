@@ -1,4 +1,4 @@
-//! What the gateway can be told of another issuer whose tokens it believes.
+//! The settings of another issuer whose tokens the gateway accepts.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,21 +14,21 @@ use crate::auth::verification_key::Issuer;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
-    /// The `iss` of its tokens. Empty: there is no other issuer.
+    /// The `iss` of its tokens. If empty, there is no other issuer.
     issuer: String,
-    /// The `aud` its tokens must have.
+    /// The required `aud` of its tokens.
     audience: String,
-    /// Its keys: the file of a JWKS document, or the `https://` address of one.
+    /// Its keys: the file of a JWKS document, or the `https://` URL of one.
     jwks: String,
-    /// How often an address is asked again, in seconds.
+    /// How often a URL is fetched again, in seconds.
     refresh_s: u64,
 }
 
-/// Where another issuer's keys are.
+/// The source of another issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     File(PathBuf),
-    Address(String),
+    Url(String),
 }
 
 impl Default for IssuerSettings {
@@ -46,7 +46,7 @@ impl Section for IssuerSettings {
             problems.push(("jwks", "and GATEWAY_TRUSTED_ISSUER must be set both or neither".into()));
         }
         if self.jwks.contains("://") && !is_safe(&self.jwks) {
-            problems.push(("jwks", "must be a file, or an address with https:// and without a user name".into()));
+            problems.push(("jwks", "must be a file, or a URL with https:// and without a user name".into()));
         }
         if self.refresh_s == 0 {
             problems.push(("refresh_s", "must be at least 1".into()));
@@ -58,7 +58,7 @@ impl Section for IssuerSettings {
 impl IssuerSettings {
     pub(crate) fn issuer(&self) -> Option<(Issuer, Source)> {
         let source = if self.jwks.contains("://") {
-            Source::Address(self.jwks.clone())
+            Source::Url(self.jwks.clone())
         } else {
             Source::File(self.jwks.clone().into())
         };
@@ -71,12 +71,12 @@ impl IssuerSettings {
     }
 }
 
-/// Whether nobody on the way can put keys of his own in place of the right ones. Read by the parser that the client of
-/// HTTP has, so that both see the same host.
-fn is_safe(address: &str) -> bool {
-    let Ok(address) = address.parse::<Uri>() else { return false };
-    let (Some(scheme), Some(authority)) = (address.scheme_str(), address.authority()) else { return false };
-    // What stands before an @ looks like a host to people.
+/// Whether nobody between us and the issuer can replace its keys. Uses the parser of the HTTP client, so that both see the
+/// same host.
+fn is_safe(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else { return false };
+    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return false };
+    // People may mistake the part before an @ for the host.
     let plain = !authority.as_str().contains('@');
     plain && (scheme == "https" || (scheme == "http" && is_this_machine(authority.host())))
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_in_the_clear_only_from_this_machine() {
+    fn keys_are_fetched_without_tls_only_from_this_machine() {
         for good in [
             "https://id.example/jwks",
             "HTTPS://id.example:8443/jwks?x=@",

@@ -1,7 +1,7 @@
-//! Authenticates callers: reads the bearer token of a request and verifies it locally.
+//! Authentication: reads the bearer token of a request and verifies it locally.
 //!
-//! The algorithm is the key's to say, never the token's, so neither `none` nor a signature made with the public key as an
-//! HMAC secret gets anywhere.
+//! The key determines the algorithm, never the token, so neither `none` nor an HMAC with the public key as its secret is
+//! accepted.
 
 pub(crate) mod access_token;
 pub(crate) mod caller;
@@ -25,36 +25,36 @@ use uuid::Uuid;
 
 use crate::auth::access_token::{Reason, Times, Token};
 use crate::auth::caller::Caller;
-use crate::auth::key_store::{KeyStore, Trusted};
+use crate::auth::key_store::{KeyStore, TrustedKeys};
 use crate::auth::settings::{AuthMode, AuthSettings};
 use crate::auth::token_cache::Fingerprint;
 use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 
-/// How callers are recognised.
+/// How callers are authenticated.
 pub(crate) enum Auth {
-    /// By access tokens that the user service, or another issuer that is trusted, has signed.
+    /// By access tokens of the user service, or of another trusted issuer.
     Tokens(Box<KeyStore>),
     /// By any JWT. For development only.
     Mock,
 }
 
 impl Auth {
-    /// By what the settings say; reads the keys.
+    /// Prepares authentication by the settings; reads the keys.
     pub(crate) fn open(settings: &AuthSettings) -> Result<Self, SettingError> {
         match settings.mode {
             AuthMode::Mock => {
-                tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
+                tracing::warn!("GATEWAY_AUTH=mock: any well-formed token is accepted, whoever signed it");
                 Ok(Self::Mock)
             }
             AuthMode::Tokens => Ok(Self::Tokens(Box::new(KeyStore::open(settings)?))),
         }
     }
 
-    /// Keeps the keys current for ever.
-    pub(crate) async fn keep(&self) {
+    /// Keeps the keys current. Never returns.
+    pub(crate) async fn run(&self) {
         match self {
-            Self::Tokens(keyring) => keyring.keep().await,
+            Self::Tokens(keys) => keys.run().await,
             Self::Mock => std::future::pending().await,
         }
     }
@@ -62,22 +62,22 @@ impl Auth {
     /// The public keys of the user service, as a JWKS document.
     pub(crate) fn published(&self) -> String {
         match self {
-            Self::Tokens(keyring) => keyring.published(),
+            Self::Tokens(keys) => keys.published(),
             Self::Mock => r#"{"keys":[]}"#.into(),
         }
     }
 
     /// Resolves, with the reason, when the caller loses access: the token has expired, or its key is no longer trusted.
-    pub(crate) async fn lapse(&self, caller: &Caller) -> &'static str {
+    pub(crate) async fn access_lost(&self, caller: &Caller) -> &'static str {
         let key = async {
             match (self, caller.key) {
-                (Self::Tokens(keyring), Some(print)) => keyring.forgotten(print).await,
+                (Self::Tokens(keys), Some(fingerprint)) => keys.removed(fingerprint).await,
                 _ => std::future::pending().await,
             }
         };
         tokio::select! {
             () = expiry(caller.expires) => "the token expired",
-            () = key => "the token's key is not trusted any more",
+            () = key => "the token's key is no longer trusted",
         }
     }
 
@@ -85,19 +85,19 @@ impl Auth {
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, HttpError> {
         let token = bearer(headers)?;
         let caller = match self {
-            Self::Tokens(keyring) => verified(keyring, token, now()).await.map_err(refuse)?,
+            Self::Tokens(keys) => verified(keys, token, now()).await.map_err(reject)?,
             Self::Mock => Caller {
-                id: dangerous::insecure_decode_claims::<Named>(token).map_err(|_| refuse(Reason::Malformed))?.sub,
+                id: dangerous::insecure_decode_claims::<Subject>(token).map_err(|_| reject(Reason::Malformed))?.sub,
                 session: None,
                 expires: None,
                 key: None,
             },
         };
-        // A user's id goes into headers and queries of other systems: it must be short and plain text.
+        // A user's id is passed to other systems in headers and queries: it must be short and plain text.
         if (1..=LONGEST_CALLER).contains(&caller.id.len()) && !caller.id.contains(char::is_control) {
             Ok(caller)
         } else {
-            Err(refuse(Reason::Subject))
+            Err(reject(Reason::Subject))
         }
     }
 }
@@ -105,36 +105,36 @@ impl Auth {
 const LONGEST_CALLER: usize = 128;
 
 /// The caller of a token that is valid at `now` (Unix seconds). A cached token is not verified again.
-async fn verified(keyring: &KeyStore, text: &str, now: u64) -> Result<Caller, Reason> {
-    let mut trusted = keyring.trusted();
+async fn verified(store: &KeyStore, text: &str, now: u64) -> Result<Caller, Reason> {
+    let mut trusted = store.trusted();
     let fingerprint = Fingerprint::of(text);
-    if let Some(caller) = trusted.verified().find(&fingerprint) {
+    if let Some(caller) = trusted.verified().get(&fingerprint) {
         return if caller.expires.is_none_or(|expires| now < expires) { Ok(caller) } else { Err(Reason::Expired) };
     }
     let token = Token::read(text)?;
-    let mut outcome = checked(&trusted, &token, keyring.times, now);
-    // Its key may have been added since we last looked.
+    let mut outcome = checked(&trusted, &token, store.times, now);
+    // Its key may have been added since the last read.
     if matches!(outcome, Err(Reason::UnknownKey)) || (token.header.kid.is_none() && outcome == Err(Reason::Signature)) {
-        trusted = keyring.look_again().await;
-        outcome = checked(&trusted, &token, keyring.times, now);
+        trusted = store.reload().await;
+        outcome = checked(&trusted, &token, store.times, now);
     }
     let caller = outcome?;
-    trusted.verified().remember(fingerprint, caller.clone());
+    trusted.verified().insert(fingerprint, caller.clone());
     Ok(caller)
 }
 
 /// The caller of a token, by one snapshot of the keys.
-fn checked(trusted: &Trusted, token: &Token<'_>, times: Times, now: u64) -> Result<Caller, Reason> {
+fn checked(trusted: &TrustedKeys, token: &Token<'_>, times: Times, now: u64) -> Result<Caller, Reason> {
     let mut keys = trusted.keys(&token.header).peekable();
     keys.peek().ok_or(Reason::UnknownKey)?;
     let key = keys.find(|key| token.is_signed_by(key)).ok_or(Reason::Signature)?;
     let claims = token.claims(&key.issuer, times, now)?;
     let session = claims.sid.as_str().and_then(|sid| Uuid::try_parse(sid).ok());
     let expires = Some(claims.expires());
-    Ok(Caller { id: claims.sub, session, expires, key: Some(key.print) })
+    Ok(Caller { id: claims.sub, session, expires, key: Some(key.fingerprint) })
 }
 
-/// Resolves at a Unix time in seconds; never without one.
+/// Resolves at a Unix time in seconds; never if there is none.
 async fn expiry(expires: Option<u64>) {
     let Some(expires) = expires else { return std::future::pending().await };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -142,7 +142,7 @@ async fn expiry(expires: Option<u64>) {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct Subject {
     sub: String,
 }
 
@@ -152,7 +152,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
         return Err(missing());
     }
     let credentials =
-        only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse(Reason::Malformed))?;
+        only(headers, &AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| reject(Reason::Malformed))?;
     let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(missing()) }
 }
@@ -161,14 +161,14 @@ fn missing() -> HttpError {
     HttpError::new(Code::MissingToken, "Send an access token: Authorization: Bearer <token>.")
 }
 
-/// The response says little; the log says why.
-fn refuse(reason: Reason) -> HttpError {
-    let refusal = if reason == Reason::Expired { expired() } else { invalid() };
-    refusal.because(reason.as_str())
+/// The error of a rejected token. Only the log shows the reason.
+fn reject(reason: Reason) -> HttpError {
+    let error = if reason == Reason::Expired { expired() } else { invalid() };
+    error.because(reason.as_str())
 }
 
 fn invalid() -> HttpError {
-    HttpError::new(Code::InvalidToken, "The access token is not valid here. Sign in again.")
+    HttpError::new(Code::InvalidToken, "The access token is not valid. Sign in again.")
 }
 
 fn expired() -> HttpError {

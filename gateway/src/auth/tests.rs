@@ -1,4 +1,4 @@
-//! Tokens of every bad kind against the verifier.
+//! Invalid tokens of every kind are rejected.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,22 +14,22 @@ use serde_json::{Value, json};
 use super::*;
 use crate::settings::GatewaySettings;
 
-// Made for these tests with `openssl genpkey -algorithm ed25519` and used nowhere else.
+// Created for these tests with `openssl genpkey -algorithm ed25519` and used nowhere else.
 const PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-private.pem");
 const PUBLIC: &[u8] = include_bytes!("../../tests/keys/test-only-public.pem");
 const PUBLIC_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/test-only-public.pem");
 const OTHER_PRIVATE: &[u8] = include_bytes!("../../tests/keys/test-only-other-private.pem");
 
-fn keyring() -> KeyStore {
+fn key_store() -> KeyStore {
     let settings = GatewaySettings { token_public_key_file: PUBLIC_FILE.into(), ..GatewaySettings::default() };
     KeyStore::open(&settings.auth()).unwrap()
 }
 
 fn auth() -> Auth {
-    Auth::Tokens(Box::new(keyring()))
+    Auth::Tokens(Box::new(key_store()))
 }
 
-/// Good claims, with some of them changed; `null` leaves one out.
+/// Valid claims with changes; `null` removes one.
 fn claims(changes: &Value) -> Value {
     let mut claims = json!({"sub": "u-1", "iss": "users", "aud": "gateway", "exp": now() + 60, "iat": now()});
     for (name, value) in changes.as_object().unwrap() {
@@ -54,17 +54,17 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn caller(auth: &Auth, headers: &HeaderMap) -> Result<String, Code> {
-    run(auth.caller(headers)).map(|caller| caller.id).map_err(|refusal| refusal.code())
+    run(auth.caller(headers)).map(|caller| caller.id).map_err(|error| error.code())
 }
 
 fn verdict(auth: &Auth, token: &str) -> Result<String, Code> {
     caller(auth, &headers(&[&format!("Bearer {token}")]))
 }
 
-/// Why it is refused, as the log is told; of many at once, for a look at the keys takes its time.
+/// The reasons for rejecting tokens; of many at once, because a reload of the keys takes time.
 fn reasons(tokens: &[String]) -> Vec<Result<String, Reason>> {
-    let keyring = keyring();
-    let verdicts = tokens.iter().map(|token| verified(&keyring, token, now()));
+    let store = key_store();
+    let verdicts = tokens.iter().map(|token| verified(&store, token, now()));
     run(join_all(verdicts)).into_iter().map(|verdict| verdict.map(|caller| caller.id)).collect()
 }
 
@@ -73,7 +73,7 @@ fn reason(token: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn a_good_token_names_its_subject_each_time() {
+fn a_valid_token_names_its_subject_each_time() {
     let (auth, token) = (auth(), signed(&claims(&json!({}))));
     for _ in 0..3 {
         assert_eq!(verdict(&auth, &token), Ok("u-1".into()));
@@ -82,7 +82,7 @@ fn a_good_token_names_its_subject_each_time() {
 }
 
 #[test]
-fn a_claim_that_is_missing_or_wrong_makes_a_token_invalid() {
+fn a_missing_or_wrong_claim_makes_a_token_invalid() {
     let auth = auth();
     for change in [
         json!({"exp": null}),
@@ -99,7 +99,7 @@ fn a_claim_that_is_missing_or_wrong_makes_a_token_invalid() {
         json!({"exp": "soon"}),
         json!({"exp": -1}),
         json!({"nbf": now() + 60}),
-        // Expired as well, but never good: it must not be called expired.
+        // Expired, too, but never valid: it must not be reported as expired.
         json!({"iss": "somebody", "exp": now() - 1}),
     ] {
         assert_eq!(verdict(&auth, &signed(&claims(&change))), Err(Code::InvalidToken), "{change}");
@@ -107,17 +107,17 @@ fn a_claim_that_is_missing_or_wrong_makes_a_token_invalid() {
 }
 
 #[test]
-fn a_token_expires_to_the_second_whether_remembered_or_not() {
+fn a_token_expires_to_the_second_whether_cached_or_not() {
     assert_eq!(verdict(&auth(), &signed(&claims(&json!({"exp": now() - 1})))), Err(Code::SessionExpired));
     let exp = now() + 60;
     let token = signed(&claims(&json!({"exp": exp})));
     for times in [&[exp, exp + 1][..], &[exp - 1, exp, exp + 1]] {
-        let keyring = keyring();
+        let store = key_store();
         for now in times {
-            let verdict = run(verified(&keyring, &token, *now)).map(|caller| caller.id);
+            let verdict = run(verified(&store, &token, *now)).map(|caller| caller.id);
             assert_eq!(verdict, if *now < exp { Ok("u-1".into()) } else { Err(Reason::Expired) });
-            let remembered = keyring.trusted().verified().find(&Fingerprint::of(&token)).is_some();
-            assert_eq!(remembered, times[0] < exp, "only a good token is remembered");
+            let cached = store.trusted().verified().get(&Fingerprint::of(&token)).is_some();
+            assert_eq!(cached, times[0] < exp, "only a valid token is cached");
         }
     }
 }
@@ -153,9 +153,9 @@ fn a_token_of_another_key_or_with_a_changed_letter_is_invalid() {
     let key = EncodingKey::from_ed_pem(OTHER_PRIVATE).unwrap();
     let other = encode(&Header::new(Algorithm::EdDSA), &claims(&json!({})), &key).unwrap();
     assert_eq!(verdict(&auth, &other), Err(Code::InvalidToken));
-    // Where a payload or a signature lies there is no letter without meaning, save the last of the signature.
-    let begin = good.find('.').unwrap() + 1;
-    let letters = (begin..good.len() - 1).filter(|at| good.as_bytes()[*at] != b'.');
+    // Every letter of the payload and the signature matters, except the last one of the signature.
+    let start = good.find('.').unwrap() + 1;
+    let letters = (start..good.len() - 1).filter(|at| good.as_bytes()[*at] != b'.');
     let changed: Vec<String> = letters
         .map(|at| {
             let mut changed = good.clone();
@@ -185,8 +185,8 @@ fn only_one_bearer_header_is_a_token() {
 }
 
 #[test]
-fn mock_mode_believes_any_token_that_is_one() {
-    // {"sub":"mockUserId","email":"user@example.com","iat":1516239022} under a signature of nobody's
+fn mock_mode_accepts_any_well_formed_token() {
+    // {"sub":"mockUserId","email":"user@example.com","iat":1516239022} with an arbitrary signature
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJtb2NrVXNlcklkIiwiZW1haWwiOiJ1c2VyQGV4YW1wbGUuY29tIiwia\
                  WF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
     assert_eq!(verdict(&Auth::Mock, token), Ok("mockUserId".into()));
@@ -197,7 +197,7 @@ fn mock_mode_believes_any_token_that_is_one() {
 }
 
 #[test]
-fn a_key_is_chosen_by_its_name_and_a_name_is_nothing_but_a_name() {
+fn a_key_is_selected_by_its_id_and_an_id_is_only_compared() {
     let auth = auth();
     let id = published_id();
     let named = |kid: &str, private: &[u8]| {
@@ -209,7 +209,7 @@ fn a_key_is_chosen_by_its_name_and_a_name_is_nothing_but_a_name() {
     let kids = ["", "other", PUBLIC_FILE, "../../../../dev/null", "' OR '1'='1", "\0", &"k".repeat(4_000)];
     let tokens: Vec<String> = kids.iter().flat_map(|kid| [named(kid, PRIVATE), named(kid, OTHER_PRIVATE)]).collect();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); tokens.len()]);
-    // A key that the token brings along is not looked at.
+    // A key inside the token is ignored.
     let jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_pem(OTHER_PRIVATE).unwrap(), Algorithm::EdDSA).unwrap();
     let header = Header { jwk: Some(jwk), jku: Some("http://127.0.0.1:1/".into()), ..Header::new(Algorithm::EdDSA) };
     let token = encode(&header, &claims(&json!({})), &EncodingKey::from_ed_pem(OTHER_PRIVATE).unwrap()).unwrap();
@@ -217,7 +217,7 @@ fn a_key_is_chosen_by_its_name_and_a_name_is_nothing_but_a_name() {
 }
 
 fn published_id() -> String {
-    let published: Value = serde_json::from_str(&keyring().published()).unwrap();
+    let published: Value = serde_json::from_str(&key_store().published()).unwrap();
     assert_eq!(published["keys"].as_array().unwrap().len(), 1);
     let key = &published["keys"][0];
     assert_eq!(
@@ -229,23 +229,23 @@ fn published_id() -> String {
 }
 
 #[test]
-fn a_token_that_is_remembered_costs_at_most_three_microseconds() {
+fn a_cached_token_costs_at_most_three_microseconds() {
     const TIMES: u32 = 1_000;
-    let (keyring, token) = (keyring(), signed(&claims(&json!({"email": "ada@example.org", "jti": "x".repeat(36)}))));
-    let hit = || verified(&keyring, &token, now()).now_or_never().expect("nothing is waited for");
+    let (store, token) = (key_store(), signed(&claims(&json!({"email": "ada@example.org", "jti": "x".repeat(36)}))));
+    let hit = || verified(&store, &token, now()).now_or_never().expect("a cache hit does not wait");
     hit().unwrap();
-    // The best of several rounds: what the machine does beside is not what is measured.
+    // The best of several rounds, to ignore other load on the machine.
     let round = |_| {
-        let began = std::time::Instant::now();
+        let start = std::time::Instant::now();
         (0..TIMES).for_each(|_| drop(std::hint::black_box(hit())));
-        began.elapsed() / TIMES
+        start.elapsed() / TIMES
     };
     let best = (0..20).map(round).min().unwrap();
     println!("a hit takes {best:?}");
     assert!(best <= Duration::from_micros(3), "{best:?}");
 }
 
-/// A token with a header of its own, which our key signs all the same.
+/// A token with this header, signed with our key.
 fn with_header(header: &Value, claims: &Value) -> String {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -257,7 +257,7 @@ fn with_header(header: &Value, claims: &Value) -> String {
 }
 
 #[test]
-fn tokens_are_taken_as_the_standards_say() {
+fn tokens_are_accepted_as_the_standards_say() {
     let good = |header: Value, changes: Value| {
         let token = with_header(&header, &claims(&changes));
         assert_eq!(reason(&token), Ok("u-1".into()), "{header} {changes}");
@@ -284,7 +284,7 @@ fn tokens_are_taken_as_the_standards_say() {
 }
 
 #[test]
-fn the_log_is_told_why_a_token_is_refused() {
+fn every_rejected_token_has_its_reason() {
     let plain = json!({"alg": "EdDSA"});
     for (header, changes, why) in [
         (json!({"alg": "EdDSA", "crit": ["b64"], "b64": false}), json!({}), Reason::Critical),
@@ -313,25 +313,25 @@ fn the_log_is_told_why_a_token_is_refused() {
 }
 
 #[test]
-fn any_number_of_unknown_keys_makes_one_look() {
+fn any_number_of_unknown_keys_causes_one_reload() {
     let tokens: Vec<String> = (0..500)
         .map(|n| with_header(&json!({"alg": "EdDSA", "kid": format!("made-up-{n}")}), &claims(&json!({}))))
         .collect();
-    let began = std::time::Instant::now();
+    let start = std::time::Instant::now();
     assert_eq!(reasons(&tokens), vec![Err(Reason::UnknownKey); 500]);
-    assert!(began.elapsed() < Duration::from_mins(1), "they wait together, not one after another");
+    assert!(start.elapsed() < Duration::from_mins(1), "they wait together, not one after another");
 }
 
 proptest! {
     #[test]
-    fn no_token_ends_the_check_and_no_made_up_one_passes(
+    fn no_token_causes_a_panic_and_no_forged_one_passes(
         value in vec(prop_oneof![0x20_u8..=0x7e, 0x80_u8..=0xff], 0..60),
         parts in vec(vec(any::<u8>(), 0..40), 0..5),
         alg in "(none|None|HS256|EdDSA|RS256|Ed25519|)", rest in "\\PC{0,40}", claims in "\\PC{0,60}",
     ) {
         let header = HeaderValue::from_bytes(&[&b"Bearer "[..], &value].concat()).unwrap();
-        if let Err(refusal) = bearer(&[(AUTHORIZATION, header)].into_iter().collect()) {
-            prop_assert!(matches!(refusal.code(), Code::MissingToken | Code::InvalidToken));
+        if let Err(error) = bearer(&[(AUTHORIZATION, header)].into_iter().collect()) {
+            prop_assert!(matches!(error.code(), Code::MissingToken | Code::InvalidToken));
         }
         let named = json!({ "alg": alg, "kid": null, "typ": "JWT", "x": rest }).to_string();
         let good = claims_for(&claims);
@@ -350,10 +350,10 @@ proptest! {
 }
 
 thread_local! {
-    static KEYS: KeyStore = keyring();
+    static KEYS: KeyStore = key_store();
 }
 
-/// Claims that would do, but for the signature.
+/// Claims that are valid except for the signature.
 fn claims_for(subject: &str) -> String {
     claims(&json!({ "sub": subject })).to_string()
 }

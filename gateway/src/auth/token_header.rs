@@ -1,15 +1,15 @@
-//! The header of an access token (RFC 7515): which key and algorithm it names.
+//! The header of an access token (RFC 7515): the key and the algorithm that it names.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-/// A token's header, as far as it is looked at.
+/// The parts of a token's header that are checked.
 #[derive(Deserialize)]
 pub(crate) struct Header {
     pub(crate) alg: String,
     pub(crate) kid: Option<String>,
     pub(crate) typ: Option<String>,
-    /// Whether there is one, whatever it says: no extension is understood here (RFC 7515, section 4.1.11).
+    /// Whether it is present: no extension is supported (RFC 7515, section 4.1.11).
     #[serde(default, deserialize_with = "present")]
     pub(crate) crit: bool,
 }

@@ -1,7 +1,7 @@
-//! Public keys that access tokens are verified with: each belongs to one issuer and serves one algorithm.
+//! The public keys that verify access tokens: each belongs to one issuer and one algorithm.
 //!
-//! Our own issuer's keys come as PEM files (Ed25519), another's as a JWKS document (RFC 7517). Either way the key decides
-//! the algorithm, never the token.
+//! Our own issuer's keys are PEM files (Ed25519), another's are a JWKS document (RFC 7517). The key determines the
+//! algorithm, never the token.
 
 use std::path::Path;
 use std::{fs, io};
@@ -12,10 +12,10 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::auth::token_header::Header;
 
-/// More keys than this are no key set: each unnamed one would be tried.
+/// The most keys of a set: a token without a key id is tried with each.
 const MOST_KEYS: usize = 32;
 
-/// Who signs tokens, and whom they must be meant for.
+/// The issuer of tokens, and their required audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
     /// The `iss`.
@@ -24,20 +24,20 @@ pub(crate) struct Issuer {
     pub(crate) audience: String,
 }
 
-/// A key, whose it is and which algorithm it serves.
+/// A key with its issuer and its algorithm.
 pub(crate) struct Key {
     id: Option<String>,
-    pub(crate) print: KeyPrint,
+    pub(crate) fingerprint: KeyFingerprint,
     pub(crate) issuer: Issuer,
     pub(crate) algorithm: Algorithm,
     pub(crate) decoding: DecodingKey,
 }
 
-/// Tells a key of an issuer from every other: the SHA-256 of both.
-pub(crate) type KeyPrint = [u8; 32];
+/// Identifies a key of an issuer: the SHA-256 of both.
+pub(crate) type KeyFingerprint = [u8; 32];
 
 impl Key {
-    /// `None` for a key that signs nothing, or by no algorithm of ours. A symmetric key in a published set is no secret.
+    /// `None` for a key that does not sign, or uses an unsupported algorithm. A symmetric key in a published set is no secret.
     pub(crate) fn of(jwk: &Jwk, issuer: &Issuer) -> Option<Self> {
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
@@ -50,13 +50,13 @@ impl Key {
         let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
         let decoding = DecodingKey::from_jwk(jwk).ok().filter(|_| declared && signs)?;
         let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
-        let mut print = KeyPrint::default();
-        print.copy_from_slice(digest(&SHA256, format!("{thumbprint} {}", issuer.name).as_bytes()).as_ref());
-        Some(Self { id: common.key_id.clone(), print, issuer: issuer.clone(), algorithm, decoding })
+        let mut fingerprint = KeyFingerprint::default();
+        fingerprint.copy_from_slice(digest(&SHA256, format!("{thumbprint} {}", issuer.name).as_bytes()).as_ref());
+        Some(Self { id: common.key_id.clone(), fingerprint, issuer: issuer.clone(), algorithm, decoding })
     }
 
-    /// Whether a token with this header may have been signed with it. The `kid` is a name to compare, nothing more.
-    pub(crate) fn fits(&self, header: &Header) -> bool {
+    /// Whether a token with this header may have been signed with this key. The `kid` is only compared.
+    pub(crate) fn matches(&self, header: &Header) -> bool {
         let named = match (&header.kid, &self.id) {
             (Some(wanted), Some(id)) => wanted == id,
             _ => true,
@@ -64,7 +64,7 @@ impl Key {
         let alg = header.alg.as_str();
         named
             && match self.algorithm {
-                // RFC 9864 gives the one curve a name of its own.
+                // RFC 9864 names the curve in the algorithm.
                 Algorithm::EdDSA => matches!(alg, "EdDSA" | "Ed25519"),
                 Algorithm::ES256 => alg == "ES256",
                 Algorithm::RS256 => alg == "RS256",
@@ -85,16 +85,16 @@ pub(crate) fn read_pem(path: &Path) -> Result<JwkSet, String> {
     }
     let keys = files.iter().map(|file| {
         let pem = fs::read(file).map_err(unreadable)?;
-        published(&pem).ok_or_else(|| format!("which holds no Ed25519 public key ({})", file.display()))
+        published(&pem).ok_or_else(|| format!("which contains no Ed25519 public key ({})", file.display()))
     });
     let keys: Vec<Jwk> = keys.collect::<Result<_, _>>()?;
     if keys.is_empty() || keys.len() > MOST_KEYS {
-        return Err(format!("which holds {} keys (1 to {MOST_KEYS} are taken)", keys.len()));
+        return Err(format!("which contains {} keys (1 to {MOST_KEYS} are allowed)", keys.len()));
     }
     Ok(JwkSet { keys })
 }
 
-/// A public key as it is published, named by its thumbprint (RFC 7638), as the user service names it in its tokens.
+/// The published form of a public key. Its id is its thumbprint (RFC 7638), as in the tokens of the user service.
 fn published(pem: &[u8]) -> Option<Jwk> {
     let key = DecodingKey::from_ed_pem(pem).ok()?;
     let mut jwk = Jwk::from_decoding_key(&key, Some(Algorithm::EdDSA)).ok()?;
@@ -103,24 +103,24 @@ fn published(pem: &[u8]) -> Option<Jwk> {
     Some(jwk)
 }
 
-/// Another issuer's keys, from the text of a JWKS document. The error is a sentence part.
+/// Parses another issuer's keys from a JWKS document. The error is a sentence part.
 pub(crate) fn parse_jwks(text: &[u8]) -> Result<JwkSet, String> {
     #[derive(serde::Deserialize)]
     struct Document {
         keys: Vec<serde_json::Value>,
     }
-    let document: Document = serde_json::from_slice(text).map_err(|_| "which holds no JWKS document".to_owned())?;
-    // A kind of key that is not known here is no reason to refuse the others.
+    let document: Document = serde_json::from_slice(text).map_err(|_| "which is not a JWKS document".to_owned())?;
+    // Unsupported kinds of keys are ignored.
     let keys: Vec<Jwk> =
-        document.keys.into_iter().filter_map(|key| serde_json::from_value(known_by_its_older_name(key)).ok()).collect();
+        document.keys.into_iter().filter_map(|key| serde_json::from_value(with_older_name(key)).ok()).collect();
     if keys.is_empty() || keys.len() > MOST_KEYS {
-        return Err(format!("which holds {} keys that are understood (1 to {MOST_KEYS} are taken)", keys.len()));
+        return Err(format!("which contains {} supported keys (1 to {MOST_KEYS} are allowed)", keys.len()));
     }
     Ok(JwkSet { keys })
 }
 
-/// `Ed25519` is the name of RFC 9864 for what the library knows as `EdDSA`, for the one curve that it serves.
-fn known_by_its_older_name(mut key: serde_json::Value) -> serde_json::Value {
+/// Replaces `Ed25519`, the name of RFC 9864, by `EdDSA`, the older name that the library supports.
+fn with_older_name(mut key: serde_json::Value) -> serde_json::Value {
     if key["crv"] == "Ed25519" && key["alg"] == "Ed25519" {
         key["alg"] = "EdDSA".into();
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_ed25519_public_key_is_a_key_of_ours() {
+    fn only_an_ed25519_public_key_is_accepted() {
         assert!(published(include_bytes!("../../tests/keys/test-only-public.pem")).is_some());
         let private = include_bytes!("../../tests/keys/test-only-private.pem");
         for bad in [private, &b""[..], b"-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----\n"] {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_published_set_only_keys_that_sign_by_a_known_algorithm_are_used() {
+    fn only_signing_keys_with_a_supported_algorithm_are_used() {
         let ed = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
         let issuer = Issuer { name: "i".into(), audience: "a".into() };
         let used = |keys: &str| {

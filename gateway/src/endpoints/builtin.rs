@@ -1,4 +1,4 @@
-//! Answers what the gateway itself knows.
+//! The built-in endpoints: the state of the system, the public keys, static files.
 
 use amqp::RpcClient;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
@@ -11,18 +11,18 @@ use crate::routing::route::Builtin;
 use crate::routing::router::Router;
 
 impl Builtin {
-    /// What it is for, in one sentence.
+    /// Its purpose, in one sentence.
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::System => {
-                "Shows every pattern, listener, relay and database as it is now, and how much passed how fast in the last minutes."
+                "Shows the current state of every pattern, listener, relay and database, with recent request rates and latencies."
             }
             Self::Keys => "Shows the public keys that verify access tokens, as a JWKS document.",
             Self::File(file) | Self::Part(file) => file.purpose,
         }
     }
 
-    /// What its answer is.
+    /// The media type of its response.
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::System | Self::Keys => "application/json",
@@ -31,26 +31,26 @@ impl Builtin {
     }
 }
 
-/// Who knows what is shown.
-pub(crate) struct Known<'a> {
+/// The sources of the built-in endpoints.
+pub(crate) struct BuiltinContext<'a> {
     pub(crate) rpc: &'a RpcClient,
     pub(crate) router: &'a Router,
     pub(crate) auth: &'a Auth,
     pub(crate) retry_delays_ms: &'a [u32],
 }
 
-/// The answer to a request for what the gateway knows.
-pub(crate) async fn show(own: Builtin, request: &HeaderMap, known: &Known<'_>) -> Response<Body> {
-    match own {
-        Builtin::System => system::show(known.rpc, known.router, known.retry_delays_ms).await,
-        Builtin::Keys => keys(known.auth),
+/// Responds with a built-in endpoint.
+pub(crate) async fn respond(builtin: Builtin, request: &HeaderMap, context: &BuiltinContext<'_>) -> Response<Body> {
+    match builtin {
+        Builtin::System => system::respond(context.rpc, context.router, context.retry_delays_ms).await,
+        Builtin::Keys => keys(context.auth),
         Builtin::File(file) | Builtin::Part(file) => file.response(request),
     }
 }
 
 fn keys(auth: &Auth) -> Response<Body> {
     let mut response = json(StatusCode::OK, auth.published());
-    // A key is published well before the first token is signed with it: the runbook says how long.
+    // A key is published well before the first token is signed with it, as the runbook says.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
     response
 }

@@ -1,4 +1,4 @@
-//! The JSON Schema of what the gateway itself answers: for the published documents.
+//! The JSON Schema of the built-in endpoints' responses, for the published documents.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -9,13 +9,13 @@ use crate::routing::route::Builtin;
 /// A set of public keys (RFC 7517).
 #[derive(Serialize, JsonSchema)]
 struct Keys {
-    /// Each with its `kid`, which tokens name in their header.
+    /// The keys, each with its `kid`, which tokens name in their header.
     #[schemars(length(max = 64), with = "Vec<serde_json::Map<String, serde_json::Value>>")]
     keys: Vec<serde_json::Value>,
 }
 
 impl Builtin {
-    /// The schema of its answer.
+    /// The schema of its response.
     pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
         match self {
             Self::System => generator.subschema_for::<System>(),

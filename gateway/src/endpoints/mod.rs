@@ -1,4 +1,4 @@
-//! What answers a request: an RPC to a worker, an event stream, or the gateway itself.
+//! The endpoints: an RPC to a worker, an event stream, or the gateway itself.
 
 pub(crate) mod builtin;
 #[cfg(feature = "schema")]

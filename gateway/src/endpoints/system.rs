@@ -1,4 +1,4 @@
-//! Shows the system as it is now: patterns, listeners, relays and databases, what waits, how much passes and how fast.
+//! `GET /system`: the current state of patterns, listeners, relays and databases, with queue depths, rates and latencies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use crate::metrics::history::{SLOT, Slot};
 use crate::metrics::{LatencyHistogram, Reading, WINDOW};
 use crate::routing::router::Router;
 
-/// Nobody waits longer than this for the broker to tell of its queues.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest wait for the broker and the processes.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The live topology, as this gateway knows it. What cannot be known at this moment is `null`.
+/// The current state of the system. A value that is unknown at the moment is `null`.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", schemars(rename = "SystemState"))] // a generated `System` would hide Java's own
 pub struct System {
-    /// When this was so.
+    /// The time of this state.
     as_of: Timestamp,
-    /// Whether there is a line to the broker.
+    /// Whether the gateway is connected to the broker.
     broker: bool,
-    /// Over how many seconds rates and latencies are taken.
+    /// The period that rates and latencies cover, in seconds.
     window_s: u64,
     /// Every request pattern.
     #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     patterns: Vec<PatternState>,
-    /// Everybody who hears an event.
+    /// Every listener.
     #[cfg_attr(feature = "schema", schemars(length(max = 256)))]
     listeners: Vec<ListenerState>,
     /// Every service's relay, which publishes what the service has recorded.
@@ -47,23 +47,22 @@ pub struct System {
     databases: Vec<DatabaseState>,
 }
 
-/// A request pattern at this moment.
+/// The state of a request pattern.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct PatternState {
     /// Its name, which is also its queue's.
     pattern: &'static str,
-    /// How many processes serve it; `null` while nobody can tell.
+    /// The number of its workers; `null` if unknown.
     workers: Option<u32>,
-    /// How many requests wait in its queue; `null` while nobody can tell.
+    /// The number of requests in its queue; `null` if unknown.
     waiting: Option<u32>,
-    /// Requests that this gateway answered per second, over the last seconds.
+    /// Requests per second that this gateway answered recently.
     rate_per_second: f64,
-    /// How long they took; `null` when there were none.
+    /// The latency of these requests; `null` if there were none.
     latency_ms: Option<Latency>,
-    /// What passed in the last five minutes, in slots of ten seconds, the oldest first; only what this gateway has seen
-    /// the whole of.
+    /// The last five minutes in slots of ten seconds, the oldest first; only complete slots since this gateway started.
     #[cfg_attr(feature = "schema", schemars(length(max = 30)))]
     history: Vec<Moment>,
 }
@@ -72,76 +71,76 @@ struct PatternState {
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Latency {
-    /// Half of them took no longer.
+    /// The median.
     p50: f64,
-    /// Of a hundred, ninety-nine took no longer.
+    /// The 99th percentile.
     p99: f64,
 }
 
-/// What passed in ten seconds.
+/// The requests of ten seconds.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Moment {
-    /// When they began.
+    /// The start of the slot.
     at: Timestamp,
-    /// Requests that this gateway answered per second.
+    /// Requests per second that this gateway answered.
     rate_per_second: f64,
-    /// Half of them took no longer, in milliseconds; `null` when there were none.
+    /// The median of their durations, in milliseconds; `null` if there were none.
     p50: Option<f64>,
-    /// Of a hundred, ninety-nine took no longer.
+    /// The 99th percentile of their durations, in milliseconds; `null` if there were none.
     p99: Option<f64>,
 }
 
-/// A listener at this moment; a number is `null` while nobody can tell.
+/// The state of a listener; a number is `null` if unknown.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ListenerState {
     /// Its name, which is also its queue's.
     listener: &'static str,
-    /// What it hears.
+    /// The event that it subscribes to.
     event: &'static str,
-    /// How many processes listen.
+    /// The number of its processes.
     workers: Option<u32>,
-    /// How many events wait in its queue.
+    /// The number of events in its queue.
     waiting: Option<u32>,
-    /// How many events failed, and wait to be tried again.
+    /// The number of failed events that wait for a retry.
     retrying: Option<u32>,
-    /// How many events could not be handled, and wait for a person.
+    /// The number of dead-lettered events, which wait for an operator.
     dead: Option<u32>,
 }
 
-/// A service's relay at this moment; a number is `null` while nobody can tell.
+/// The state of a service's relay; a number is `null` if unknown.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct RelayState {
     /// Its name.
     relay: &'static str,
-    /// How many of its processes answer: one publishes, the others stand by.
+    /// The number of its processes that respond: one is the leader, the others are on standby.
     workers: Option<usize>,
-    /// How many of these stand by. When all do, nobody publishes.
+    /// The number of processes on standby. If all are, no events are published.
     standby: Option<usize>,
-    /// How many events are recorded and not published yet; counted up to 100 000.
+    /// The number of events that are recorded and not yet published; counted up to 100 000.
     unpublished: Option<u64>,
-    /// For how long the oldest of them has waited, in seconds; `null` also when there is none.
+    /// How long the oldest of them has waited, in seconds; `null` also if there is none.
     oldest_unpublished_s: Option<f64>,
 }
 
-/// A service's database at this moment.
+/// The state of a service's database.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct DatabaseState {
     /// The service's name.
     database: &'static str,
-    /// Whether it answers the service's relay; `null` while no relay tells.
+    /// Whether the service's relay can reach it; `null` if no relay responds.
     reachable: Option<bool>,
 }
 
-/// The answer to a request for the live topology.
-pub(crate) async fn show(rpc: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
+/// The response of `GET /system`.
+pub(crate) async fn respond(rpc: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
     let (patterns, listeners, answers) = tokio::join!(queues(rpc), listeners(rpc, retry_delays_ms), relays(rpc));
-    let state = |(pattern, queue)| state(pattern, queue, router.meter(pattern));
+    let state = |(pattern, queue)| state(pattern, queue, router.latency(pattern));
     let system = System {
         as_of: Timestamp(jiff::Timestamp::now()),
         broker: rpc.is_connected(),
@@ -157,15 +156,15 @@ pub(crate) async fn show(rpc: &RpcClient, router: &Router, retry_delays_ms: &[u3
     response
 }
 
-fn state(pattern: &'static str, queue: Option<Depth>, meter: Option<&LatencyHistogram>) -> PatternState {
-    let Reading { rate, p50_p99 } = meter.map(LatencyHistogram::read).unwrap_or_default();
+fn state(pattern: &'static str, queue: Option<Depth>, latency: Option<&LatencyHistogram>) -> PatternState {
+    let Reading { rate, p50_p99 } = latency.map(LatencyHistogram::read).unwrap_or_default();
     PatternState {
         pattern,
         workers: queue.map(|queue| queue.consumers),
         waiting: queue.map(|queue| queue.waiting),
         rate_per_second: rounded(rate, 10.0),
         latency_ms: p50_p99.map(|(p50, p99)| Latency { p50: millis(p50), p99: millis(p99) }),
-        history: meter.map(LatencyHistogram::history).unwrap_or_default().into_iter().filter_map(moment).collect(),
+        history: latency.map(LatencyHistogram::history).unwrap_or_default().into_iter().filter_map(moment).collect(),
     }
 }
 
@@ -181,21 +180,21 @@ fn moment(slot: Slot) -> Option<Moment> {
     })
 }
 
-/// What the relays tell of themselves; `None` when nobody could be asked.
+/// The status of the processes; `None` if it could not be requested.
 async fn relays(rpc: &RpcClient) -> Option<Arc<SystemStatus>> {
-    timeout(PATIENCE, rpc.stats()).await.ok()?.ok()
+    timeout(TIMEOUT, rpc.stats()).await.ok()?.ok()
 }
 
 fn relay(relay: &'static str, answers: Option<&SystemStatus>) -> RelayState {
     let unknown = RelayState { relay, workers: None, standby: None, unpublished: None, oldest_unpublished_s: None };
     let stats = match answers.map(|answers| answers.of(relay)) {
         Some(ProcessStatus::Absent) => return RelayState { workers: Some(0), standby: Some(0), ..unknown },
-        // There is somebody, who does not answer.
+        // A relay that does not respond.
         Some(ProcessStatus::Answered(stats)) if !stats.is_empty() => stats,
         _ => return unknown,
     };
     let outboxes: Vec<OutboxStats> = stats.iter().filter_map(|stats| stats.outbox).collect();
-    // Any of them has counted; who publishes knows best.
+    // Any of them has counted; the leader's count is the most recent.
     let best = outboxes.iter().max_by_key(|outbox| (outbox.unpublished.is_some(), outbox.leader));
     RelayState {
         workers: Some(outboxes.len()),
@@ -219,7 +218,7 @@ fn millis(duration: Duration) -> f64 {
     rounded(duration.as_secs_f64() * 1e3, 100.0)
 }
 
-/// To so many parts of one.
+/// Rounds to a fraction of one.
 fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }
@@ -234,7 +233,7 @@ async fn listeners(rpc: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
     let depth = |name: &str| depths.get(name).copied().flatten();
     let state = |listener: &SubscriptionInfo| {
         let (live, dead) = (depth(listener.name), depth(&dead_queue(listener.name)));
-        // A queue that does not exist says that the listener has other delays than we know of.
+        // A missing queue means that the listener has other retry delays than this gateway.
         let retrying = retry_queues(listener.name);
         let retrying = retrying.iter().map(|name| depth(name).filter(|queue| queue.exists).map(|queue| queue.waiting));
         ListenerState {
@@ -249,7 +248,7 @@ async fn listeners(rpc: &RpcClient, delays_ms: &[u32]) -> Vec<ListenerState> {
     LISTENERS.iter().map(state).collect()
 }
 
-/// The queue of each pattern; `None` where nobody can tell in time.
+/// The depth of each pattern's queue; `None` if it is not known in time.
 pub(crate) async fn queues(rpc: &RpcClient) -> BTreeMap<&'static str, Option<Depth>> {
     depths(rpc, PATTERNS.to_vec()).await
 }
@@ -261,7 +260,7 @@ pub(crate) async fn depths<N: AsRef<str> + Ord>(rpc: &RpcClient, names: Vec<N>) 
             *depth = rpc.queue(name.as_ref()).await.ok();
         }
     };
-    // Out of time, what is not counted stays unknown.
-    let _ = timeout(PATIENCE, counting).await;
+    // After a timeout the remaining depths are unknown.
+    let _ = timeout(TIMEOUT, counting).await;
     depths
 }

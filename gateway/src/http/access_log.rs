@@ -1,4 +1,4 @@
-//! Writes the one log line of a request: what was asked by its route, never by its address or content.
+//! The access log: one line for each request, with its route and never its URL or content.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tracing::Level;
 
 use crate::http::problem::level;
 
-/// What is known of a request that was answered.
+/// An entry of the access log.
 pub(crate) struct AccessLogEntry<'a> {
     pub(crate) method: &'a str,
-    /// The path of the route that served it, if it got that far.
+    /// The path of its route, if one was found.
     pub(crate) route: Option<&'static str>,
-    /// The pattern that this route asks.
+    /// The pattern of the route.
     pub(crate) pattern: Option<&'static str>,
-    /// Whether a success is worth a line only to those who debug: pages look at the board every second.
+    /// Whether a success is logged only at debug level: pages poll the system's state every second.
     pub(crate) quiet: bool,
     pub(crate) status: StatusCode,
     pub(crate) took: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct AccessLogEntry<'a> {
 
 impl AccessLogEntry<'_> {
     pub(crate) fn write(&self) {
-        let method = known(self.method);
+        let method = known_method(self.method);
         let (route, pattern) = (self.route, self.pattern);
         let status = self.status.as_u16();
         let duration_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3;
@@ -50,8 +50,8 @@ impl AccessLogEntry<'_> {
     }
 }
 
-/// A client may make up methods as long as a head; logs and metrics need not repeat them.
-pub(crate) fn known(method: &str) -> &'static str {
+/// The method, or `other` for an unknown one: clients may send arbitrary and long methods.
+pub(crate) fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }

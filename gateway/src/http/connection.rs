@@ -1,4 +1,4 @@
-//! One client's connection: hyper speaks HTTP/1.1 on it; how it ends, and the last word, are decided here.
+//! A client's connection: hyper speaks HTTP/1.1 on it; this decides when and how it closes.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,19 +22,20 @@ use tokio::time::{sleep, timeout};
 
 use crate::http::client_ip::{Peer, Proxies};
 use crate::http::client_stream::ClientStream;
-use crate::http::connection_limit::{Admitted, PerIpConnectionLimit};
+use crate::http::connection_limit::{ConnectionPermit, PerIpConnectionLimit};
 use crate::http::early_error::EarlyError;
 use crate::http::open_connections::Activity;
 use crate::http::request_headers::HEAD_LIMIT;
 use crate::http::response_body::Body;
 use crate::http::service::Service;
 
-/// hyper reads into a buffer of at most this size; larger than a head, so that the bound on heads decides.
+/// hyper's largest read buffer; larger than a head, so that the limit on heads applies.
 const BUFFER_LIMIT: usize = 2 * HEAD_LIMIT;
-/// After a stop is asked for, what was sent before still arrives: this long, more is taken in, and idle connections are kept.
-const LAST_CALL: Duration = Duration::from_millis(50);
-/// A client that is still sending when we have said our last word gets this long, and this much, to come to hear it.
-/// Closing at once would reset the connection, and the reset would overtake the word.
+/// How long connections are still accepted, and idle ones kept, after a stop is requested: requests sent before may still
+/// arrive.
+const IDLE_GRACE: Duration = Duration::from_millis(50);
+/// How long, and for how many bytes, a connection stays open for a client that is still sending after the final response.
+/// Closing at once would reset the connection, and the client might not read the response.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -43,114 +44,113 @@ const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 pub struct ConnectionConfig {
     http: http1::Builder,
     write_timeout: Duration,
-    last_call: Duration,
+    idle_grace: Duration,
     per_address_limit: PerIpConnectionLimit,
 }
 
 impl ConnectionConfig {
-    /// `header_timeout` bounds the arrival of a head and an idle connection's life, `write_timeout` a client that does not
-    /// read.
+    /// `header_timeout` limits the arrival of a head and the life of an idle connection, `write_timeout` a stalled write.
     pub fn new(header_timeout: Duration, write_timeout: Duration) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
             .max_header_size(HEAD_LIMIT)
             .max_buf_size(BUFFER_LIMIT)
-            // A client that has said all it had to say still gets its answer.
+            // A client that closes its sending side still gets its response.
             .half_close(true);
         Self {
             http,
             write_timeout,
-            last_call: LAST_CALL,
+            idle_grace: IDLE_GRACE,
             per_address_limit: PerIpConnectionLimit::new(0, Proxies::default()),
         }
     }
 
-    /// Serves at most `limit` connections from each address but these proxies; 0 is no limit.
+    /// Serves at most `limit` connections from each address except these proxies; 0 means no limit.
     #[must_use]
     pub(crate) fn per_address(self, limit: usize, proxies: Proxies) -> Self {
         Self { per_address_limit: PerIpConnectionLimit::new(limit, proxies), ..self }
     }
 
-    /// Keeps idle connections for so long after a stop is asked for: a client that asks once more is answered, and told to
-    /// come back by another.
+    /// Keeps idle connections for this long after a stop is requested: the next request on one is answered, with
+    /// `Connection: close`.
     #[must_use]
-    pub(crate) fn last_call(self, last_call: Duration) -> Self {
-        Self { last_call: last_call.max(LAST_CALL), ..self }
+    pub(crate) fn idle_grace(self, idle_grace: Duration) -> Self {
+        Self { idle_grace: idle_grace.max(IDLE_GRACE), ..self }
     }
 
-    /// A place for a connection from this address, if it has one left.
-    pub(crate) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
+    /// A permit for a connection from this address, unless it has reached its limit.
+    pub(crate) fn admit(&self, peer: IpAddr) -> Option<ConnectionPermit> {
         self.per_address_limit.admit(peer)
     }
 }
 
-/// Serves a connection until it ends, or has to give way.
+/// Serves a connection until it ends or is evicted.
 pub(crate) async fn serve<S: Service>(
     stream: TcpStream,
     peer: IpAddr,
     service: Arc<S>,
-    terms: Arc<ConnectionConfig>,
+    config: Arc<ConnectionConfig>,
     activity: Arc<Activity>,
     stop: Shutdown,
 ) {
-    // A small answer must not wait for the acknowledgement of the one before.
+    // A small response must not wait for the acknowledgement of the previous one.
     let _ = stream.set_nodelay(true);
     let linger = AtomicBool::new(false);
     let serve = service_fn(|mut request: Request<Incoming>| {
-        let served = Served::of(&activity);
+        let guard = RequestGuard::new(&activity);
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Arc::clone(&activity));
         let (service, stop, linger) = (&service, &stop, &linger);
         async move {
             let mut response = service.call(request).await;
-            // The answer closes the connection when its request was not read to the end.
+            // The response closes the connection if its request was not read to the end.
             linger.store(response.headers().contains_key(CONNECTION), Ordering::Relaxed);
             if stop.is_requested() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response.map(|body| Held { body, _served: served }))
+            Ok::<_, Infallible>(response.map(|body| GuardedBody { body, _guard: guard }))
         }
     });
-    let wire = TokioIo::new(ClientStream::new(stream, terms.write_timeout, Arc::clone(&activity)));
-    let mut connection = terms.http.serve_connection(wire, serve);
-    let ended = drive(&mut connection, &activity, &stop, terms.last_call).await;
+    let stream = TokioIo::new(ClientStream::new(stream, config.write_timeout, Arc::clone(&activity)));
+    let mut connection = config.http.serve_connection(stream, serve);
+    let ended = drive(&mut connection, &activity, &stop, config.idle_grace).await;
     let parts = connection.into_parts();
-    let Some(stream) = parts.io.into_inner().whole() else { return };
-    let refused = ended.err().and_then(|error| EarlyError::because(&error, &parts.read_buf));
-    if let Some(refused) = &refused {
-        refused.log();
+    let Some(stream) = parts.io.into_inner().into_inner() else { return };
+    let error = ended.err().and_then(|error| EarlyError::from_hyper(&error, &parts.read_buf));
+    if let Some(error) = &error {
+        error.log();
     }
-    if refused.is_some() || linger.into_inner() {
-        let last_word = refused.map(|refused| refused.response()).unwrap_or_default();
-        // It is a courtesy: a client that does not take it in time goes without.
-        let _ = timeout(LINGER, part(stream, &last_word)).await;
+    if error.is_some() || linger.into_inner() {
+        let response = error.map(|error| error.response()).unwrap_or_default();
+        // Best effort: the client may not read it in time.
+        let _ = timeout(LINGER, close_after(stream, &response)).await;
     }
 }
 
-/// Says that a request is being served, from its head to the last piece of its answer.
-struct Served(Arc<Activity>);
+/// Marks the connection as busy from the head of a request to the last piece of its response.
+struct RequestGuard(Arc<Activity>);
 
-impl Served {
-    fn of(activity: &Arc<Activity>) -> Self {
+impl RequestGuard {
+    fn new(activity: &Arc<Activity>) -> Self {
         activity.busy();
         Self(Arc::clone(activity))
     }
 }
 
-impl Drop for Served {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.idle();
     }
 }
 
-/// The body of a response, which hyper drops when it has taken all of it.
-struct Held {
+/// The body of a response with its guard. hyper drops it once it has taken all of it.
+struct GuardedBody {
     body: Body,
-    _served: Served,
+    _guard: RequestGuard,
 }
 
-impl HttpBody for Held {
+impl HttpBody for GuardedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -169,28 +169,28 @@ impl HttpBody for Held {
 
 type Connection<S> = http1::Connection<TokioIo<ClientStream>, S>;
 
-/// Lets hyper work; when a stop is asked for, or another connection needs the place, only as long as a request is being
-/// served.
+/// Runs hyper's connection. After a stop is requested or the connection is evicted, only until its current request is
+/// answered.
 async fn drive<S>(
     connection: &mut Connection<S>,
     activity: &Activity,
     stop: &Shutdown,
-    last_call: Duration,
+    idle_grace: Duration,
 ) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = Held>,
+    S: HttpService<Incoming, ResBody = GuardedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     tokio::select! {
         biased;
         ended = &mut *connection => return ended,
-        () = last_call_is_over(stop, last_call) => Pin::new(&mut *connection).graceful_shutdown(),
+        () = idle_grace_is_over(stop, idle_grace) => Pin::new(&mut *connection).graceful_shutdown(),
         () = activity.evicted() => {
             Pin::new(&mut *connection).graceful_shutdown();
             tokio::select! {
                 biased;
                 ended = &mut *connection => return ended,
-                // It is not waited for: its client may take as long as it likes to send a head or read an answer.
+                // Do not wait for an idle one: its client may take any time to send a head or read a response.
                 () = std::future::ready(()), if !activity.is_busy() => return Ok(()),
             }
         }
@@ -198,18 +198,19 @@ where
     connection.await
 }
 
-/// Resolves shortly after a stop is asked for: who comes now may have set out before.
-pub(crate) async fn close_after_request(stop: &Shutdown) {
-    last_call_is_over(stop, LAST_CALL).await;
+/// Resolves shortly after a stop is requested: clients may have connected just before.
+pub(crate) async fn stop_accepting(stop: &Shutdown) {
+    idle_grace_is_over(stop, IDLE_GRACE).await;
 }
 
-async fn last_call_is_over(stop: &Shutdown, last_call: Duration) {
+async fn idle_grace_is_over(stop: &Shutdown, idle_grace: Duration) {
     stop.requested().await;
-    sleep(last_call).await;
+    sleep(idle_grace).await;
 }
 
-async fn part(mut stream: TcpStream, last_word: &[u8]) -> io::Result<()> {
-    stream.write_all(last_word).await?;
+/// Writes a final response, then closes the connection once the client has read it.
+async fn close_after(mut stream: TcpStream, response: &[u8]) -> io::Result<()> {
+    stream.write_all(response).await?;
     stream.shutdown().await?;
     tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Lets pages of known origins call from a browser (the fetch standard's CORS protocol).
+//! CORS: lets pages of allowed origins call the gateway from a browser (the Fetch standard).
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -16,25 +16,25 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "X-Request-Id, Location, Link, X-Total-Count, X-Total-Count-Relation, Retry-After, RateLimit, RateLimit-Policy, ETag",
 );
-/// How long a browser may remember the answer to a preflight, in seconds: two hours, the most that Chromium takes.
+/// How long a browser may cache a preflight response, in seconds: two hours, the most that Chromium accepts.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins that may call.
+/// The allowed origins.
 pub(crate) struct Cors(Vec<HeaderValue>);
 
 impl Cors {
-    /// Pages of these origins may call, with credentials.
+    /// Allows pages of these origins to call, with credentials.
     pub(crate) fn new(origins: Vec<HeaderValue>) -> Self {
         Self(origins)
     }
 
-    /// The answer to `OPTIONS`: a preflight of a known origin learns what it may do, everybody else what there is.
+    /// The response to `OPTIONS`: the permissions for a preflight of an allowed origin, and `Allow` for everybody.
     pub(crate) fn options(&self, request: &HeaderMap, allow: &HeaderValue) -> Response<Body> {
         let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
         headers.insert(ALLOW, allow.clone());
-        if request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) && self.known(request).is_some() {
+        if request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) && self.allowed_origin(request).is_some() {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
             headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
@@ -42,19 +42,19 @@ impl Cors {
         response
     }
 
-    /// Marks a response, success or not, so that a page of a known origin may read it.
-    pub(crate) fn mark(&self, request: &HeaderMap, response: &mut HeaderMap) {
-        // Also without an origin: a cache must not hand this response to a page that has one.
+    /// Adds the CORS headers to a response, success or error.
+    pub(crate) fn add_headers(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        // Also without an origin: a cache must not serve this response to a page that has one.
         response.append(VARY, HeaderValue::from_static("Origin"));
-        if let Some(origin) = self.known(request) {
+        if let Some(origin) = self.allowed_origin(request) {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
     }
 
-    fn known(&self, request: &HeaderMap) -> Option<&HeaderValue> {
+    fn allowed_origin(&self, request: &HeaderMap) -> Option<&HeaderValue> {
         let origin = request.get(ORIGIN)?;
-        self.0.iter().find(|known| *known == origin)
+        self.0.iter().find(|allowed| *allowed == origin)
     }
 }

@@ -1,27 +1,26 @@
-//! Keeps clients from using up the file descriptors that the gateway needs itself: for the line to the broker, for keys,
-//! for probes.
+//! Reserves file descriptors for the gateway itself, so that clients cannot use up those for the broker, keys and probes.
 
 use rlimit::Resource;
 use runtime::StartError;
 
-/// For what is no client's connection: standard streams, the event loop, two lines to the broker and their renewal, key
-/// files, an issuer's keys with the root certificates. About twenty are in use.
+/// For everything that is not a client's connection: standard streams, the event loop, two connections to the broker and
+/// their replacements, key files, an issuer's keys with the root certificates. About twenty are in use.
 const RESERVED: u64 = 32;
-/// Probes need no more connections than this.
+/// The most connections of the admin listener.
 const ADMIN: u64 = 64;
-/// With fewer there is nothing to serve with.
+/// The fewest connections to start with.
 const FEWEST: u64 = 16;
 
-/// How many connections there may be at a time.
+/// The limits of open connections.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Connections {
     pub(crate) public: usize,
     pub(crate) admin: usize,
 }
 
-/// Raises the limit of open files as far as `wanted` connections need it, and lowers their number where it may not be raised.
+/// Raises the limit of open files as far as `wanted` connections need it. If it cannot be raised, allows fewer connections.
 pub(crate) fn reserve(wanted: usize) -> Result<Connections, StartError> {
-    let failed = |error| StartError::failed("cannot tell how many files may be open (RLIMIT_NOFILE)", error);
+    let failed = |error| StartError::failed("cannot read the limit of open files (RLIMIT_NOFILE)", error);
     let (soft, hard) = Resource::NOFILE.get().map_err(failed)?;
     let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
     let needed = wanted.saturating_add(ADMIN + RESERVED);
@@ -35,7 +34,7 @@ pub(crate) fn reserve(wanted: usize) -> Result<Connections, StartError> {
     let connections = share(limit, wanted).ok_or_else(|| {
         let least = RESERVED + FEWEST;
         StartError::Failed(format!(
-            "only {limit} files may be open (ulimit -n), and the gateway needs {least} at least"
+            "the limit of open files is {limit} (ulimit -n), and the gateway needs at least {least}: raise it"
         ))
     })?;
     if limit < needed {
@@ -43,13 +42,13 @@ pub(crate) fn reserve(wanted: usize) -> Result<Connections, StartError> {
             open_files = limit,
             wanted,
             connection_limit = connections.public,
-            "fewer connections are served than GATEWAY_CONNECTION_LIMIT says: raise the limit of open files (ulimit -n)"
+            "GATEWAY_CONNECTION_LIMIT is lowered: raise the limit of open files (ulimit -n)"
         );
     }
     Ok(connections)
 }
 
-/// Divides what may be open; `None` when it is too little.
+/// Divides the open files; `None` if there are too few.
 fn share(limit: u64, wanted: u64) -> Option<Connections> {
     let free = limit.checked_sub(RESERVED).filter(|free| *free >= FEWEST)?;
     let admin = ADMIN.min(free / 4);
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_kept_back_whatever_is_wanted() {
+    fn some_descriptors_are_always_reserved() {
         let shared = |limit, wanted| share(limit, wanted).map(|shares| (shares.public, shares.admin));
         assert_eq!(shared(65_536, 1_024), Some((1_024, 64)));
         assert_eq!(shared(1_120, 1_024), Some((1_024, 64)));

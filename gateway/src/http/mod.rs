@@ -1,6 +1,6 @@
-//! HTTP/1.1 transport: sockets, connections, heads and bodies, the headers of every response.
+//! The HTTP/1.1 transport: sockets, connections, heads and bodies, and the headers of every response.
 //!
-//! Knows no route: nothing here imports `routing`, `auth`, `rate_limit`, `endpoints` or `settings`.
+//! Independent of routes: nothing here imports `routing`, `auth`, `rate_limit`, `endpoints` or `settings`.
 
 pub(crate) mod access_log;
 pub(crate) mod client_ip;

@@ -1,4 +1,4 @@
-//! What the client asks of a body beside its content: how it may be coded, and whether it has it already (RFC 9110).
+//! Content coding and conditional requests: gzip, entity tags, 304 (RFC 9110).
 
 use std::io::Write;
 
@@ -13,15 +13,15 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::http::response_body::Body;
 
-/// So much of a hash tells apart whatever is served.
+/// The length of a tag's hash; collisions are negligible.
 const TAG_BYTES: usize = 16;
 
-/// A strong entity tag: the same for the same bytes, and for no others.
+/// A strong entity tag: equal only for equal bytes.
 pub(crate) fn entity_tag(bytes: &[u8]) -> HeaderValue {
     tag(bytes, "")
 }
 
-/// A weak entity tag: the same for the same content, however it is coded.
+/// A weak entity tag: equal for equal content, whatever its coding.
 pub(crate) fn weak_entity_tag(content: &[u8]) -> HeaderValue {
     tag(content, "W/")
 }
@@ -31,14 +31,14 @@ fn tag(bytes: &[u8], prefix: &str) -> HeaderValue {
     HeaderValue::try_from(format!("{prefix}\"{hash}\"")).expect("base64 is visible ASCII")
 }
 
-/// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110, sections 8.8.3.2 and 13.1.2), or any at all.
-pub(crate) fn has_already(request: &HeaderMap, tag: &HeaderValue) -> bool {
+/// Whether `If-None-Match` matches a tag by weak comparison (RFC 9110, sections 8.8.3.2 and 13.1.2), or is `*`.
+pub(crate) fn matches_etag(request: &HeaderMap, tag: &HeaderValue) -> bool {
     let ours = opaque(tag.as_bytes());
     let mut values = request.get_all(IF_NONE_MATCH).iter().map(HeaderValue::as_bytes);
     values.any(|value| value.trim_ascii() == b"*" || tags(value).any(|named| Some(named) == ours))
 }
 
-/// The tags in a list, without `W/` and quotation marks. What is malformed ends it.
+/// The tags of a list, without `W/` and quotation marks. A malformed tag ends the list.
 fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let begin = list.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
@@ -50,14 +50,14 @@ fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What stands between the quotation marks of the tag with which a text begins; it may hold commas.
+/// The text between the quotation marks of the tag that a text starts with; it may contain commas.
 fn opaque(text: &[u8]) -> Option<&[u8]> {
     let quoted = text.strip_prefix(b"W/").unwrap_or(text).strip_prefix(b"\"")?;
     let end = quoted.iter().position(|byte| *byte == b'"')?;
     Some(&quoted[..end])
 }
 
-/// The same response to a client that has its content already.
+/// Turns a response into 304.
 pub(crate) fn not_modified(response: Response<Body>) -> Response<Body> {
     let (mut head, _) = response.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
@@ -66,16 +66,16 @@ pub(crate) fn not_modified(response: Response<Body>) -> Response<Body> {
     Response::from_parts(head, Body::default())
 }
 
-/// Bytes compressed.
+/// Compresses bytes.
 pub(crate) fn gzip(bytes: &[u8], level: Compression) -> Bytes {
     let mut packed = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), level);
-    packed.write_all(bytes).expect("memory takes everything");
-    packed.finish().expect("memory takes everything").into()
+    packed.write_all(bytes).expect("writing to memory does not fail");
+    packed.finish().expect("writing to memory does not fail").into()
 }
 
-/// Whether the client takes gzip, and prefers it to the body as it is or likes it as much (RFC 9110, section 12.5.3). One
-/// that says nothing may not be able to unpack it; one that takes neither gets the body as it is.
-pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
+/// Whether the client accepts gzip at least as much as no compression (RFC 9110, section 12.5.3). A client without
+/// `Accept-Encoding` may not support it; one that accepts neither gets no compression.
+pub(crate) fn accepts_gzip(request: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for value in request.get_all(ACCEPT_ENCODING) {
         let Ok(value) = value.to_str() else { return false };
@@ -90,12 +90,12 @@ pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
             }
         }
     }
-    // Not named, `identity` is taken all the same, but anything that is named is preferred.
+    // `identity` is acceptable unless excluded, but any named coding is preferred.
     let (gzip, identity) = (gzip.or(any).unwrap_or(0), identity.or(any).unwrap_or(0));
     gzip > 0 && gzip >= identity
 }
 
-/// A weight in thousandths; without one it is 1. `None` where it is none.
+/// A weight in thousandths; 1 by default. `None` if it is malformed.
 fn weight(parameters: &str) -> Option<u16> {
     let parameters = parameters.trim();
     if parameters.is_empty() {
@@ -112,9 +112,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_goes_only_to_who_takes_it() {
+    fn gzip_is_used_only_if_the_client_accepts_it() {
         let takes = |values: &[&str]| {
-            takes_gzip(&values.iter().map(|value| (ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap())).collect())
+            accepts_gzip(&values.iter().map(|value| (ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap())).collect())
         };
         for good in [
             "gzip",
@@ -156,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_found_in_any_list() {
+    fn a_tag_is_matched_in_any_list() {
         let has = |values: &[&str]| {
             let headers = values.iter().map(|value| (IF_NONE_MATCH, HeaderValue::from_str(value).unwrap())).collect();
-            [r#""a,b""#, r#"W/"a,b""#].map(|tag| has_already(&headers, &HeaderValue::from_static(tag)))
+            [r#""a,b""#, r#"W/"a,b""#].map(|tag| matches_etag(&headers, &HeaderValue::from_static(tag)))
         };
         for good in [r#""a,b""#, r#"W/"a,b""#, r#""x", "a,b""#, r#" ,W/"x","a,b","#, "*", " * "] {
             assert_eq!(has(&[good]), [true; 2], "{good}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_tell_contents_apart() {
+    fn different_contents_have_different_tags() {
         assert_eq!(entity_tag(b"a"), entity_tag(b"a"));
         assert_ne!(entity_tag(b"a"), entity_tag(b"b"));
         assert!(weak_entity_tag(b"a").to_str().unwrap().starts_with("W/\""));

@@ -1,5 +1,5 @@
-//! The connections of one listener and what each is doing, so that a full listener can close the one that has been idle for
-//! longest in favour of a new one.
+//! The open connections of a listener and their activity, so that a full listener can close the longest idle one in favour
+//! of a new one.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,52 +7,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// The highest bits of a state say what the connection waits for, the rest since when: the smallest state gives way first.
+/// The highest bits of a state are its kind, the rest when it began: the smallest state is evicted first.
 const KIND: u32 = 62;
 const IDLE: u64 = 0;
-/// A request has begun, and the client lets us wait: it is still sending, or it does not read its answer.
+/// A request has started and waits for its client, which is still sending or does not read the response.
 const CLIENT: u64 = 1 << KIND;
 const BUSY: u64 = 2 << KIND;
 
-/// All of them.
+/// All open connections of a listener.
 #[derive(Default)]
 pub(crate) struct OpenConnections {
     clock: Arc<AtomicU64>,
     open: Mutex<HashMap<u64, Arc<Activity>>>,
 }
 
-/// What one connection is doing.
+/// The activity of a connection.
 pub(crate) struct Activity {
     clock: Arc<AtomicU64>,
     state: AtomicU64,
-    /// Part of an answer is still to be written.
-    owing: AtomicBool,
+    /// Whether part of a response is still to be written.
+    unfinished: AtomicBool,
     evicted: CancellationToken,
 }
 
-/// A connection's entry, until it is dropped.
-pub(crate) struct AccessLogEntry {
+/// The registration of a connection; removed when dropped.
+pub(crate) struct OpenConnection {
     all: Arc<OpenConnections>,
     id: u64,
     pub(crate) activity: Arc<Activity>,
 }
 
 impl OpenConnections {
-    /// Adds a connection, on which nothing has been asked yet.
-    pub(crate) fn add(self: &Arc<Self>) -> AccessLogEntry {
+    /// Registers a new connection, which is idle.
+    pub(crate) fn add(self: &Arc<Self>) -> OpenConnection {
         let id = self.clock.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity {
             clock: Arc::clone(&self.clock),
             state: AtomicU64::new(IDLE | id),
-            owing: AtomicBool::new(false),
+            unfinished: AtomicBool::new(false),
             evicted: CancellationToken::new(),
         });
         self.lock().insert(id, Arc::clone(&activity));
-        AccessLogEntry { all: Arc::clone(self), id, activity }
+        OpenConnection { all: Arc::clone(self), id, activity }
     }
 
-    /// Tells the connection that has been idle for longest to close, or else the one that has let us wait for longest;
-    /// false when all are being served.
+    /// Evicts the connection that has been idle for longest, or else the one that has waited longest for its client. Returns
+    /// `false` if all are busy.
     pub(crate) fn evict_longest_idle(&self) -> bool {
         let open = self.lock();
         let candidates = open.values().filter(|one| !one.evicted.is_cancelled());
@@ -67,48 +67,48 @@ impl OpenConnections {
 }
 
 impl Activity {
-    /// A request is being worked on.
+    /// Marks the connection as busy with a request.
     pub(crate) fn busy(&self) {
         self.state.store(BUSY, Ordering::Relaxed);
     }
 
-    /// The client is to send the rest of its request.
+    /// Marks the connection as waiting for the rest of a request.
     pub(crate) fn waits_for_client(&self) {
         self.state.store(CLIENT | self.now(), Ordering::Relaxed);
     }
 
-    /// The request is answered, as far as it depends on us.
+    /// Marks the connection as idle.
     pub(crate) fn idle(&self) {
         self.state.store(IDLE | self.now(), Ordering::Relaxed);
     }
 
-    /// Whether part of an answer is still to be written.
-    pub(crate) fn owes(&self, owing: bool) {
-        self.owing.store(owing, Ordering::Relaxed);
+    /// Records whether part of a response is still to be written.
+    pub(crate) fn set_unfinished(&self, unfinished: bool) {
+        self.unfinished.store(unfinished, Ordering::Relaxed);
     }
 
-    /// Whether a request is being worked on.
+    /// Whether a request is being handled.
     pub(crate) fn is_busy(&self) -> bool {
         self.rank() >= BUSY
     }
 
-    /// Resolves when this connection has to give way to another one.
+    /// Resolves when this connection is evicted.
     pub(crate) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
     fn rank(&self) -> u64 {
         let state = self.state.load(Ordering::Relaxed);
-        if state < CLIENT && self.owing.load(Ordering::Relaxed) { state | CLIENT } else { state }
+        if state < CLIENT && self.unfinished.load(Ordering::Relaxed) { state | CLIENT } else { state }
     }
 
-    /// Not a time, but as good: it grows with everything that happens.
+    /// A logical clock: it increases with every change.
     fn now(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-impl Drop for AccessLogEntry {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.all.lock().remove(&self.id);
     }
@@ -118,21 +118,21 @@ impl Drop for AccessLogEntry {
 mod tests {
     use super::*;
 
-    /// Which of these has been told to close.
-    fn evicted(connections: &[AccessLogEntry]) -> Vec<usize> {
+    /// The indexes of the connections that were evicted.
+    fn evicted(connections: &[OpenConnection]) -> Vec<usize> {
         (0..connections.len()).filter(|n| connections[*n].activity.evicted.is_cancelled()).collect()
     }
 
     #[test]
-    fn the_longest_idle_gives_way_then_who_lets_us_wait_and_never_who_is_served() {
+    fn idle_connections_are_evicted_first_then_waiting_ones_and_never_busy_ones() {
         let all = Arc::new(OpenConnections::default());
-        let five: Vec<AccessLogEntry> = (0..5).map(|_| all.add()).collect();
+        let five: Vec<OpenConnection> = (0..5).map(|_| all.add()).collect();
         five[0].activity.busy();
         five[1].activity.busy();
         five[1].activity.waits_for_client();
         five[2].activity.busy();
         five[2].activity.idle();
-        five[3].activity.owes(true);
+        five[3].activity.set_unfinished(true);
         for expected in [&[4][..], &[2, 4], &[2, 3, 4], &[1, 2, 3, 4]] {
             assert!(all.evict_longest_idle());
             assert_eq!(evicted(&five), expected);

@@ -1,7 +1,7 @@
-//! Every answer that is no success: RFC 9457 problem details, the same fields whoever refused.
+//! Error responses: RFC 9457 problem details, with the same fields for every error.
 //!
-//! `type` is `urn:problem:` and the code with dashes; it identifies and does not resolve. `message` repeats `detail`
-//! for clients that look for a message.
+//! `type` is `urn:problem:` and the code with dashes; it is an identifier and does not resolve. `message` repeats `detail`
+//! for clients that look for it.
 
 use contracts::{Code, Fault, Invalid};
 use hyper::body::Bytes;
@@ -12,36 +12,36 @@ use tracing::Level;
 
 use crate::http::response_body::Body;
 
-/// Why a request fails.
+/// The error of a request.
 #[derive(Debug)]
 pub(crate) struct HttpError {
     fault: Fault,
-    /// The methods that the path knows, when it does not know the one used.
+    /// The methods that the path supports, if it does not support the one used.
     allow: Option<HeaderValue>,
-    /// Seconds after which it may be tried again, if that is known.
+    /// Seconds until a retry may succeed, if known.
     retry_after: Option<u32>,
     /// The cause, for the log.
     cause: Option<Box<str>>,
 }
 
 impl HttpError {
-    /// A refusal by the gateway itself.
+    /// An error of the gateway itself.
     pub(crate) fn new(code: Code, message: &str) -> Self {
         Fault::new(code, message).into()
     }
 
-    /// A method was used that the path does not know; these it knows.
+    /// The path does not support the method, but these.
     pub(crate) fn method(allow: HeaderValue) -> Self {
-        let fault = Fault::new(Code::MethodNotAllowed, "This path does not know the method; see the Allow header.");
+        let fault = Fault::new(Code::MethodNotAllowed, "This path does not support the method; see the Allow header.");
         Self { allow: Some(allow), ..fault.into() }
     }
 
-    /// Too many requests: the client may try again after so many seconds.
+    /// Too many requests: the client may retry after so many seconds.
     pub(crate) fn too_many(message: &str, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, message) }
     }
 
-    /// The same with its cause, which only the log tells.
+    /// Adds the cause, which only the log shows.
     #[must_use]
     pub(crate) fn because(self, cause: impl std::fmt::Display) -> Self {
         Self { cause: Some(cause.to_string().into()), ..self }
@@ -57,11 +57,11 @@ impl HttpError {
         self.fault.code
     }
 
-    /// The answer. Its `instance` is the path asked for, without the query: that may hold secrets.
-    pub(crate) fn respond(self, address: &Uri, request_id: &str) -> Response<Body> {
+    /// The response. Its `instance` is the path without the query, which may contain secrets.
+    pub(crate) fn respond(self, uri: &Uri, request_id: &str) -> Response<Body> {
         let Self { fault, allow, retry_after, cause: _ } = self;
-        // `CONNECT` has an address without a path.
-        let instance = if address.path().is_empty() { "/" } else { address.path() };
+        // The target of `CONNECT` has no path.
+        let instance = if uri.path().is_empty() { "/" } else { uri.path() };
         let mut response = Response::new(document(&fault, instance, request_id).into());
         *response.status_mut() = status(fault.code);
         let headers = response.headers_mut();
@@ -94,29 +94,29 @@ impl From<Invalid> for HttpError {
     }
 }
 
-/// An error (RFC 9457). Clients compare `code`, and show `message`.
+/// An error (RFC 9457). Clients compare `code` and show `message`.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem<'a> {
-    /// `urn:problem:` and the code with dashes; it identifies and does not resolve.
+    /// `urn:problem:` and the code with dashes; an identifier that does not resolve.
     r#type: String,
-    /// The code in words.
+    /// The code as words.
     title: String,
     /// The HTTP status.
     status: u16,
     /// One sentence for a person.
     detail: &'a str,
-    /// The path asked for.
+    /// The path of the request.
     instance: &'a str,
-    /// Why; stable.
+    /// The stable code.
     code: Code,
     /// The same as `detail`.
     message: &'a str,
-    /// Field → what is wrong with it; only with `invalid_input`.
+    /// The problems of each field; only with `invalid_input`.
     #[serde(skip_serializing_if = "Invalid::is_empty")]
     errors: &'a Invalid,
-    /// What logs call this request.
+    /// The id of this request in logs.
     request_id: &'a str,
 }
 
@@ -143,7 +143,7 @@ fn title(code: Code) -> String {
     title
 }
 
-/// The HTTP status of a code. 503 says that nothing was executed, 504 that nobody knows.
+/// The HTTP status of a code. 503 means not executed, 504 that the outcome is unknown.
 pub fn status(code: Code) -> StatusCode {
     match code {
         Code::BadRequest | Code::MalformedJson | Code::WrongPattern => StatusCode::BAD_REQUEST,
@@ -175,7 +175,7 @@ pub fn status(code: Code) -> StatusCode {
     }
 }
 
-/// The log level of a code: info for what clients do wrong, warning for what we cannot do, error for a defect.
+/// The log level of a code: info for errors of clients, warning for failures, error for defects.
 pub fn level(code: Code) -> Level {
     match code {
         Code::BadRequest
@@ -215,7 +215,7 @@ pub fn level(code: Code) -> Level {
     }
 }
 
-/// What a 401 asks for (RFC 6750); a client that sent no token is not told that one was wrong.
+/// The challenge of a 401 (RFC 6750). It has no `error` if the client sent no token.
 fn challenge(code: Code) -> Option<&'static str> {
     match code {
         Code::MissingToken | Code::InvalidCredentials | Code::SessionEnded => Some(r#"Bearer realm="gateway""#),
@@ -233,10 +233,10 @@ fn challenge(code: Code) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn problem(refusal: HttpError) -> (Response<Body>, serde_json::Value) {
-        let fault = refusal.fault.clone();
+    fn problem(error: HttpError) -> (Response<Body>, serde_json::Value) {
+        let fault = error.fault.clone();
         let document = serde_json::from_slice(&document(&fault, "/orders", "r-1")).unwrap();
-        (refusal.respond(&Uri::from_static("/orders"), "r-1"), document)
+        (error.respond(&Uri::from_static("/orders"), "r-1"), document)
     }
 
     #[test]
@@ -254,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_left_out_when_no_field_is_at_fault() {
+    fn errors_are_absent_if_no_field_is_invalid() {
         let (_, document) = problem(HttpError::new(Code::OrderNotFound, "There is no such order."));
         assert!(document.get("errors").is_none());
         assert_eq!((&document["title"], &document["status"]), (&"Order not found".into(), &404.into()));
     }
 
     #[test]
-    fn every_401_says_how_to_authenticate_and_every_503_when_to_come_back() {
+    fn every_401_has_a_challenge_and_every_503_a_retry_after() {
         for (code, challenge) in [
             (Code::MissingToken, "Bearer realm=\"gateway\""),
             (Code::InvalidCredentials, "Bearer realm=\"gateway\""),

@@ -1,4 +1,4 @@
-//! Reads a request's body within its bounds of size and time, and sees to what is left of it.
+//! Reads a request's body within limits of size and time, and discards what is left of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::http::open_connections::Activity;
 use crate::http::problem::HttpError;
 
-/// How large a body may be and how long it may take.
+/// The limits of a body.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// Bytes.
@@ -27,28 +27,27 @@ pub(crate) struct Bounds {
 pub(crate) struct RequestBody {
     incoming: Incoming,
     bounds: Bounds,
-    /// Of the connection that it comes by.
+    /// The activity of its connection.
     activity: Option<Arc<Activity>>,
-    /// Whether the rest is better left where it is: the client waits for our word before it sends it, or reading it
-    /// has failed once.
-    leave: bool,
+    /// Whether the rest must not be read: the client waits for 100 Continue before it sends it, or reading has failed.
+    abandoned: bool,
 }
 
 impl RequestBody {
-    /// A body of which nothing is read yet.
+    /// A body that is not read yet.
     pub(crate) fn new(incoming: Incoming, head: &Parts, bounds: Bounds) -> Self {
         let activity = head.extensions.get().cloned();
-        Self { incoming, bounds, activity, leave: head.headers.contains_key(EXPECT) }
+        Self { incoming, bounds, activity, abandoned: head.headers.contains_key(EXPECT) }
     }
 
-    /// Refuses a body whose end the client and somebody between us might see at different places (RFC 9112, section 6).
+    /// Rejects a body with ambiguous framing, whose end a proxy might see elsewhere (RFC 9112, section 6).
     pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), HttpError> {
         let checked = framing(headers);
-        self.leave |= checked.is_err();
+        self.abandoned |= checked.is_err();
         checked
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     pub(crate) async fn read(&mut self) -> Result<Bytes, HttpError> {
         if let Some(activity) = &self.activity {
             activity.waits_for_client();
@@ -63,42 +62,42 @@ impl RequestBody {
     async fn read_all(&mut self) -> Result<Bytes, HttpError> {
         let Bounds { size, time } = self.bounds;
         let read = timeout(time, collect(&mut self.incoming, size)).await;
-        let refusal = match read {
+        let error = match read {
             Ok(Ok(bytes)) => {
-                self.leave = false;
+                self.abandoned = false;
                 return Ok(bytes);
             }
-            Ok(Err(refusal)) => refusal,
+            Ok(Err(error)) => error,
             Err(_) => HttpError::new(Code::RequestTimeout, "The body took too long to arrive."),
         };
-        self.leave = true;
-        Err(refusal)
+        self.abandoned = true;
+        Err(error)
     }
 
-    /// What becomes of the connection, now that the request is answered.
+    /// What is left of the body after the request is answered.
     pub(crate) fn rest(&self) -> Rest {
         let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
         match self.incoming.is_end_stream() {
             true => Rest::Nothing,
-            false if self.leave || announced > self.bounds.size => Rest::TooMuch,
+            false if self.abandoned || announced > self.bounds.size => Rest::TooMuch,
             false => Rest::Some,
         }
     }
 
-    /// Reads away what is left of a body that nobody wanted, for the next request comes after it. Where that takes too
-    /// long, or is too much, the connection ends.
+    /// Reads and discards what is left of the body, because the next request follows it. If it takes too long or is too
+    /// large, the connection closes.
     pub(crate) async fn discard(mut self) {
         drop(self.read_all().await);
     }
 }
 
-/// What is left of a body when its request is answered.
+/// What is left of a body after its request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rest {
     Nothing,
-    /// It can be read away while the client reads its answer.
+    /// It can be discarded while the client reads the response.
     Some,
-    /// It cannot: the connection must close.
+    /// It cannot be discarded: the connection must close.
     TooMuch,
 }
 
@@ -111,7 +110,7 @@ fn framing(headers: &HeaderMap) -> Result<(), HttpError> {
             b"" => {}
             coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
             _ => {
-                let message = "Of transfer codings only chunked is understood.";
+                let message = "Only the transfer coding chunked is supported.";
                 return Err(HttpError::new(Code::UnsupportedTransferCoding, message));
             }
         }
@@ -129,10 +128,10 @@ async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, HttpErr
         return Err(too_large());
     }
     let mut first = Bytes::new();
-    // Most bodies arrive in one piece, which is then used where it lies.
+    // Most bodies arrive in one piece, which is used without a copy.
     let mut pieces: Vec<u8> = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|_| HttpError::new(Code::BadRequest, "The body is broken or was cut short."))?;
+        let frame = frame.map_err(|_| HttpError::new(Code::BadRequest, "The body is malformed or incomplete."))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len().max(pieces.len()) + data.len() > limit {
             return Err(too_large());

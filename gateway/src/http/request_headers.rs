@@ -1,4 +1,4 @@
-//! What a request carries beside its content: its id, its trace, its idempotency key. None is believed unchecked.
+//! Request headers: request id, trace context, idempotency key. All are validated.
 
 use contracts::Invalid;
 use hyper::HeaderMap;
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::http::problem::HttpError;
 
-/// The largest head taken, in bytes: the request line and all headers. Node.js takes as much.
+/// The largest head, in bytes: the request line and all headers. Node.js has the same limit.
 pub(crate) const HEAD_LIMIT: usize = 16 * 1024;
 
-/// The name of a request in logs and answers; the client may choose it.
+/// The id of a request in logs and responses; the client may choose it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The client's key that makes several requests one (IETF draft `idempotency-key-header`).
+/// The client's key for repeated requests (IETF draft `idempotency-key-header`).
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -20,16 +20,16 @@ const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 const LONGEST_REQUEST_ID: usize = 64;
 const LONGEST_KEY: usize = 255;
-/// What everybody on the way must be able to carry of each, says the W3C.
+/// The lengths that the W3C requires every system to propagate.
 const LONGEST_TRACESTATE: usize = 512;
 const LONGEST_BAGGAGE: usize = 8_192;
 
-/// A request's name, as a header value that is known to be harmless text.
+/// The id of a request, validated.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The client's own, if it is one that can be logged and echoed as it stands; otherwise `fallback`.
+    /// The client's id if it is safe to log and to echo, otherwise `fallback`.
     pub(crate) fn of(headers: &HeaderMap, fallback: Uuid) -> Self {
         match only(headers, &X_REQUEST_ID) {
             Some(id) if is_request_id(id.as_bytes()) => Self(id.clone()),
@@ -37,12 +37,12 @@ impl RequestId {
         }
     }
 
-    /// As text.
+    /// The text.
     pub(crate) fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// As the value of a header.
+    /// The header value.
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
@@ -64,7 +64,7 @@ fn is_request_id(id: &[u8]) -> bool {
 /// The trace that a request is part of (W3C Trace Context).
 pub(crate) struct Trace {
     pub(crate) parent: Option<String>,
-    /// What tracing systems add to it; without a parent it means nothing.
+    /// The `tracestate`; ignored without a parent.
     pub(crate) state: Option<String>,
 }
 
@@ -76,12 +76,12 @@ impl Trace {
     }
 }
 
-/// What travels with the request from service to service (W3C Baggage).
+/// The baggage of the request (W3C Baggage).
 pub(crate) fn baggage(headers: &HeaderMap) -> Option<String> {
     list(headers, &BAGGAGE, LONGEST_BAGGAGE)
 }
 
-/// The values of a header that is a list, as one; `None` where it is empty, too long, or no visible ASCII.
+/// The values of a list header, joined; `None` if it is empty, too long, or not visible ASCII.
 fn list(headers: &HeaderMap, name: &HeaderName, longest: usize) -> Option<String> {
     if !headers.contains_key(name) {
         return None;
@@ -91,7 +91,7 @@ fn list(headers: &HeaderMap, name: &HeaderName, longest: usize) -> Option<String
     (1..=longest).contains(&values.len()).then_some(values)
 }
 
-/// The trace that this request is part of, if it has the shape that W3C Trace Context gives it.
+/// The `traceparent`, if it is well-formed by W3C Trace Context.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
     only(headers, &TRACEPARENT)?.to_str().ok().filter(|text| is_traceparent(text)).map(str::to_owned)
 }
@@ -108,21 +108,21 @@ fn is_traceparent(text: &str) -> bool {
         && !zero(parent)
 }
 
-/// The idempotency key, if there is one: a structured-field string (`"…"`), or the bare key that many clients send.
+/// The idempotency key, if any: a structured-field string (`"…"`), or the bare key that many clients send.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, HttpError> {
-    const RULE: &str = "must be one key of 1 to 255 visible ASCII characters, in quotation marks or without";
+    const RULE: &str = "must be one key of 1 to 255 visible ASCII characters, with or without quotation marks";
     if !headers.contains_key(IDEMPOTENCY_KEY) {
         return Ok(None);
     }
     let key = only(headers, &IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).and_then(unquoted);
-    let fits = |key: &String| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    match key.filter(fits) {
+    let valid = |key: &String| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    match key.filter(valid) {
         Some(key) => Ok(Some(key)),
         None => Err(Invalid::field("Idempotency-Key", RULE).into()),
     }
 }
 
-/// The text of a structured-field string (RFC 9651), or the text itself when it is not quoted.
+/// The text of a structured-field string (RFC 9651), or the text itself if it is not quoted.
 fn unquoted(text: &str) -> Option<String> {
     let Some(quoted) = text.strip_prefix('"') else {
         return (!text.contains(['"', '\\'])).then(|| text.to_owned());
@@ -139,7 +139,7 @@ fn unquoted(text: &str) -> Option<String> {
     Some(key)
 }
 
-/// The value of a header that is there exactly once.
+/// The value of a header that occurs exactly once.
 pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_harmless_request_id_is_kept_and_any_other_replaced() {
+    fn a_safe_request_id_is_kept_and_any_other_replaced() {
         let fallback = Uuid::now_v7();
         let kept =
             |values: &[&str]| RequestId::of(&headers(&X_REQUEST_ID, values), fallback).as_str() != fallback.to_string();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_passed_on_only_in_its_exact_shape() {
+    fn a_traceparent_is_forwarded_only_if_it_is_well_formed() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(traceparent(&headers(&TRACEPARENT, &[good])).as_deref(), Some(good));
         for bad in [
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_trace_is_passed_on_within_bounds() {
+    fn tracestate_and_baggage_are_forwarded_up_to_a_limit() {
         let parent = (TRACEPARENT, HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
         let state = |values: &[&str]| {
             let mut headers = headers(&TRACESTATE, values);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_same_in_quotation_marks_and_without() {
+    fn a_key_is_the_same_with_and_without_quotation_marks() {
         let key = |values: &[&str]| idempotency_key(&headers(&IDEMPOTENCY_KEY, values)).ok();
         assert_eq!(key(&[]), Some(None));
         assert_eq!(key(&["abc-1"]), Some(Some("abc-1".into())));

@@ -1,4 +1,4 @@
-//! The body of a response: one piece in memory, or a stream that goes on until its sender ends it.
+//! The body of a response: one piece in memory, or a stream that its sender ends.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 /// The body of a response.
 pub enum Body {
-    /// All of it.
+    /// The whole body.
     Whole(Full<Bytes>),
-    /// As much as has come; the sender's end is the body's.
+    /// A stream; it ends when its sender is dropped.
     Stream(mpsc::Receiver<Bytes>),
 }
 
@@ -68,7 +68,7 @@ impl From<String> for Body {
     }
 }
 
-/// A JSON text as a response.
+/// A JSON response.
 pub(crate) fn json(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! Header fields that keep browsers from doing more with an answer than showing it to the page that asked.
+//! Security headers: keep browsers from doing more with a response than handing it to the page that requested it.
 
 use hyper::HeaderMap;
 use hyper::header::{
@@ -6,7 +6,7 @@ use hyper::header::{
     X_FRAME_OPTIONS,
 };
 
-/// An answer is data: it loads nothing, runs nothing, and stands in no frame.
+/// A response is data: it loads nothing, runs nothing, and must not be framed.
 const DEFAULTS: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -14,7 +14,7 @@ const DEFAULTS: [(HeaderName, &str); 4] = [
     (REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Adds what the answer does not say itself. What only the holder of a token may see is kept by no cache.
+/// Adds the headers that a response does not set itself. Responses that need a token must not be cached.
 pub(crate) fn add_security_headers(headers: &mut HeaderMap, guarded: bool) {
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

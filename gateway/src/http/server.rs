@@ -1,4 +1,4 @@
-//! Takes connections in and, when asked to stop, sees the ones that are open to their end.
+//! The HTTP server: accepts connections and, when a stop is requested, waits for the open ones to end.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,39 +11,39 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::http::connection::{self, ConnectionConfig, close_after_request};
+use crate::http::connection::{self, ConnectionConfig, stop_accepting};
 use crate::http::open_connections::OpenConnections;
 use crate::http::service::Service;
 use crate::http::throttled_log::{PAUSE, ThrottledLog};
 
-/// After a failed accept, mostly for want of file descriptors, the next is tried this much later.
+/// The pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Where all connections are being served, it is looked this often whether one is idle by now.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to look for an idle connection to evict while all are busy.
+const EVICTION_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Serves a listener until a stop is asked for and every connection has ended, or the stop is insisted on. For a connection
-/// above `limit` the one that was idle for longest is closed; more than one address may have are closed at once.
+/// Serves a listener until a stop is requested and every connection has ended, or the stop is forced. A connection above
+/// `limit` evicts the one that has been idle for longest; one above the limit of its address is closed at once.
 pub async fn serve<S: Service>(
     listener: TcpListener,
     service: Arc<S>,
-    terms: ConnectionConfig,
+    config: ConnectionConfig,
     limit: usize,
     stop: Shutdown,
 ) {
     let connections = TaskTracker::new();
-    let mut door = Door {
-        terms: Arc::new(terms),
-        room: Arc::new(Semaphore::new(limit)),
+    let mut acceptor = Acceptor {
+        config: Arc::new(config),
+        permits: Arc::new(Semaphore::new(limit)),
         open: Arc::default(),
-        told: Told::default(),
+        log: ConnectionLog::default(),
     };
     tokio::select! {
         biased;
-        () = close_after_request(&stop) => {}
-        () = door.accept_loop(&listener, &service, &stop, &connections) => {}
+        () = stop_accepting(&stop) => {}
+        () = acceptor.accept_loop(&listener, &service, &stop, &connections) => {}
     }
     for (stream, peer) in close(listener) {
-        door.take_in(stream, peer, &service, &stop, &connections).await;
+        acceptor.spawn(stream, peer, &service, &stop, &connections).await;
     }
     connections.close();
     tokio::select! {
@@ -52,7 +52,7 @@ pub async fn serve<S: Service>(
     }
 }
 
-/// Closes a listener. What the kernel had accepted until then would be reset by that, so it is taken in first.
+/// Closes a listener. Connections that the kernel has accepted would be reset by that, so they are accepted first.
 fn close(listener: TcpListener) -> Vec<(TcpStream, IpAddr)> {
     let mut accepted = Vec::new();
     let Ok(listener) = listener.into_std() else { return accepted };
@@ -62,20 +62,20 @@ fn close(listener: TcpListener) -> Vec<(TcpStream, IpAddr)> {
                 let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
                 accepted.extend(stream.ok().map(|stream| (stream, peer.ip())));
             }
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(_) => return accepted,
         }
     }
 }
 
-struct Door {
-    terms: Arc<ConnectionConfig>,
-    room: Arc<Semaphore>,
+struct Acceptor {
+    config: Arc<ConnectionConfig>,
+    permits: Arc<Semaphore>,
     open: Arc<OpenConnections>,
-    told: Told,
+    log: ConnectionLog,
 }
 
-impl Door {
+impl Acceptor {
     async fn accept_loop<S: Service>(
         &mut self,
         listener: &TcpListener,
@@ -85,11 +85,12 @@ impl Door {
     ) {
         loop {
             let (stream, peer) = self.accept(listener).await;
-            self.take_in(stream, peer, service, stop, connections).await;
+            self.spawn(stream, peer, service, stop, connections).await;
         }
     }
 
-    async fn take_in<S: Service>(
+    /// Serves a connection in its own task, unless its address has too many.
+    async fn spawn<S: Service>(
         &mut self,
         stream: TcpStream,
         peer: IpAddr,
@@ -97,102 +98,105 @@ impl Door {
         stop: &Shutdown,
         connections: &TaskTracker,
     ) {
-        let Some(admitted) = self.terms.admit(peer) else {
-            self.told.too_many_from_one_address();
+        let Some(of_address) = self.config.admit(peer) else {
+            self.log.too_many_from_one_address();
             return;
         };
-        let Some(place) = self.place().await else { return };
-        let entry = self.open.add();
-        let activity = Arc::clone(&entry.activity);
-        let (service, terms, stop) = (Arc::clone(service), Arc::clone(&self.terms), stop.clone());
+        let Some(permit) = self.permit().await else { return };
+        let open = self.open.add();
+        let activity = Arc::clone(&open.activity);
+        let (service, config, stop) = (Arc::clone(service), Arc::clone(&self.config), stop.clone());
         connections.spawn(async move {
-            connection::serve(stream, peer, service, terms, activity, stop).await;
-            drop((entry, place, admitted));
+            connection::serve(stream, peer, service, config, activity, stop).await;
+            drop((open, permit, of_address));
         });
     }
 
-    /// The next connection of which the kernel knows.
+    /// Accepts the next connection.
     async fn accept(&mut self, listener: &TcpListener) -> (TcpStream, IpAddr) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = sleep(PAUSE), if self.told.owes() => {
-                    self.told.tell();
+                () = sleep(PAUSE), if self.log.is_pending() => {
+                    self.log.flush();
                     continue;
                 }
             };
             match accepted {
                 Ok((stream, peer)) => return (stream, peer.ip()),
-                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
-                    self.told.cannot_accept(&error);
+                    self.log.cannot_accept(&error);
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
     }
 
-    /// A place among the connections, if need be that of one which is idle.
-    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
-        while self.room.available_permits() == 0 {
+    /// A permit for a connection; evicts an idle one if there is none left.
+    async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
+        while self.permits.available_permits() == 0 {
             if self.open.evict_longest_idle() {
-                self.told.closed_for_another();
+                self.log.evicted();
             }
-            if let Ok(place) = timeout(LOOK, Arc::clone(&self.room).acquire_owned()).await {
-                return place.ok();
+            if let Ok(permit) = timeout(EVICTION_INTERVAL, Arc::clone(&self.permits).acquire_owned()).await {
+                return permit.ok();
             }
         }
-        Arc::clone(&self.room).acquire_owned().await.ok()
+        Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 }
 
-/// What clients can make happen as often as they like.
+/// Logs what clients can cause at any rate.
 #[derive(Default)]
-struct Told {
-    refused: ThrottledLog,
-    closed: ThrottledLog,
+struct ConnectionLog {
+    rejected: ThrottledLog,
+    evicted: ThrottledLog,
     failed: ThrottledLog,
 }
 
-impl Told {
+impl ConnectionLog {
     fn too_many_from_one_address(&mut self) {
-        refused(self.refused.add());
+        rejected(self.rejected.add());
     }
 
-    fn closed_for_another(&mut self) {
-        closed(self.closed.add());
+    fn evicted(&mut self) {
+        evicted(self.evicted.add());
     }
 
     fn cannot_accept(&mut self, error: &io::Error) {
         if let Some(times) = self.failed.add() {
-            tracing::warn!(error = %error, times, "cannot take a connection in");
+            tracing::warn!(error = %error, times, "cannot accept a connection");
         }
     }
 
-    fn owes(&self) -> bool {
-        self.refused.owes() || self.closed.owes()
+    fn is_pending(&self) -> bool {
+        self.rejected.is_pending() || self.evicted.is_pending()
     }
 
-    fn tell(&mut self) {
-        refused(self.refused.due());
-        closed(self.closed.due());
+    fn flush(&mut self) {
+        rejected(self.rejected.due());
+        evicted(self.evicted.due());
     }
 }
 
-fn refused(connections: Option<u64>) {
+fn rejected(connections: Option<u64>) {
     if let Some(connections) = connections {
-        tracing::warn!(connections, "refused connections: their address has as many as one may have");
+        tracing::warn!(
+            connections,
+            "rejected connections: their address has reached GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS"
+        );
     }
 }
 
-fn closed(connections: Option<u64>) {
+fn evicted(connections: Option<u64>) {
     if let Some(connections) = connections {
         tracing::warn!(connections, "closed idle connections to make room: GATEWAY_CONNECTION_LIMIT is reached");
     }
 }
 
-/// The client was gone before we took it in: no reason to pause.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether an error concerns only one connection: its client has gone, which is no reason to pause.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,12 +1,12 @@
-//! What a server serves: something that answers requests.
+//! The service that a server runs: handles requests.
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use crate::http::response_body::Body;
 
-/// Answers requests.
+/// Handles requests.
 pub trait Service: Send + Sync + 'static {
-    /// The answer to one request, whatever it is.
+    /// Responds to a request.
     fn call(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
 }

@@ -1,5 +1,5 @@
-//! What the gateway hands out as it stands: the published contract, and the page that shows it. All of it is inside the
-//! program, so nothing has to be installed beside it, and the page works without the internet.
+//! Static files: the published contract, and the page that shows it. They are embedded in the program, so nothing has to be
+//! installed beside it, and the page works without the Internet.
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -12,24 +12,24 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Response};
 
-use crate::http::negotiation::{entity_tag, gzip, has_already, not_modified, takes_gzip};
+use crate::http::negotiation::{accepts_gzip, entity_tag, gzip, matches_etag, not_modified};
 use crate::http::response_body::Body;
 
-/// A file inside the program.
+/// An embedded file.
 #[derive(Debug)]
 pub struct File {
-    /// What it is for, in one sentence.
+    /// Its purpose, in one sentence.
     pub purpose: &'static str,
-    /// What it is.
+    /// Its media type.
     pub media_type: &'static str,
     bytes: &'static [u8],
-    /// Whether these bytes are compressed already.
+    /// Whether these bytes are compressed.
     packed: bool,
     plain: OnceLock<Variant>,
     gzip: OnceLock<Variant>,
 }
 
-/// The file in one coding, made when the first client asks for it.
+/// The file in one coding, created at the first request for it.
 #[derive(Debug)]
 struct Variant {
     bytes: Bytes,
@@ -51,7 +51,7 @@ impl PartialEq for File {
 
 impl Eq for File {}
 
-/// The page loads what comes from here, and nothing else; nobody may frame it.
+/// The page may load only what the gateway serves, and must not be framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const NO_SNIFFING: HeaderName = HeaderName::from_static("x-content-type-options");
@@ -85,14 +85,14 @@ pub(crate) static ASYNCAPI: File = File {
 };
 /// The page that shows the contract.
 pub(crate) static PAGE: File = File {
-    purpose: "The page that shows the contract and lets every route be tried.",
+    purpose: "The page that shows the contract and lets you try every route.",
     media_type: "text/html; charset=utf-8",
     bytes: include_bytes!("../../docs/index.html"),
     packed: false,
     plain: OnceLock::new(),
     gzip: OnceLock::new(),
 };
-/// How the page begins.
+/// The script of the page.
 pub(crate) static PAGE_SCRIPT: File = File {
     purpose: "A part of the page.",
     media_type: "text/javascript; charset=utf-8",
@@ -101,7 +101,7 @@ pub(crate) static PAGE_SCRIPT: File = File {
     plain: OnceLock::new(),
     gzip: OnceLock::new(),
 };
-/// How the page looks.
+/// The style of the page.
 pub(crate) static PAGE_STYLE: File = File {
     purpose: "A part of the page.",
     media_type: "text/css; charset=utf-8",
@@ -130,14 +130,14 @@ pub(crate) static UI_STYLE: File = File {
 };
 
 impl File {
-    /// What is in it. None that is kept compressed is read here.
+    /// The text of a file that is not compressed.
     pub(crate) fn text(&self) -> &'static str {
         std::str::from_utf8(self.bytes).unwrap_or_default()
     }
 
-    /// The file as a response, coded as the request allows; or that the client has it already.
+    /// The file as a response, in a coding that the client accepts; 304 if the client has it.
     pub(crate) fn response(&self, request: &HeaderMap) -> Response<Body> {
-        let packed = takes_gzip(request);
+        let packed = accepts_gzip(request);
         let variant = if packed { self.gzip() } else { self.plain() };
         let mut response = Response::new(Body::from(variant.bytes.clone()));
         let headers = response.headers_mut();
@@ -150,7 +150,7 @@ impl File {
         if packed {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if has_already(request, &variant.tag) { not_modified(response) } else { response }
+        if matches_etag(request, &variant.tag) { not_modified(response) } else { response }
     }
 
     fn plain(&self) -> &Variant {
@@ -167,7 +167,7 @@ impl File {
 
 fn unpacked(bytes: &[u8]) -> Bytes {
     let mut plain = Vec::new();
-    GzDecoder::new(bytes).read_to_end(&mut plain).expect("a file inside the program, which a test unpacks");
+    GzDecoder::new(bytes).read_to_end(&mut plain).expect("an embedded file, which a test unpacks");
     plain.into()
 }
 
@@ -178,35 +178,35 @@ mod tests {
 
     use super::*;
 
-    fn asked(file: &File, headers: &[(HeaderName, &str)]) -> Response<Body> {
+    fn get(file: &File, headers: &[(HeaderName, &str)]) -> Response<Body> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
         file.response(&headers.collect())
     }
 
     #[test]
-    fn any_file_can_be_had_packed_and_as_it_is() {
+    fn every_file_is_served_with_and_without_gzip() {
         for file in [&OPENAPI, &OPENAPI_3_0, &ASYNCAPI, &PAGE, &PAGE_SCRIPT, &PAGE_STYLE, &UI_SCRIPT, &UI_STYLE] {
-            let plain = asked(file, &[]);
-            let packed = asked(file, &[(ACCEPT_ENCODING, "br, gzip")]);
+            let plain = get(file, &[]);
+            let packed = get(file, &[(ACCEPT_ENCODING, "br, gzip")]);
             assert!(plain.headers().get(CONTENT_ENCODING).is_none() && packed.headers()[CONTENT_ENCODING] == "gzip");
             assert!(plain.headers()[VARY] == "Accept-Encoding" && packed.headers()[VARY] == "Accept-Encoding");
-            assert_ne!(plain.headers()[ETAG], packed.headers()[ETAG], "a strong tag is of one coding");
+            assert_ne!(plain.headers()[ETAG], packed.headers()[ETAG], "a strong tag belongs to one coding");
             assert_eq!(unpacked(&file.gzip().bytes), file.plain().bytes);
         }
     }
 
     #[test]
-    fn what_the_client_has_already_is_not_sent_again() {
-        let tag = asked(&OPENAPI, &[]).headers()[ETAG].to_str().unwrap().to_owned();
+    fn a_file_that_the_client_has_is_not_sent_again() {
+        let tag = get(&OPENAPI, &[]).headers()[ETAG].to_str().unwrap().to_owned();
         assert!(tag.starts_with('"'), "{tag} is strong");
         for named in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
-            let response = asked(&OPENAPI, &[(IF_NONE_MATCH, &named)]);
+            let response = get(&OPENAPI, &[(IF_NONE_MATCH, &named)]);
             assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{named}");
             let headers = response.headers();
             assert!(headers[ETAG] == *tag && headers.contains_key(CACHE_CONTROL) && headers.contains_key(VARY));
             assert!(!headers.contains_key(CONTENT_TYPE) && !headers.contains_key(CONTENT_ENCODING));
         }
-        let packed = asked(&OPENAPI, &[(IF_NONE_MATCH, &tag), (ACCEPT_ENCODING, "gzip")]);
-        assert_eq!(packed.status(), StatusCode::OK, "the packed one is another");
+        let packed = get(&OPENAPI, &[(IF_NONE_MATCH, &tag), (ACCEPT_ENCODING, "gzip")]);
+        assert_eq!(packed.status(), StatusCode::OK, "the compressed file has another tag");
     }
 }

@@ -1,35 +1,35 @@
-//! Counts what clients can make happen as often as they like, and logs it now and then: a log that they can fill tells nothing.
+//! Throttles log lines about what clients can cause at any rate: counts occurrences, and logs the count at intervals.
 
 use std::time::{Duration, Instant};
 
-/// Between two lines about the same thing lies at least this long.
+/// The least time between two lines about the same thing.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
-/// A count of something, and when it was last told.
+/// The count of occurrences, and when it was last logged.
 #[derive(Default)]
 pub(crate) struct ThrottledLog {
     count: u64,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 impl ThrottledLog {
-    /// Counts one; the count since it was last told, if it is time to tell it.
+    /// Counts an occurrence; returns the count to log if it is due.
     pub(crate) fn add(&mut self) -> Option<u64> {
         self.count += 1;
         self.due()
     }
 
-    /// The count since it was last told, if there is any and it is time to tell it.
+    /// The count to log, if there is any and it is due.
     pub(crate) fn due(&mut self) -> Option<u64> {
-        if self.count == 0 || self.told.is_some_and(|told| told.elapsed() < PAUSE) {
+        if self.count == 0 || self.logged.is_some_and(|logged| logged.elapsed() < PAUSE) {
             return None;
         }
-        self.told = Some(Instant::now());
+        self.logged = Some(Instant::now());
         Some(std::mem::take(&mut self.count))
     }
 
-    /// Whether something was counted that is not told yet.
-    pub(crate) fn owes(&self) -> bool {
+    /// Whether a count is not logged yet.
+    pub(crate) fn is_pending(&self) -> bool {
         self.count > 0
     }
 }
@@ -39,13 +39,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_told_at_once_and_the_others_together() {
-        let mut tally = ThrottledLog::default();
-        assert_eq!(tally.due(), None);
-        assert_eq!(tally.add(), Some(1));
-        assert_eq!((tally.add(), tally.add(), tally.due()), (None, None, None));
-        assert!(tally.owes());
-        tally.told = Instant::now().checked_sub(PAUSE);
-        assert_eq!((tally.due(), tally.owes()), (Some(2), false));
+    fn the_first_is_logged_at_once_and_the_others_together() {
+        let mut log = ThrottledLog::default();
+        assert_eq!(log.due(), None);
+        assert_eq!(log.add(), Some(1));
+        assert_eq!((log.add(), log.add(), log.due()), (None, None, None));
+        assert!(log.is_pending());
+        log.logged = Instant::now().checked_sub(PAUSE);
+        assert_eq!((log.due(), log.is_pending()), (Some(2), false));
     }
 }

@@ -1,15 +1,15 @@
-//! Buckets of durations, eight to a doubling: which one a duration falls in, and the percentiles of what was counted.
+//! Buckets of durations, eight per doubling, and the percentiles of their counts.
 
 use std::time::Duration;
 
-/// The finest difference told, in microseconds.
+/// The finest resolution, in microseconds.
 const UNIT: u64 = 16;
-/// Longer ones, of 16.8 seconds and more, count as this many units.
+/// Durations of 16.8 seconds and more count as this many units.
 const MOST: u64 = (1 << 20) - 1;
-/// How many buckets there are.
+/// The number of buckets.
 pub(crate) const BUCKETS: usize = 144;
 
-/// The bucket that a duration falls in.
+/// The bucket of a duration.
 pub(crate) fn bucket(took: Duration) -> usize {
     let units = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / UNIT;
     let units = units.min(MOST);
@@ -30,7 +30,7 @@ fn middle(bucket: usize) -> Duration {
     Duration::from_micros(lowest * UNIT + width * UNIT / 2)
 }
 
-/// Median and 99th percentile of what was counted; `None` when that is nothing.
+/// The median and the 99th percentile; `None` if nothing was counted.
 pub(crate) fn percentiles(counts: &[u64; BUCKETS]) -> Option<(Duration, Duration)> {
     let total: u64 = counts.iter().sum();
     (total > 0).then(|| (percentile(counts, total, 50), percentile(counts, total, 99)))
@@ -51,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_duration_is_told_within_a_sixteenth() {
+    fn every_duration_is_accurate_within_a_sixteenth() {
         for micros in (0..400).chain((400..16_000_000).step_by(997)) {
-            let (truth, told) = (Duration::from_micros(micros), middle(bucket(Duration::from_micros(micros))));
+            let (exact, reported) = (Duration::from_micros(micros), middle(bucket(Duration::from_micros(micros))));
             let tolerance = Duration::from_micros(micros / 16 + UNIT);
-            assert!(told.abs_diff(truth) <= tolerance, "{truth:?} was told as {told:?}");
+            assert!(reported.abs_diff(exact) <= tolerance, "{exact:?} was reported as {reported:?}");
         }
         assert_eq!(bucket(Duration::from_hours(1)), BUCKETS - 1);
     }

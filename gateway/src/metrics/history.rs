@@ -1,4 +1,4 @@
-//! Keeps what passed through a pattern in the last five minutes, in slots of ten seconds.
+//! The requests of a pattern in the last five minutes, in slots of ten seconds.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use crate::metrics::buckets::{BUCKETS, percentiles};
 
 /// The length of a slot, in seconds.
 pub(crate) const SLOT: u64 = 10;
-/// How many slots are shown.
+/// The number of slots that are kept.
 const KEPT: usize = 30;
 
-/// The requests of one pattern, slot by slot. Slots are numbered from 1970 on, so that all gateways have the same.
+/// The requests of one pattern by slot. Slots are numbered from 1970, so that all gateways have the same.
 pub(crate) struct History {
-    /// The slot in which it began, of which it does not know the whole.
+    /// The slot in which it started, which is incomplete.
     first: u64,
     now: u64,
     counts: [u32; BUCKETS],
     past: VecDeque<Slot>,
 }
 
-/// What passed in ten seconds.
+/// A slot of ten seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Slot {
     pub(crate) number: u64,
     /// Requests.
     pub(crate) count: u64,
-    /// Median and 99th percentile of their durations; `None` when there were none.
+    /// The median and the 99th percentile of their durations; `None` if there were none.
     pub(crate) p50_p99: Option<(Duration, Duration)>,
 }
 
 impl Slot {
-    const fn nothing(number: u64) -> Self {
+    const fn empty(number: u64) -> Self {
         Self { number, count: 0, p50_p99: None }
     }
 }
@@ -40,20 +40,20 @@ impl History {
         Self { first, now: first, counts: [0; BUCKETS], past: VecDeque::new() }
     }
 
-    /// Counts a request of this bucket of durations.
+    /// Counts a request in a bucket of durations.
     pub(crate) fn count(&mut self, slot: u64, bucket: usize) {
-        self.turn(slot);
+        self.advance(slot);
         self.counts[bucket] += 1;
     }
 
-    /// The slots that are over, the oldest first.
+    /// The completed slots, the oldest first.
     pub(crate) fn read(&mut self, slot: u64) -> Vec<Slot> {
-        self.turn(slot);
+        self.advance(slot);
         self.past.iter().copied().collect()
     }
 
-    /// Ends the slots before this one. Time that steps back stays where it was.
-    fn turn(&mut self, slot: u64) {
+    /// Completes the slots before this one. Ignores a clock that goes back.
+    fn advance(&mut self, slot: u64) {
         if slot <= self.now {
             return;
         }
@@ -62,10 +62,10 @@ impl History {
             let (count, p50_p99) = (counts.iter().sum(), percentiles(&counts));
             self.past.push_back(Slot { number: self.now, count, p50_p99 });
         }
-        // In the slots between nothing came.
+        // The slots in between are empty.
         let kept = u64::try_from(KEPT).unwrap_or(u64::MAX);
-        let silent = (self.now + 1).max(slot.saturating_sub(kept))..slot;
-        self.past.extend(silent.map(Slot::nothing));
+        let empty = (self.now + 1).max(slot.saturating_sub(kept))..slot;
+        self.past.extend(empty.map(Slot::empty));
         while self.past.len() > KEPT {
             self.past.pop_front();
         }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_shown_when_it_is_over_and_the_first_one_never() {
+    fn a_slot_is_reported_when_it_is_complete_and_the_first_one_never() {
         let mut history = History::new(100);
         history.count(100, 9);
         assert_eq!(counts(&mut history, 100), []);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_told_as_silence() {
+    fn slots_without_requests_are_reported() {
         let mut history = History::new(100);
         history.count(101, 9);
         assert_eq!(counts(&mut history, 104), [(101, 1), (102, 0), (103, 0)]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_does_no_harm() {
+    fn a_clock_that_goes_back_is_ignored() {
         let mut history = History::new(100);
         history.count(105, 9);
         history.count(90, 9);

@@ -1,7 +1,7 @@
-//! Measures what passes through one pattern: how many requests a second, and how long they took, over the last seconds.
+//! Metrics of one pattern: the rate and the latency of its requests over the last seconds.
 //!
-//! Durations are counted in buckets, eight to a doubling, so that a reading is within 6 % of the truth and a pattern
-//! takes 8 KiB however much passes.
+//! Durations are counted in buckets, eight per doubling, so that percentiles are accurate to 6 % and a pattern takes 8 KiB
+//! at any rate.
 
 pub(crate) mod buckets;
 pub(crate) mod history;
@@ -13,15 +13,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::metrics::buckets::{BUCKETS, bucket, percentiles};
 use crate::metrics::history::{History, SLOT, Slot};
 
-/// How many whole seconds a reading looks back; beside them the second that is under way.
+/// How many whole seconds a reading covers, in addition to the current second.
 pub(crate) const WINDOW: u64 = 10;
 const SLOTS: usize = 11;
 
 /// Counts the requests of one pattern.
 pub(crate) struct LatencyHistogram {
-    began: Instant,
+    start: Instant,
     /// Since 1970.
-    began_at: Duration,
+    started_at: Duration,
     counted: Mutex<Counted>,
 }
 
@@ -33,47 +33,47 @@ struct Counted {
 /// The requests that were answered in one second.
 #[derive(Clone, Copy)]
 struct Second {
-    /// Which, since the meter began.
+    /// The number of the second, from the start of the histogram.
     number: u64,
     counts: [u32; BUCKETS],
 }
 
-/// What a meter shows.
+/// The current rate and latency.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Reading {
     /// Requests per second.
     pub(crate) rate: f64,
-    /// Median and 99th percentile of their durations; `None` when there were none.
+    /// The median and the 99th percentile of their durations; `None` if there were none.
     pub(crate) p50_p99: Option<(Duration, Duration)>,
 }
 
 impl LatencyHistogram {
-    /// One that has seen nothing.
+    /// An empty histogram.
     pub(crate) fn new() -> Self {
-        let nothing = Second { number: 0, counts: [0; BUCKETS] };
-        let began_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let history = History::new(began_at.as_secs() / SLOT);
-        let counted = Mutex::new(Counted { seconds: Box::new([nothing; SLOTS]), history });
-        Self { began: Instant::now(), began_at, counted }
+        let empty = Second { number: 0, counts: [0; BUCKETS] };
+        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let history = History::new(started_at.as_secs() / SLOT);
+        let counted = Mutex::new(Counted { seconds: Box::new([empty; SLOTS]), history });
+        Self { start: Instant::now(), started_at, counted }
     }
 
     /// Counts a request that took this long and was answered now.
     pub(crate) fn count(&self, took: Duration) {
-        self.count_at(self.began.elapsed(), took);
+        self.count_at(self.start.elapsed(), took);
     }
 
-    /// What it shows now.
+    /// The current reading.
     pub(crate) fn read(&self) -> Reading {
-        self.read_at(self.began.elapsed())
+        self.read_at(self.start.elapsed())
     }
 
-    /// What passed in the last five minutes, but for the slot that is under way.
+    /// The completed slots of the last five minutes.
     pub(crate) fn history(&self) -> Vec<Slot> {
-        self.lock().history.read(self.slot(self.began.elapsed()))
+        self.lock().history.read(self.slot(self.start.elapsed()))
     }
 
     fn slot(&self, now: Duration) -> u64 {
-        (self.began_at + now).as_secs() / SLOT
+        (self.started_at + now).as_secs() / SLOT
     }
 
     fn lock(&self) -> MutexGuard<'_, Counted> {
@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn a_reading_has_the_rate_and_the_percentiles() {
-        let meter = LatencyHistogram::new();
+        let histogram = LatencyHistogram::new();
         for n in 1..=1_000 {
-            meter.count_at(Duration::from_millis(10 * n), Duration::from_millis(n.div_ceil(10)));
+            histogram.count_at(Duration::from_millis(10 * n), Duration::from_millis(n.div_ceil(10)));
         }
-        let Reading { rate, p50_p99 } = meter.read_at(seconds(10));
+        let Reading { rate, p50_p99 } = histogram.read_at(seconds(10));
         let (p50, p99) = p50_p99.unwrap();
         assert!((99.0..=101.0).contains(&rate), "{rate}");
         assert!(p50.abs_diff(Duration::from_millis(50)) < Duration::from_millis(4), "{p50:?}");
@@ -131,21 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_ago_is_forgotten() {
-        let meter = LatencyHistogram::new();
-        meter.count_at(seconds(3), seconds(1));
-        assert!(meter.read_at(seconds(13)).rate > 0.0);
-        assert_eq!(meter.read_at(seconds(14)), Reading { rate: 0.0, p50_p99: None });
-        meter.count_at(seconds(25), seconds(1));
-        assert!((meter.read_at(seconds(30)).rate - 0.1).abs() < 1e-9);
+    fn old_requests_do_not_count() {
+        let histogram = LatencyHistogram::new();
+        histogram.count_at(seconds(3), seconds(1));
+        assert!(histogram.read_at(seconds(13)).rate > 0.0);
+        assert_eq!(histogram.read_at(seconds(14)), Reading { rate: 0.0, p50_p99: None });
+        histogram.count_at(seconds(25), seconds(1));
+        assert!((histogram.read_at(seconds(30)).rate - 0.1).abs() < 1e-9);
     }
 
     #[test]
     fn counting_costs_well_under_a_microsecond() {
-        let meter = LatencyHistogram::new();
-        let begun = Instant::now();
-        (0..100_000).for_each(|n| meter.count(Duration::from_micros(n)));
-        let each = begun.elapsed() / 100_000;
+        let histogram = LatencyHistogram::new();
+        let start = Instant::now();
+        (0..100_000).for_each(|n| histogram.count(Duration::from_micros(n)));
+        let each = start.elapsed() / 100_000;
         assert!(each < Duration::from_micros(5), "{each:?}, in a build without optimisation");
     }
 }

@@ -1,5 +1,5 @@
-//! Counts the requests that this gateway answers, under the names of OpenTelemetry's semantic conventions for HTTP (1.29,
-//! stable): by route, method, status and code, never by address, user or content.
+//! Metrics of the requests that this gateway answers, named by OpenTelemetry's semantic conventions for HTTP (1.29, stable):
+//! by route, method, status and code, never by URL, user or content.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use runtime::usage;
 
-/// What requests are told apart by. Each has few values: methods and routes of the table, and codes of ours.
+/// The labels of requests. Each has few values: the methods and routes of the table, and our error codes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     http_request_method: &'static str,
@@ -39,20 +39,20 @@ struct Reason {
     reason: &'static str,
 }
 
-/// What one gateway has counted.
+/// The request metrics of this gateway.
 pub struct RequestMetrics {
     registry: Registry,
     duration: Family<RequestLabels, Histogram>,
     refused: Family<Reason, Counter>,
-    asking: Family<Pattern, Gauge>,
+    calls: Family<Pattern, Gauge>,
     in_flight: AtomicU32,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// A request that was answered.
-pub(crate) struct Answered {
+pub(crate) struct CompletedRequest {
     pub(crate) method: &'static str,
-    /// The route that served it, if there was one.
+    /// Its route, if one was found.
     pub(crate) route: Option<&'static str>,
     pub(crate) status: StatusCode,
     pub(crate) code: Option<Code>,
@@ -60,51 +60,51 @@ pub(crate) struct Answered {
 }
 
 impl RequestMetrics {
-    /// Has counted nothing.
+    /// Starts with zero.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let duration: Family<RequestLabels, Histogram> = Family::new_with_constructor(|| Histogram::new(BOUNDS_S));
         let refused: Family<Reason, Counter> = Family::default();
-        let asking: Family<Pattern, Gauge> = Family::default();
-        let help = "How long requests took from their first byte to their answer";
+        let calls: Family<Pattern, Gauge> = Family::default();
+        let help = "Duration of requests from their first byte to their response";
         registry.register_with_unit("http_server_request_duration", help, Unit::Seconds, Family::clone(&duration));
-        let help = "Requests that were refused to protect the system, by reason";
+        let help = "Requests rejected to protect the system, by reason";
         registry.register("http_server_refused_requests", help, Family::clone(&refused));
-        let help = "Requests that are with a worker, or on their way there and back";
-        registry.register("gateway_requests_in_flight", help, Family::clone(&asking));
-        Self { registry, duration, refused, asking, in_flight: AtomicU32::new(0), outcomes: Mutex::default() }
+        let help = "Requests sent to workers and not yet answered";
+        registry.register("gateway_requests_in_flight", help, Family::clone(&calls));
+        Self { registry, duration, refused, calls, in_flight: AtomicU32::new(0), outcomes: Mutex::default() }
     }
 
-    pub(crate) fn count(&self, answered: &Answered) {
-        let code = answered.code.map(Code::as_str);
+    pub(crate) fn count(&self, request: &CompletedRequest) {
+        let code = request.code.map(Code::as_str);
         let labels = RequestLabels {
-            http_request_method: answered.method,
-            http_route: answered.route.unwrap_or_default(),
-            http_response_status_code: answered.status.as_u16(),
+            http_request_method: request.method,
+            http_route: request.route.unwrap_or_default(),
+            http_response_status_code: request.status.as_u16(),
             error_type: code.unwrap_or_default(),
         };
-        self.duration.get_or_create(&labels).observe(answered.took.as_secs_f64());
-        if let Some(reason @ (Code::TooManyRequests | Code::Overloaded)) = answered.code {
+        self.duration.get_or_create(&labels).observe(request.took.as_secs_f64());
+        if let Some(reason @ (Code::TooManyRequests | Code::Overloaded)) = request.code {
             self.refused.get_or_create(&Reason { reason: reason.as_str() }).inc();
         }
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         *outcomes.entry(code.unwrap_or("ok")).or_default() += 1;
     }
 
-    /// A pattern is asked for as long as the guard lives.
-    pub(crate) fn ask(&self, pattern: &'static str) -> Asking<'_> {
-        let gauge = self.asking.get_or_create(&Pattern { pattern }).clone();
+    /// Counts a call to a pattern as in flight until the guard is dropped.
+    pub(crate) fn start_call(&self, pattern: &'static str) -> CallGuard<'_> {
+        let gauge = self.calls.get_or_create(&Pattern { pattern }).clone();
         gauge.inc();
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Asking { metrics: self, gauge }
+        CallGuard { metrics: self, gauge }
     }
 
-    /// Writes everything as OpenMetrics text, without its end.
+    /// Writes all metrics as OpenMetrics text, without the final `# EOF`.
     pub(crate) fn write(&self, text: &mut String) -> fmt::Result {
         encode_registry(text, &self.registry)
     }
 
-    /// What the gateway tells of itself on the exchange `control`.
+    /// The status that the gateway reports on the exchange `control`.
     pub fn stats(&self, info: &ProcessInfo) -> Stats {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let used = usage::now();
@@ -132,13 +132,13 @@ impl Default for RequestMetrics {
     }
 }
 
-/// Counts a request as in flight.
-pub(crate) struct Asking<'m> {
+/// Counts a call as in flight.
+pub(crate) struct CallGuard<'m> {
     metrics: &'m RequestMetrics,
     gauge: Gauge,
 }
 
-impl Drop for Asking<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         self.gauge.dec();
         self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -150,18 +150,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_counted_by_what_is_bounded() {
+    fn requests_are_counted_by_labels_with_few_values() {
         let metrics = RequestMetrics::new();
-        let answered = |status: u16, code| Answered {
+        let completed = |status: u16, code| CompletedRequest {
             method: "POST",
             route: Some("/orders"),
             status: StatusCode::from_u16(status).unwrap(),
             code,
             took: Duration::from_millis(3),
         };
-        metrics.count(&answered(201, None));
-        metrics.count(&answered(429, Some(Code::TooManyRequests)));
-        let asking = metrics.ask("orders.create");
+        metrics.count(&completed(201, None));
+        metrics.count(&completed(429, Some(Code::TooManyRequests)));
+        let call = metrics.start_call("orders.create");
         let text = || {
             let mut text = String::new();
             metrics.write(&mut text).unwrap();
@@ -174,7 +174,7 @@ mod tests {
         ] {
             assert!(text().contains(line), "{line}: {}", text());
         }
-        drop(asking);
+        drop(call);
         assert!(text().contains(r#"gateway_requests_in_flight{pattern="orders.create"} 0"#));
     }
 }

@@ -1,12 +1,12 @@
-//! The kinds of requests that are counted, each with its own limit.
+//! The kinds of requests that have a rate limit.
 
-/// What a row of the table is limited as.
+/// The rate limit of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Opening accounts.
+    /// Registrations.
     Registrations,
-    /// Signing in with a password.
+    /// Sign-ins with a password.
     Logins,
-    /// Replacing a password, which asks for the present one.
+    /// Password changes, which require the current password.
     Passwords,
 }

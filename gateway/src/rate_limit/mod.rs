@@ -1,11 +1,10 @@
 //! Rate limits: registrations and sign-ins by address, failed sign-ins by account and by address.
 //!
-//! The counts are in the gateway's memory: a refused attempt costs no message, no hash and no write, which is what it is
-//! for. With several gateways each counts what it sees. Memory is bounded; what is forgotten under a flood is what was
-//! used least lately.
+//! The counts are in the gateway's memory, so a rejected attempt costs no message, no hash and no write. Each of several
+//! gateways counts its own requests. Memory is bounded; under a flood the least recently used entries are evicted.
 //!
-//! Nobody is locked out for good: only attempts that were let through count, so each window empties by itself, and an
-//! address from which somebody has signed in is not held up by what others try elsewhere with his account.
+//! Nobody is locked out permanently: only attempts that were admitted count, so each window empties by itself, and an
+//! address that somebody has signed in from is not affected by attempts on the same account from elsewhere.
 
 pub(crate) mod limit;
 pub(crate) mod response_headers;
@@ -21,89 +20,91 @@ use amqp::RpcError;
 use amqp::rpc::client::Answer;
 use contracts::{Code, Fault};
 
-use crate::bounded_cache::Recent;
-use crate::http::client_ip::{network, place};
+use crate::bounded_cache::BoundedCache;
+use crate::http::client_ip::{client_prefix, site_prefix};
 use crate::rate_limit::limit::Limit;
 use crate::rate_limit::response_headers::Rate;
 use crate::rate_limit::settings::LimitSettings;
 use crate::rate_limit::sliding_window::{Quota, Window};
 
-/// Twice this many entries of each kind are remembered at most: some hundred kilobytes.
+/// At most twice this many entries of each kind are kept: some hundred kilobytes.
 const GENERATION: usize = 4_096;
 
-/// What the limits of failed sign-ins are called: by account and address together, by address, by account, by a wider net.
+/// The names of the limits of failed sign-ins: by account and address, by address, by account, by network.
 const FAILURES: [&str; 4] =
     ["login-failures", "login-failures-per-address", "login-failures-per-account", "login-failures-per-network"];
-/// So many times what one address may, the addresses of a wider net may together.
-const NETWORK: u32 = 8;
+/// The limit of a network (IPv6 /48), as a multiple of the limit of an address.
+const NETWORK_FACTOR: u32 = 8;
 
 /// Counts requests and failed sign-ins.
 pub(crate) struct RateLimiter {
     settings: LimitSettings,
-    began: Instant,
-    /// Random, so that nobody can choose names that fall together.
+    start: Instant,
+    /// Random, so that nobody can provoke collisions.
     hasher: RandomState,
     counts: Mutex<Counts>,
 }
 
 struct Counts {
-    /// By kind and address, and by kind and wider net.
-    rates: [Recent<u64, Window>; 2],
-    /// Failed sign-ins, as [`FAILURES`] names them.
-    failures: [Recent<u64, Window>; 4],
-    /// Account and address that went together well once.
-    known: Recent<u64, ()>,
+    /// By kind and address, and by kind and network.
+    rates: [BoundedCache<u64, Window>; 2],
+    /// Failed sign-ins, in the order of [`FAILURES`].
+    failures: [BoundedCache<u64, Window>; 4],
+    /// Pairs of account and address with a successful sign-in.
+    known: BoundedCache<u64, ()>,
 }
 
-/// A sign-in or registration that is under way.
+/// A sign-in or registration in progress.
 #[must_use]
 pub(crate) struct Attempt<'a> {
     limits: &'a RateLimiter,
-    /// As [`FAILURES`] names them; an IPv4 address has no wider net.
+    /// In the order of [`FAILURES`]; an IPv4 address has no network.
     keys: [Option<u64>; 4],
-    /// Whether it counts as failed until it is known to be none.
+    /// Whether it counts as failed until its outcome is known.
     counted: bool,
 }
 
 impl RateLimiter {
     pub(crate) fn new(settings: LimitSettings) -> Self {
-        let recent = || Recent::new(GENERATION);
+        let cache = || BoundedCache::new(GENERATION);
         let counts = Counts {
-            rates: [recent(), recent()],
-            failures: [recent(), recent(), recent(), recent()],
-            known: Recent::new(GENERATION),
+            rates: [cache(), cache()],
+            failures: [cache(), cache(), cache(), cache()],
+            known: BoundedCache::new(GENERATION),
         };
-        Self { settings, began: Instant::now(), hasher: RandomState::new(), counts: Mutex::new(counts) }
+        Self { settings, start: Instant::now(), hasher: RandomState::new(), counts: Mutex::new(counts) }
     }
 
-    /// Counts a request of a limited row; `None` where no limit is set.
-    pub(crate) fn enter(&self, limit: Limit, client: IpAddr) -> Option<Result<Rate, Rate>> {
+    /// Counts a request of a limited route; `None` if there is no limit.
+    pub(crate) fn check(&self, limit: Limit, client: IpAddr) -> Option<Result<Rate, Rate>> {
         let quota = self.settings.rate(limit);
-        let keys =
-            [Some(self.key((limit as u8, place(client)))), network(client).map(|net| self.key((limit as u8, net)))];
-        let quotas = [quota, wider(quota)];
-        let at = self.began.elapsed();
+        let keys = [
+            Some(self.key((limit as u8, client_prefix(client)))),
+            site_prefix(client).map(|net| self.key((limit as u8, net))),
+        ];
+        let quotas = [quota, for_network(quota)];
+        let at = self.start.elapsed();
         (quota.limit > 0).then(|| {
             let mut counts = self.lock();
-            let refused = full(&mut counts.rates, &keys, &quotas, at).map(|(_, wait)| wait);
-            let used = match (refused, keys[0]) {
+            let rejected = full(&mut counts.rates, &keys, &quotas, at).map(|(_, wait)| wait);
+            let used = match (rejected, keys[0]) {
                 (None, Some(key)) => {
                     add(&mut counts.rates, &keys, &quotas, at);
                     counts.rates[0].entry(key).used(quota, at)
                 }
                 _ => f64::from(quota.limit),
             };
-            let rate = Rate::new(limit, quota, used, refused);
-            if refused.is_none() { Ok(rate) } else { Err(rate) }
+            let rate = Rate::new(limit, quota, used, rejected);
+            if rejected.is_none() { Ok(rate) } else { Err(rate) }
         })
     }
 
-    /// Lets a password be tried, unless too many tries failed lately; then the limit that is reached. Unknown accounts count
-    /// like others, so that this tells nothing about them. Opening an account is never refused here: it makes the address known.
+    /// Admits a password attempt, unless too many have failed; the error is the limit that is reached. Unknown accounts count
+    /// like others, so that this reveals nothing about them. A registration is never rejected here; it makes the address known.
     pub(crate) fn attempt(&self, limit: Limit, client: IpAddr, account: &str) -> Result<Attempt<'_>, Rate> {
-        let place = place(client);
-        let net = network(client).map(|net| self.key((net, "network")));
-        let keys = [Some(self.key((account, place))), Some(self.key(place)), Some(self.key(account)), net];
+        let address = client_prefix(client);
+        let network = site_prefix(client).map(|network| self.key((network, "network")));
+        let keys = [Some(self.key((account, address))), Some(self.key(address)), Some(self.key(account)), network];
         let counted = limit != Limit::Registrations;
         if counted {
             self.count(keys)?;
@@ -111,16 +112,16 @@ impl RateLimiter {
         Ok(Attempt { limits: self, keys, counted })
     }
 
-    /// Counts a sign-in as failed in advance, so that many at once are not all tried before the first has failed. One that
-    /// is refused leaves no trace: nobody can make others be forgotten by it.
+    /// Counts a sign-in as failed in advance, so that parallel attempts cannot exceed the limit. A rejected one leaves no
+    /// entry, so it cannot evict those of others.
     fn count(&self, keys: [Option<u64>; 4]) -> Result<(), Rate> {
-        let at = self.began.elapsed();
+        let at = self.start.elapsed();
         let mut counts = self.lock();
         let known = keys[0].is_some_and(|key| counts.known.get(&key).is_some());
         let [pair, address, account] = self.settings.failures();
-        // What others try elsewhere does not hold up an address that is known.
+        // Attempts from elsewhere do not affect a known address.
         let account = if known { Quota { limit: 0, ..account } } else { account };
-        let quotas = [pair, address, account, wider(address)];
+        let quotas = [pair, address, account, for_network(address)];
         if let Some((n, wait)) = full(&mut counts.failures, &keys, &quotas, at) {
             return Err(Rate::named(FAILURES[n], quotas[n], f64::from(quotas[n].limit), Some(wait)));
         }
@@ -128,8 +129,8 @@ impl RateLimiter {
         Ok(())
     }
 
-    fn key(&self, what: impl Hash) -> u64 {
-        self.hasher.hash_one(what)
+    fn key(&self, parts: impl Hash) -> u64 {
+        self.hasher.hash_one(parts)
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -138,7 +139,7 @@ impl RateLimiter {
 }
 
 impl Attempt<'_> {
-    /// Records the outcome. Only a wrong password is a failure; an unknown outcome is none.
+    /// Records the outcome. Only a wrong password is a failure; an unknown outcome is not.
     pub(crate) fn settle(self, answer: &Result<Answer, RpcError>) {
         let failed = matches!(answer, Ok(Err(fault)) if is_wrong_password(fault));
         let succeeded = matches!(answer, Ok(Ok(_)));
@@ -148,7 +149,7 @@ impl Attempt<'_> {
                 let Some((window, key)) = key.and_then(|key| failures.get(&key).map(|window| (window, key))) else {
                     continue;
                 };
-                window.take_back();
+                window.remove_one();
                 if window.is_empty() {
                     failures.remove(&key);
                 }
@@ -160,14 +161,14 @@ impl Attempt<'_> {
     }
 }
 
-/// What a wider net may.
-fn wider(quota: Quota) -> Quota {
-    Quota { limit: quota.limit.saturating_mul(NETWORK), ..quota }
+/// The quota of a network.
+fn for_network(quota: Quota) -> Quota {
+    Quota { limit: quota.limit.saturating_mul(NETWORK_FACTOR), ..quota }
 }
 
-/// The first of several windows that has no room for one more, and the seconds until it has. Makes no entry.
+/// The first of several windows that is full, and the seconds until it is not. Adds no entry.
 fn full(
-    counts: &mut [Recent<u64, Window>],
+    counts: &mut [BoundedCache<u64, Window>],
     keys: &[Option<u64>],
     quotas: &[Quota],
     at: Duration,
@@ -178,8 +179,8 @@ fn full(
     })
 }
 
-/// Counts one in each window; all have room.
-fn add(counts: &mut [Recent<u64, Window>], keys: &[Option<u64>], quotas: &[Quota], at: Duration) {
+/// Adds an event to each window, none of which is full.
+fn add(counts: &mut [BoundedCache<u64, Window>], keys: &[Option<u64>], quotas: &[Quota], at: Duration) {
     for ((counts, key), quota) in counts.iter_mut().zip(keys).zip(quotas) {
         if let Some(key) = key {
             let _ = counts.entry(*key).add(*quota, at);
@@ -187,7 +188,7 @@ fn add(counts: &mut [Recent<u64, Window>], keys: &[Option<u64>], quotas: &[Quota
     }
 }
 
-/// Whether a password was compared, and is another one.
+/// Whether the password was wrong.
 fn is_wrong_password(fault: &Fault) -> bool {
     fault.code == Code::InvalidCredentials || fault.errors.fields().any(|field| field == "currentPassword")
 }

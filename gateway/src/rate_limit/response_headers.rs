@@ -1,4 +1,4 @@
-//! Tells a client how much of its quota is left, in the header fields of the IETF draft `ratelimit-headers`.
+//! The response headers of rate limits: the client's remaining quota (IETF draft `ratelimit-headers`).
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -9,18 +9,18 @@ use crate::rate_limit::sliding_window::Quota;
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// What is left of a quota.
+/// The state of a quota.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
     pub(crate) name: &'static str,
     quota: Quota,
     remaining: u32,
-    /// Seconds after which there is room again, when there is none.
+    /// Seconds until the next request is admitted, if the quota is used up.
     pub(crate) wait: Option<u32>,
 }
 
 impl Rate {
-    /// Of a limited row.
+    /// The state of a route's limit.
     pub(crate) fn new(limit: Limit, quota: Quota, used: f64, wait: Option<u32>) -> Self {
         let name = match limit {
             Limit::Registrations => "registrations",
@@ -30,7 +30,7 @@ impl Rate {
         Self::named(name, quota, used, wait)
     }
 
-    /// Of any limit.
+    /// The state of any limit.
     pub(crate) fn named(name: &'static str, quota: Quota, used: f64, wait: Option<u32>) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to the limit")]
         let remaining = (f64::from(quota.limit) - used).max(0.0) as u32;

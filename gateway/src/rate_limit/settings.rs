@@ -1,4 +1,4 @@
-//! Settings of the rate limits. The defaults leave room for people and none for programs that guess passwords.
+//! The settings of the rate limits. The defaults do not affect people, and stop programs that guess passwords.
 
 use runtime::{Problem, Section};
 use serde::{Deserialize, Serialize};
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 use crate::rate_limit::limit::Limit;
 use crate::rate_limit::sliding_window::Quota;
 
-/// Rate limits: `GATEWAY_LIMIT_…`. Zero lifts one.
+/// Rate limits: `GATEWAY_LIMIT_…`. Zero turns one off.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Registrations from one address in a minute.
+    /// Registrations from one address per minute.
     pub registrations_per_minute: u32,
-    /// Sign-ins from one address in a minute, successful or not.
+    /// Sign-ins from one address per minute, successful or not.
     pub logins_per_minute: u32,
     /// Failed sign-ins to one account from one address, within the window.
     pub login_failures: u32,
-    /// Failed sign-ins from one address, whatever the accounts.
+    /// Failed sign-ins from one address to any accounts, within the window.
     pub login_failures_per_address: u32,
-    /// Failed sign-ins to one account from addresses where it was never signed in to.
+    /// Failed sign-ins to one account from addresses without a successful one, within the window.
     pub login_failures_per_account: u32,
     /// The window in which failed sign-ins are counted, in seconds.
     pub login_failure_window_s: u32,
-    /// Connections open from one address.
+    /// Open connections from one address.
     pub connections_per_address: usize,
 }
 
@@ -50,7 +50,7 @@ impl Section for LimitSettings {
 }
 
 impl LimitSettings {
-    /// Without any limit, for tests and load.
+    /// No limits, for tests and load.
     pub fn none() -> Self {
         Self {
             registrations_per_minute: 0,

@@ -1,18 +1,18 @@
-//! Counts events in a sliding window, in twelve bytes: those of this slot of time, and of the slot before in proportion to
+//! A sliding-window counter in twelve bytes: the events of the current slot, and those of the previous slot in proportion to
 //! the part of it that the window still covers.
 
 use std::time::Duration;
 
-/// How many events are let through in how long.
+/// How many events are admitted in how much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// Events; 0 is no limit.
+    /// Events; 0 means no limit.
     pub(crate) limit: u32,
     /// The length of the window, in seconds.
     pub(crate) seconds: u32,
 }
 
-/// A count; begins with nothing.
+/// A counter.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Window {
     slot: u32,
@@ -21,7 +21,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// How many events the window holds at this time, counted from any fixed moment.
+    /// The number of events in the window at this time, which counts from any fixed moment.
     pub(crate) fn used(&mut self, quota: Quota, at: Duration) -> f64 {
         let slot = u32::try_from(at.as_secs() / u64::from(quota.seconds)).unwrap_or(u32::MAX);
         if slot != self.slot {
@@ -32,7 +32,7 @@ impl Window {
         f64::from(self.now) + f64::from(self.before) * covered
     }
 
-    /// Counts an event, unless it would be one too many; then the seconds after which it would not.
+    /// Adds an event, unless the window is full; then returns the seconds until it is not.
     pub(crate) fn add(&mut self, quota: Quota, at: Duration) -> Result<(), u32> {
         if quota.limit > 0 && self.used(quota, at) + 1.0 > f64::from(quota.limit) {
             return Err(self.wait(quota, at));
@@ -41,13 +41,13 @@ impl Window {
         Ok(())
     }
 
-    /// Whether it holds nothing.
+    /// Whether it is empty.
     pub(crate) fn is_empty(&self) -> bool {
         (self.now, self.before) == (0, 0)
     }
 
-    /// Takes an event back that turned out to be none.
-    pub(crate) fn take_back(&mut self) {
+    /// Removes an event.
+    pub(crate) fn remove_one(&mut self) {
         if self.now > 0 {
             self.now -= 1;
         } else {
@@ -55,10 +55,10 @@ impl Window {
         }
     }
 
-    /// Seconds until there is room for one more.
+    /// Seconds until another event is admitted.
     fn wait(&self, quota: Quota, at: Duration) -> u32 {
         let (limit, length, elapsed) = (f64::from(quota.limit), f64::from(quota.seconds), elapsed(quota, at));
-        // When so much of the slot has passed that what is left of the one before fits beside what is there.
+        // When enough of the slot has passed that the rest of the previous slot leaves room for one more.
         let room_at = |before: u32, now: u32| length * (1.0 - (limit - 1.0 - f64::from(now)) / f64::from(before));
         let wait = if self.now < quota.limit {
             room_at(self.before, self.now) - elapsed
@@ -87,22 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn so_many_pass_and_no_more_until_the_time_that_was_told() {
-        for begin in [0.0, 17.0, 59.5, 6_000_001.25] {
+    fn events_beyond_the_limit_are_admitted_at_the_announced_time() {
+        for start in [0.0, 17.0, 59.5, 6_000_001.25] {
             let mut window = Window::default();
             for _ in 0..10 {
-                window.add(QUOTA, at(begin)).unwrap();
+                window.add(QUOTA, at(start)).unwrap();
             }
-            let wait = window.add(QUOTA, at(begin)).unwrap_err();
-            assert!((1..=66).contains(&wait), "{begin}: {wait}");
-            let told = begin + f64::from(wait);
-            assert!(window.add(QUOTA, at(told - 1.001)).is_err(), "{begin}: not sooner");
-            window.add(QUOTA, at(told)).unwrap_or_else(|more| panic!("{begin}: {wait} and still {more}"));
+            let wait = window.add(QUOTA, at(start)).unwrap_err();
+            assert!((1..=66).contains(&wait), "{start}: {wait}");
+            let announced = start + f64::from(wait);
+            assert!(window.add(QUOTA, at(announced - 1.001)).is_err(), "{start}: not sooner");
+            window.add(QUOTA, at(announced)).unwrap_or_else(|more| panic!("{start}: {wait} and still {more}"));
         }
     }
 
     #[test]
-    fn a_steady_stream_below_the_limit_passes_for_ever_and_one_above_it_in_part() {
+    fn a_steady_rate_below_the_limit_is_always_admitted_and_a_higher_one_partly() {
         let passed = |every: f64| {
             let mut window = Window::default();
             let events = (0..1_000).map(|n| window.add(QUOTA, at(f64::from(n) * every)));
@@ -113,11 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_was_never_there() {
+    fn removed_events_do_not_count() {
         let mut window = Window::default();
         for _ in 0..1_000 {
             window.add(QUOTA, at(1.0)).unwrap();
-            window.take_back();
+            window.remove_one();
         }
         assert!(window.used(QUOTA, at(1.0)) < 0.5);
     }

@@ -1,4 +1,4 @@
-//! Guessers are held up, owners are not.
+//! The limits stop password guessing and do not affect the owners of accounts.
 
 use serde_json::value::RawValue;
 
@@ -28,18 +28,18 @@ fn begin<'a>(limits: &'a RateLimiter, from: &str, account: &str) -> Result<Attem
     limits.attempt(Limit::Logins, from.parse().unwrap(), account).map_err(|rate| rate.name)
 }
 
-/// Whether it was tried at all.
+/// Whether the attempt was admitted.
 fn settle(limits: &RateLimiter, from: &str, account: &str, answer: &Result<Answer, RpcError>) -> bool {
     begin(limits, from, account).map(|attempt| attempt.settle(answer)).is_ok()
 }
 
-/// The same with an answer.
+/// The same with a reply.
 fn sign_in(limits: &RateLimiter, from: &str, account: &str, answer: Answer) -> bool {
     settle(limits, from, account, &Ok(answer))
 }
 
 #[test]
-fn guesses_at_one_account_are_held_up_and_other_accounts_are_not() {
+fn guesses_at_one_account_are_rejected_and_other_accounts_are_not_affected() {
     let limits = limits();
     for _ in 0..3 {
         assert!(sign_in(&limits, HERE, "a@b.co", wrong()));
@@ -50,18 +50,18 @@ fn guesses_at_one_account_are_held_up_and_other_accounts_are_not() {
 }
 
 #[test]
-fn guesses_that_come_all_at_once_are_no_better() {
+fn parallel_guesses_have_the_same_limit() {
     let limits = limits();
-    let under_way: Vec<_> = (0..20).filter_map(|_| begin(&limits, HERE, "a@b.co").ok()).collect();
-    assert_eq!(under_way.len(), 3);
-    for attempt in under_way {
+    let in_progress: Vec<_> = (0..20).filter_map(|_| begin(&limits, HERE, "a@b.co").ok()).collect();
+    assert_eq!(in_progress.len(), 3);
+    for attempt in in_progress {
         attempt.settle(&Ok(Ok(right())));
     }
-    assert!(sign_in(&limits, HERE, "a@b.co", wrong()), "what turned out right was taken back");
+    assert!(sign_in(&limits, HERE, "a@b.co", wrong()), "successful attempts no longer count");
 }
 
 #[test]
-fn an_address_that_tries_many_accounts_is_held_up() {
+fn an_address_that_tries_many_accounts_is_rejected() {
     let limits = limits();
     let tried = (0..20).filter(|n| sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong())).count();
     assert_eq!(tried, 8);
@@ -69,7 +69,7 @@ fn an_address_that_tries_many_accounts_is_held_up() {
 }
 
 #[test]
-fn an_attack_from_everywhere_does_not_lock_the_owner_out_where_he_is_known() {
+fn a_distributed_attack_does_not_lock_the_owner_out_at_a_known_address() {
     let limits = limits();
     assert!(sign_in(&limits, HERE, "a@b.co", Ok(right())));
     let tried = (0..200).filter(|n| sign_in(&limits, &format!("198.51.100.{n}"), "a@b.co", wrong())).count();
@@ -81,7 +81,7 @@ fn an_attack_from_everywhere_does_not_lock_the_owner_out_where_he_is_known() {
 }
 
 #[test]
-fn what_is_not_the_clients_fault_is_not_counted() {
+fn failures_of_the_service_are_not_counted() {
     let limits = limits();
     for _ in 0..50 {
         assert!(settle(&limits, HERE, "a@b.co", &Err(RpcError::TimedOut)));
@@ -90,19 +90,19 @@ fn what_is_not_the_clients_fault_is_not_counted() {
 }
 
 #[test]
-fn zero_lifts_every_limit() {
+fn zero_turns_every_limit_off() {
     let limits = RateLimiter::new(LimitSettings::none());
     assert!((0..1_000).all(|_| sign_in(&limits, HERE, "a@b.co", wrong())));
-    assert!(limits.enter(Limit::Logins, HERE.parse().unwrap()).is_none());
+    assert!(limits.check(Limit::Logins, HERE.parse().unwrap()).is_none());
 }
 
 #[test]
-fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
+fn a_flood_from_one_address_evicts_no_other() {
     let limits = limits();
     for _ in 0..3 {
         assert!(sign_in(&limits, ELSEWHERE, "a@b.co", wrong()));
     }
-    // EarlyError, or let through and none of the client's fault.
+    // Rejected attempts, or admitted ones that failed in the service.
     for n in 0..20_000 {
         sign_in(&limits, HERE, &format!("u{n}@b.co"), wrong());
     }
@@ -113,7 +113,7 @@ fn a_flood_from_one_address_makes_nobody_else_be_forgotten() {
 }
 
 #[test]
-fn a_network_of_addresses_is_held_up_as_one() {
+fn a_network_has_a_limit_of_its_own() {
     let limits = limits();
     let from = |n: u32| format!("2001:db8:1:{n:x}::1");
     let tried = (0..2_000).filter(|n| sign_in(&limits, &from(*n), &format!("u{n}@b.co"), wrong())).count();

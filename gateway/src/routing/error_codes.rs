@@ -1,10 +1,10 @@
-//! Every code that a row can answer with: for the published contract, which must name each.
+//! The error codes of each route, for the published contract.
 
 use contracts::Code;
 
 use crate::routing::route::{Route, Source, Success, Work};
 
-/// What hyper and the checks before any row may say.
+/// The codes of hyper and of the checks before any route.
 const ANY: [Code; 6] = [
     Code::BadRequest,
     Code::UriTooLong,
@@ -13,12 +13,12 @@ const ANY: [Code; 6] = [
     Code::UnsupportedTransferCoding,
     Code::Internal,
 ];
-/// What the check of an access token may say.
+/// The codes of authentication.
 const GUARDED: [Code; 3] = [Code::MissingToken, Code::InvalidToken, Code::SessionExpired];
-/// What reading a body may say.
+/// The codes of reading a body.
 const BODY: [Code; 3] = [Code::MalformedJson, Code::BodyTooLarge, Code::UnsupportedMediaType];
-/// What asking a pattern may say, whichever it is.
-const ASKING: [Code; 7] = [
+/// The codes of a call to any pattern.
+const RPC: [Code; 7] = [
     Code::BadReply,
     Code::InvalidInput,
     Code::ServiceUnavailable,
@@ -29,20 +29,20 @@ const ASKING: [Code; 7] = [
 ];
 
 impl Route {
-    /// The codes that any row of this kind may answer with; the pattern's own faults are not among them.
+    /// The codes that any route of this kind may answer with, without those of its pattern.
     pub fn codes(&self) -> Vec<Code> {
         let mut codes = ANY.to_vec();
         codes.push(Code::Overloaded);
         if self.guarded || self.is_public_by_setting() {
             codes.extend(GUARDED);
         }
-        if let Work::Ask(_) = self.work {
-            codes.extend(ASKING);
+        if let Work::Rpc(_) = self.work {
+            codes.extend(RPC);
             if self.source == Source::Body {
                 codes.extend(BODY);
             }
         }
-        if self.success == Success::LiveSubscription {
+        if self.success == Success::EventStream {
             codes.push(Code::TooManyStreams);
         }
         if self.limit.is_some() {

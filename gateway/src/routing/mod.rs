@@ -1,4 +1,4 @@
-//! Which route serves a request: the table, what a row can say, and how a path finds its row.
+//! Routing: the table of routes, the definition of a route, and the router that finds it.
 
 pub(crate) mod error_codes;
 pub(crate) mod password_attempt;

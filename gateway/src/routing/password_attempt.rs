@@ -1,11 +1,11 @@
-//! Messages that try a password: by which account the limits count those that fail.
+//! Messages that contain a password, with the account that the rate limits count failed attempts by.
 
 use contracts::Request;
 use contracts::users::{ChangePassword, Login, Register};
 
-/// A message that tries the password of an account.
+/// A message that contains the password of an account.
 pub trait PasswordAttempt: Request {
-    /// Whose: the same account has the same name however it is written. The caller is known where a token is needed.
+    /// The account, in one form however it is written. `caller` is the authenticated user, if the route needs a token.
     fn account(&self, caller: Option<&str>) -> Option<String>;
 }
 
@@ -23,7 +23,7 @@ impl PasswordAttempt for Register {
 
 impl PasswordAttempt for ChangePassword {
     fn account(&self, caller: Option<&str>) -> Option<String> {
-        // No address looks like this.
+        // No e-mail address looks like this.
         caller.map(|id| format!("user {id}"))
     }
 }
@@ -35,15 +35,15 @@ mod tests {
     use crate::routing::route::Work;
     use crate::routing::table::TABLE;
 
-    /// By which account a row counts an input.
+    /// The account that a route counts an input by.
     fn account(path: &str, input: &str) -> Option<String> {
         let route = TABLE.iter().find(|route| route.path == path && route.limit.is_some()).unwrap();
-        let Work::Ask(ask) = route.work else { panic!("{path} asks nobody") };
-        (ask.decode)(serde_json::from_str(input).unwrap(), Some("u-1")).unwrap()
+        let Work::Rpc(rpc) = route.work else { panic!("{path} calls no pattern") };
+        (rpc.decode)(serde_json::from_str(input).unwrap(), Some("u-1")).unwrap()
     }
 
     #[test]
-    fn an_account_is_one_however_it_is_written() {
+    fn an_account_is_the_same_however_it_is_written() {
         let login = |email: &str| account("/users/login", &format!(r#"{{"email":"{email}","password":"x"}}"#));
         assert!(login("a@b.co").is_some());
         assert_eq!(login("a@b.co"), login("A@B.co"));
@@ -55,11 +55,11 @@ mod tests {
     }
 
     #[test]
-    fn every_limited_row_and_no_other_names_an_account() {
+    fn exactly_the_limited_routes_name_an_account() {
         for route in &TABLE {
-            let Work::Ask(ask) = route.work else { continue };
-            let example = CONTRACTS.iter().find(|contract| contract.pattern == ask.pattern).unwrap().example;
-            let account = (ask.decode)(serde_json::from_str(example).unwrap(), Some("u-1")).unwrap();
+            let Work::Rpc(rpc) = route.work else { continue };
+            let example = CONTRACTS.iter().find(|contract| contract.pattern == rpc.pattern).unwrap().example;
+            let account = (rpc.decode)(serde_json::from_str(example).unwrap(), Some("u-1")).unwrap();
             assert_eq!(account.is_some(), route.limit.is_some(), "{} {}", route.method, route.path);
         }
     }

@@ -1,4 +1,4 @@
-//! A row of the table: what a request to one path and method asks, of whom, and how its answer looks.
+//! A row of the route table: the pattern or built-in endpoint behind a path and a method, and its options.
 
 use contracts::{Invalid, Request};
 use serde_json::value::RawValue;
@@ -7,65 +7,65 @@ use crate::http::static_files::File;
 use crate::rate_limit::limit::Limit;
 use crate::routing::password_attempt::PasswordAttempt;
 
-/// One route. Unless its row says otherwise it needs an access token and answers 200 with the reply.
+/// A route. By default it needs an access token and answers 200 with the reply.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. A `GET` also serves `HEAD`.
     pub method: &'static str,
     /// The path; `{name}` stands for one segment.
     pub path: &'static str,
-    /// Who has the answer.
+    /// What responds.
     pub work: Work,
     /// Where the input comes from.
     pub source: Source,
-    /// Whether only the holder of an access token may ask.
+    /// Whether it needs an access token.
     pub guarded: bool,
-    /// Whether it is counted how often somebody asks.
+    /// Its rate limit.
     pub limit: Option<Limit>,
-    /// Whether an `Idempotency-Key` is passed on; elsewhere it is ignored.
+    /// Whether an `Idempotency-Key` is passed on; otherwise it is ignored.
     pub keyed: bool,
-    /// Whether the answer holds secrets, which no cache may keep.
+    /// Whether the response contains secrets, which must not be cached.
     pub secret: bool,
-    /// What becomes of a request while nobody serves its pattern.
+    /// What happens to a request if no worker serves its pattern.
     pub unserved: Unserved,
-    /// How a success looks.
+    /// The response of a success.
     pub success: Success,
-    /// The pattern by which a service tells what its listeners have applied, where the reply is the history of events.
+    /// The pattern that returns a service's inbox entries, if the reply is a history of events to be completed by them.
     pub inbox: Option<&'static str>,
 }
 
-/// Who has the answer to a request.
+/// What responds to a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Work {
     /// The workers of a pattern: the request becomes a message.
-    Ask(Ask),
+    Rpc(Rpc),
     /// The gateway itself.
     Builtin(Builtin),
 }
 
-/// What is asked of workers.
+/// A call to workers.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask {
+pub struct Rpc {
     /// The pattern.
     pub pattern: &'static str,
-    /// Whether asking twice is as good as asking once.
+    /// Whether it changes nothing, so that it can be repeated.
     pub safe: bool,
     /// Decodes the input by the contract.
     pub decode: Decode,
 }
 
-/// Decodes an input, so that an invalid one costs no message. Where it tries the password of an account, perhaps of the
-/// caller's, it says whose: the limits count failed tries by that.
+/// Decodes an input, so that an invalid one costs no message. If it contains a password, returns the account, which the rate
+/// limits count failed attempts by; the second argument is the caller.
 pub type Decode = fn(&RawValue, Option<&str>) -> Result<Option<String>, Invalid>;
 
-/// What the gateway answers from its own knowledge; `endpoints/builtin.rs` says how.
+/// An endpoint of the gateway itself; implemented in `endpoints/builtin.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builtin {
-    /// Which patterns there are, who serves each, and how busy they are.
+    /// The state of the system: patterns, listeners, relays and databases.
     System,
-    /// A file as it stands.
+    /// A static file.
     File(&'static File),
-    /// A file that is of no use but to the page that loads it, and so no part of the contract.
+    /// A static file that only a page loads; not part of the contract.
     Part(&'static File),
     /// The public keys that verify access tokens (RFC 7517).
     Keys,
@@ -74,86 +74,87 @@ pub enum Builtin {
 /// Where a request's input comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The JSON body, passed on as it came.
+    /// The JSON body, passed on unchanged.
     Body,
-    /// The path's parameters and the query, as one JSON object.
-    Address,
+    /// The path's parameters and the query string, as one JSON object.
+    Url,
 }
 
-/// What becomes of a request while nobody serves its pattern.
+/// What happens to a request if no worker serves its pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unserved {
-    /// It waits for a worker, as long as `GATEWAY_WAIT_FOR_WORKER_MS` says.
+    /// It waits for a worker, for `GATEWAY_WAIT_FOR_WORKER_MS`.
     Waits,
-    /// It is refused at once.
-    Refused,
+    /// It is rejected at once.
+    Rejected,
 }
 
-/// How a success looks.
+/// The response of a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Success {
     /// 200 and the reply.
     Ok,
     /// 201 and the reply.
     Created,
-    /// 204; what the reply says is of no interest to an HTTP client.
+    /// 204; the reply is not sent.
     NoContent,
     /// 201, the reply, and a `Location`: this path followed by the reply's `id`.
     CreatedAt(&'static str),
     /// 200, the reply's `items` as a bare array, and its `next` as a `Link` (RFC 8288).
     Page,
-    /// 200 and a stream without end: the reply's `items`, for a client that missed some, then what comes (`endpoints/event_stream`).
-    LiveSubscription,
+    /// 200 and an endless stream: first the reply's `items`, which the client has missed, then new events
+    /// (`endpoints/event_stream`).
+    EventStream,
 }
 
-/// A method and a path that do not ask anything yet.
+/// A method and a path without an endpoint yet.
 #[derive(Debug, Clone, Copy)]
-pub struct Address {
+pub struct RouteBuilder {
     method: &'static str,
     path: &'static str,
     source: Source,
 }
 
 impl Route {
-    /// Reads something; the input is in the path and the query.
-    pub const fn get(path: &'static str) -> Address {
-        Address { method: "GET", path, source: Source::Address }
+    /// A `GET`; the input is in the path and the query string.
+    pub const fn get(path: &'static str) -> RouteBuilder {
+        RouteBuilder { method: "GET", path, source: Source::Url }
     }
 
-    /// Does something; the input is the body.
-    pub const fn post(path: &'static str) -> Address {
-        Address { method: "POST", path, source: Source::Body }
+    /// A `POST`; the input is the body.
+    pub const fn post(path: &'static str) -> RouteBuilder {
+        RouteBuilder { method: "POST", path, source: Source::Body }
     }
 
-    /// Sets something; the input is the body.
-    pub const fn put(path: &'static str) -> Address {
-        Address { method: "PUT", path, source: Source::Body }
+    /// A `PUT`; the input is the body.
+    pub const fn put(path: &'static str) -> RouteBuilder {
+        RouteBuilder { method: "PUT", path, source: Source::Body }
     }
 
-    /// Changes a part of something; the input is the body.
-    pub const fn patch(path: &'static str) -> Address {
-        Address { method: "PATCH", path, source: Source::Body }
+    /// A `PATCH`; the input is the body.
+    pub const fn patch(path: &'static str) -> RouteBuilder {
+        RouteBuilder { method: "PATCH", path, source: Source::Body }
     }
 
-    /// Ends something; the input is in the path and the query.
-    pub const fn delete(path: &'static str) -> Address {
-        Address { method: "DELETE", path, source: Source::Address }
+    /// A `DELETE`; the input is in the path and the query string.
+    pub const fn delete(path: &'static str) -> RouteBuilder {
+        RouteBuilder { method: "DELETE", path, source: Source::Url }
     }
 
-    /// The pattern it asks, if it asks one.
+    /// The pattern that it calls, if any.
     pub const fn pattern(&self) -> Option<&'static str> {
         match self.work {
-            Work::Ask(ask) => Some(ask.pattern),
+            Work::Rpc(rpc) => Some(rpc.pattern),
             Work::Builtin(_) => None,
         }
     }
 
-    /// Every pattern it asks: its own, and the one that completes the reply.
+    /// Every pattern that it calls: its own, and the one that completes the reply.
     pub fn patterns(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.pattern().into_iter().chain(self.inbox)
     }
 
-    /// Whether `GATEWAY_PUBLIC_SYSTEM` decides if it needs an access token.
+    /// Whether `GATEWAY_PUBLIC_SYSTEM` determines if it needs an access token.
     pub const fn is_public_by_setting(&self) -> bool {
         matches!(self.work, Work::Builtin(Builtin::System))
     }
@@ -164,7 +165,7 @@ impl Route {
         Self { guarded: false, ..self }
     }
 
-    /// Counts how often somebody asks, and lets nobody ask too often.
+    /// Has a rate limit.
     #[must_use]
     pub const fn limited(self, limit: Limit) -> Self {
         Self { limit: Some(limit), ..self }
@@ -176,52 +177,52 @@ impl Route {
         Self { keyed: true, ..self }
     }
 
-    /// Answers with secrets: `Cache-Control: no-store`.
+    /// Responds with secrets: `Cache-Control: no-store`.
     #[must_use]
     pub const fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
-    /// Completes the reply, the history of events, by what the listeners of a service have applied.
+    /// Completes the reply, a history of events, by the inbox entries of a service.
     #[must_use]
     pub const fn completed_by<R: Request>(self) -> Self {
         Self { inbox: Some(R::PATTERN), ..self }
     }
 
-    /// Waits for no worker: who asks comes again by himself.
+    /// Does not wait for a worker, because its clients retry by themselves.
     #[must_use]
-    pub const fn at_once(self) -> Self {
-        Self { unserved: Unserved::Refused, ..self }
+    pub const fn without_waiting(self) -> Self {
+        Self { unserved: Unserved::Rejected, ..self }
     }
 
-    /// Answers a success in this way.
+    /// Sets the response of a success.
     #[must_use]
     pub const fn answers(self, success: Success) -> Self {
         Self { success, ..self }
     }
 }
 
-impl Address {
-    /// Asks the pattern of a contract.
-    pub const fn asks<R: Request>(self) -> Route {
-        self.ask::<R>(|input, _| R::decode(input).map(|_| None))
+impl RouteBuilder {
+    /// Calls the pattern of a request.
+    pub const fn calls<R: Request>(self) -> Route {
+        self.call::<R>(|input, _| R::decode(input).map(|_| None))
     }
 
-    /// The same where the message tries the password of an account.
+    /// The same for a request that contains a password.
     pub const fn tries_password<R: PasswordAttempt>(self) -> Route {
-        self.ask::<R>(|input, caller| R::decode(input).map(|message| message.account(caller)))
+        self.call::<R>(|input, caller| R::decode(input).map(|message| message.account(caller)))
     }
 
-    const fn ask<R: Request>(self, decode: Decode) -> Route {
-        self.works(Work::Ask(Ask { pattern: R::PATTERN, safe: R::SAFE, decode }))
+    const fn call<R: Request>(self, decode: Decode) -> Route {
+        self.with(Work::Rpc(Rpc { pattern: R::PATTERN, safe: R::SAFE, decode }))
     }
 
-    /// Shows what the gateway itself knows.
-    pub const fn shows(self, own: Builtin) -> Route {
-        self.works(Work::Builtin(own))
+    /// Serves a built-in endpoint.
+    pub const fn serves(self, builtin: Builtin) -> Route {
+        self.with(Work::Builtin(builtin))
     }
 
-    const fn works(self, work: Work) -> Route {
+    const fn with(self, work: Work) -> Route {
         Route {
             method: self.method,
             path: self.path,

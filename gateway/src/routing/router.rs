@@ -1,4 +1,4 @@
-//! Finds the row of the table that serves a request, or says why there is none.
+//! The router: finds the route of a request, and holds the limits and the metrics of each pattern.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,84 +14,84 @@ use crate::http::problem::HttpError;
 use crate::metrics::LatencyHistogram;
 use crate::routing::route::{Route, Unserved};
 
-/// The table, ready for look-ups.
+/// The router of a route table.
 pub(crate) struct Router {
-    paths: matchit::Router<Place>,
-    lanes: HashMap<&'static str, Lane>,
+    paths: matchit::Router<PathRoutes>,
+    patterns: HashMap<&'static str, PatternState>,
 }
 
-/// One path with the rows that serve it.
-pub(crate) struct Place {
+/// The routes of a path.
+pub(crate) struct PathRoutes {
     rows: Vec<Row>,
-    /// The methods it knows, as they stand in `Allow`.
+    /// The methods that the path supports, for `Allow`.
     pub allow: HeaderValue,
 }
 
-/// A row of the table with what it needs at run time.
+/// A route with its run-time state.
 pub(crate) struct Row {
-    /// What the table says.
+    /// The row of the table.
     pub route: &'static Route,
-    lane: Lane,
-    /// Counts what is asked to complete replies.
+    state: PatternState,
+    /// The latency of the calls that complete replies.
     pub inbox: Option<Arc<LatencyHistogram>>,
 }
 
-/// What the rows of one pattern share.
+/// The run-time state that the routes of a pattern share.
 #[derive(Clone)]
-struct Lane {
-    /// Bounds the requests in flight, so that a slow pattern does not use up what the others need.
-    room: Arc<Semaphore>,
+struct PatternState {
+    /// Limits the requests in flight, so that a slow pattern does not affect the others.
+    permits: Arc<Semaphore>,
     waiting: Arc<WaitingRoom>,
-    meter: Arc<LatencyHistogram>,
+    latency: Arc<LatencyHistogram>,
 }
 
-/// What the lanes of all patterns are bounded by.
-pub(crate) struct LaneBounds {
+/// The limits of each pattern.
+pub(crate) struct PatternLimits {
     /// Requests in flight.
     pub in_flight: usize,
-    /// Requests that wait for a worker while there is none.
+    /// Requests that wait for a worker.
     pub waiting: u32,
     /// How long each of them waits.
     pub wait: Duration,
 }
 
 impl Router {
-    /// Lays the table out. Fails when two rows contradict each other, which a test finds long before.
-    pub(crate) fn new(table: &'static [Route], bounds: &LaneBounds) -> Result<Self, InsertError> {
-        let mut lanes: HashMap<&'static str, Lane> = HashMap::new();
-        let mut places: Vec<(&str, Vec<Row>)> = Vec::new();
+    /// Builds the router. Fails if two routes conflict, which a test detects.
+    pub(crate) fn new(table: &'static [Route], limits: &PatternLimits) -> Result<Self, InsertError> {
+        let mut patterns: HashMap<&'static str, PatternState> = HashMap::new();
+        let mut by_path: Vec<(&str, Vec<Row>)> = Vec::new();
         for route in table {
-            let mut lane_of = |pattern| {
-                let new = || Lane {
-                    room: Arc::new(Semaphore::new(bounds.in_flight)),
-                    waiting: Arc::new(WaitingRoom::new(bounds.wait, bounds.waiting)),
-                    meter: Arc::new(LatencyHistogram::new()),
+            let mut state_of = |pattern| {
+                let new = || PatternState {
+                    permits: Arc::new(Semaphore::new(limits.in_flight)),
+                    waiting: Arc::new(WaitingRoom::new(limits.wait, limits.waiting)),
+                    latency: Arc::new(LatencyHistogram::new()),
                 };
-                lanes.entry(pattern).or_insert_with(new).clone()
+                patterns.entry(pattern).or_insert_with(new).clone()
             };
-            // What the gateway answers itself shares one lane.
-            let lane = lane_of(route.pattern().unwrap_or_default());
-            let inbox = route.inbox.map(|pattern| lane_of(pattern).meter);
-            let row = Row { route, lane, inbox };
-            match places.iter_mut().find(|(path, _)| *path == route.path) {
+            // The built-in endpoints share one state.
+            let state = state_of(route.pattern().unwrap_or_default());
+            let inbox = route.inbox.map(|pattern| state_of(pattern).latency);
+            let row = Row { route, state, inbox };
+            match by_path.iter_mut().find(|(path, _)| *path == route.path) {
                 Some((_, rows)) => rows.push(row),
-                None => places.push((route.path, vec![row])),
+                None => by_path.push((route.path, vec![row])),
             }
         }
         let mut paths = matchit::Router::new();
-        for (path, rows) in places {
-            paths.insert(path, Place { allow: allow(&rows), rows })?;
+        for (path, rows) in by_path {
+            paths.insert(path, PathRoutes { allow: allow(&rows), rows })?;
         }
-        Ok(Self { paths, lanes })
+        Ok(Self { paths, patterns })
     }
 
-    /// What passes through a pattern, if a row asks it.
-    pub(crate) fn meter(&self, pattern: &str) -> Option<&LatencyHistogram> {
-        self.lanes.get(pattern).map(|lane| &*lane.meter)
+    /// The latency of a pattern, if a route calls it.
+    pub(crate) fn latency(&self, pattern: &str) -> Option<&LatencyHistogram> {
+        self.patterns.get(pattern).map(|state| &*state.latency)
     }
 
-    /// The path's place and the values of its parameters.
-    pub(crate) fn place<'p>(&self, path: &'p str) -> Result<(&Place, Params<'_, 'p>), HttpError> {
+    /// The routes of a path, and the values of its parameters.
+    pub(crate) fn find<'p>(&self, path: &'p str) -> Result<(&PathRoutes, Params<'_, 'p>), HttpError> {
         match self.paths.at(path) {
             Ok(found) => Ok((found.value, found.params)),
             Err(_) => Err(HttpError::new(Code::RouteNotFound, "There is nothing at this path.")),
@@ -99,8 +99,8 @@ impl Router {
     }
 }
 
-impl Place {
-    /// The row that serves a method. `HEAD` is served like `GET`; hyper leaves the body out.
+impl PathRoutes {
+    /// The route of a method. `HEAD` is served like `GET`; hyper omits the body.
     pub(crate) fn row(&self, method: &str) -> Result<&Row, HttpError> {
         let method = if method == "HEAD" { "GET" } else { method };
         self.rows.iter().find(|row| row.route.method == method).ok_or_else(|| HttpError::method(self.allow.clone()))
@@ -108,21 +108,21 @@ impl Place {
 }
 
 impl Row {
-    /// Takes one of the pattern's places in flight; it is given back on drop.
-    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, HttpError> {
-        self.lane.room.try_acquire().map_err(|_| {
+    /// A permit for a request in flight; released when dropped.
+    pub(crate) fn acquire(&self) -> Result<SemaphorePermit<'_>, HttpError> {
+        self.state.permits.try_acquire().map_err(|_| {
             HttpError::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
         })
     }
 
-    /// Where a request of this row waits while nobody serves its pattern.
+    /// Where a request of this route waits if no worker serves its pattern.
     pub(crate) fn waiting_room(&self) -> Option<&WaitingRoom> {
-        (self.route.unserved == Unserved::Waits).then_some(&*self.lane.waiting)
+        (self.route.unserved == Unserved::Waits).then_some(&*self.state.waiting)
     }
 
-    /// Counts a request of the pattern that took this long.
-    pub(crate) fn count(&self, took: Duration) {
-        self.lane.meter.count(took);
+    /// Records the latency of a request.
+    pub(crate) fn record(&self, took: Duration) {
+        self.state.latency.count(took);
     }
 }
 
@@ -141,58 +141,51 @@ mod tests {
     use super::*;
     use crate::routing::table::TABLE;
 
-    const BOUNDS: LaneBounds = LaneBounds { in_flight: 1, waiting: 1, wait: Duration::ZERO };
+    const LIMITS: PatternLimits = PatternLimits { in_flight: 1, waiting: 1, wait: Duration::ZERO };
 
     #[test]
-    fn no_two_rows_serve_the_same_path_and_method() {
-        Router::new(&TABLE, &BOUNDS).unwrap();
+    fn no_two_routes_have_the_same_path_and_method() {
+        Router::new(&TABLE, &LIMITS).unwrap();
         for (n, route) in TABLE.iter().enumerate() {
-            let twin = TABLE[..n].iter().find(|other| (other.method, other.path) == (route.method, route.path));
-            assert!(twin.is_none(), "{} {}", route.method, route.path);
+            let duplicate = TABLE[..n].iter().find(|other| (other.method, other.path) == (route.method, route.path));
+            assert!(duplicate.is_none(), "{} {}", route.method, route.path);
         }
     }
 
     #[test]
-    fn a_body_is_not_read_where_the_path_holds_the_input() {
+    fn a_route_with_path_parameters_reads_no_body() {
         for route in &TABLE {
-            assert!(
-                route.source == crate::routing::route::Source::Address || !route.path.contains('{'),
-                "{}",
-                route.path
-            );
+            assert!(route.source == crate::routing::route::Source::Url || !route.path.contains('{'), "{}", route.path);
         }
     }
 
     #[test]
-    fn a_row_is_found_by_path_and_method() {
-        let router = Router::new(&TABLE, &BOUNDS).unwrap();
-        let (place, params) = router.place("/orders/7").unwrap();
-        assert_eq!(place.row("GET").unwrap().route.pattern(), Some("orders.get"));
-        assert_eq!(place.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
+    fn a_route_is_found_by_path_and_method() {
+        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let (routes, params) = router.find("/orders/7").unwrap();
+        assert_eq!(routes.row("GET").unwrap().route.pattern(), Some("orders.get"));
+        assert_eq!(routes.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
         assert_eq!(params.get("id"), Some("7"));
         for path in ["/", "/orders/", "/orders/7/", "/Orders", "orders", "", "*"] {
-            assert_eq!(router.place(path).err().unwrap().code(), Code::RouteNotFound, "{path}");
+            assert_eq!(router.find(path).err().unwrap().code(), Code::RouteNotFound, "{path}");
         }
     }
 
     #[test]
-    fn the_methods_of_a_path_are_named_when_another_is_asked_for() {
-        let router = Router::new(&TABLE, &BOUNDS).unwrap();
-        let (place, _) = router.place("/orders").unwrap();
-        let refusal = place.row("DELETE").err().unwrap();
-        assert_eq!(
-            (refusal.code(), place.allow.as_bytes()),
-            (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..])
-        );
+    fn an_unsupported_method_is_answered_with_those_that_are() {
+        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let (routes, _) = router.find("/orders").unwrap();
+        let error = routes.row("DELETE").err().unwrap();
+        assert_eq!((error.code(), routes.allow.as_bytes()), (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..]));
     }
 
     #[test]
-    fn patterns_do_not_take_each_others_places() {
-        let router = Router::new(&TABLE, &BOUNDS).unwrap();
-        let (orders, _) = router.place("/orders").unwrap();
+    fn patterns_do_not_share_permits() {
+        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let (orders, _) = router.find("/orders").unwrap();
         let (create, list) = (orders.row("POST").unwrap(), orders.row("GET").unwrap());
-        let _held = create.enter().unwrap();
-        assert_eq!(create.enter().err().unwrap().code(), Code::Overloaded);
-        assert!(list.enter().is_ok());
+        let _permit = create.acquire().unwrap();
+        assert_eq!(create.acquire().err().unwrap().code(), Code::Overloaded);
+        assert!(list.acquire().is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! What probes are told while there is no broker.
+//! What the probes answer while there is no broker.
 
 use contracts::PATTERNS;
 use serde_json::{Value, json};
@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use crate::gateway_fixture::GatewayFixture;
 
 #[test]
-fn a_living_process_says_so() {
-    let house = GatewayFixture::open();
-    let response = house.connect_admin().ask("GET", "/livez", &[], "");
+fn livez_is_200_while_the_process_runs() {
+    let gateway = GatewayFixture::open();
+    let response = gateway.connect_admin().request("GET", "/livez", &[], "");
     assert_eq!((response.status, response.body.as_str()), (200, r#"{"status":"ok"}"#));
     assert_eq!(response.header("content-type"), Some("application/json"));
 }
 
 #[test]
-fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
-    let house = GatewayFixture::open();
-    let response = house.connect_admin().ask("GET", "/readyz", &[], "");
+fn a_gateway_without_a_broker_is_not_ready_and_says_why() {
+    let gateway = GatewayFixture::open();
+    let response = gateway.connect_admin().request("GET", "/readyz", &[], "");
     assert_eq!(response.status, 503);
     let readiness: Value = serde_json::from_str(&response.body).unwrap();
     let patterns: Value = PATTERNS.iter().map(|pattern| ((*pattern).to_owned(), Value::Null)).collect();
@@ -24,10 +24,10 @@ fn a_gateway_without_a_broker_is_not_ready_and_says_what_it_lacks() {
 }
 
 #[test]
-fn a_gateway_without_a_broker_has_metrics_of_its_own() {
-    let house = GatewayFixture::open();
-    house.ask("GET", "/nowhere", &[], "");
-    let response = house.connect_admin().ask("GET", "/metrics", &[], "");
+fn a_gateway_without_a_broker_serves_its_metrics() {
+    let gateway = GatewayFixture::open();
+    gateway.request("GET", "/nowhere", &[], "");
+    let response = gateway.connect_admin().request("GET", "/metrics", &[], "");
     assert_eq!(
         (response.status, response.header("content-type").unwrap().split(';').next()),
         (200, Some("application/openmetrics-text"))
@@ -40,35 +40,35 @@ fn a_gateway_without_a_broker_has_metrics_of_its_own() {
 }
 
 #[test]
-fn probes_get_through_whoever_else_is_connected() {
-    let house = GatewayFixture::open();
-    let idle: Vec<_> = (0..80).map(|_| house.connect_admin()).collect();
+fn probes_are_answered_however_many_others_are_connected() {
+    let gateway = GatewayFixture::open();
+    let idle: Vec<_> = (0..80).map(|_| gateway.connect_admin()).collect();
     let slow: Vec<_> = (0..80)
         .map(|_| {
-            let mut slow = house.connect_admin();
+            let mut slow = gateway.connect_admin();
             slow.send(b"GET /livez HTTP/1.1\r\nHost:");
             slow
         })
         .collect();
     for _ in 0..3 {
-        assert_eq!(house.connect_admin().ask("GET", "/livez", &[], "").status, 200);
+        assert_eq!(gateway.connect_admin().request("GET", "/livez", &[], "").status, 200);
     }
     drop((idle, slow));
 }
 
 #[test]
-fn there_is_nothing_else() {
-    let house = GatewayFixture::open();
-    house.connect_admin().ask("GET", "/metric", &[], "").problem(404, "route_not_found");
-    house.connect_admin().ask("POST", "/livez", &[], "").problem(405, "method_not_allowed");
-    house.ask("GET", "/livez", &[], "").problem(404, "route_not_found");
+fn the_admin_listener_serves_no_other_path() {
+    let gateway = GatewayFixture::open();
+    gateway.connect_admin().request("GET", "/metric", &[], "").problem(404, "route_not_found");
+    gateway.connect_admin().request("POST", "/livez", &[], "").problem(405, "method_not_allowed");
+    gateway.request("GET", "/livez", &[], "").problem(404, "route_not_found");
 }
 
 #[test]
 fn every_pattern_has_a_route() {
     for pattern in PATTERNS {
         assert!(
-            gateway::routing::table::TABLE.iter().any(|route| route.patterns().any(|asked| asked == pattern)),
+            gateway::routing::table::TABLE.iter().any(|route| route.patterns().any(|name| name == pattern)),
             "{pattern}"
         );
     }

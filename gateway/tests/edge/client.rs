@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that sends whatever it is told to and hides nothing.
+//! An HTTP/1.1 client that sends any bytes and shows every detail of the response.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// No answer takes longer than this.
+/// How long a read or a write may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// One connection.
@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// Sends a well-formed request and reads its response.
-    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
+    pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
         self.send(request(method, path, headers, body).as_bytes());
         self.response(method)
     }
@@ -42,12 +42,12 @@ impl Client {
         self.try_send(bytes).unwrap();
     }
 
-    /// Sends bytes to a server that may have stopped listening.
+    /// Sends bytes to a server that may have closed the connection.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Says that there is no more to come.
+    /// Closes the sending side of the connection.
     pub(crate) fn end(&mut self) {
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
     }
@@ -77,14 +77,14 @@ impl Client {
         response
     }
 
-    /// Waits until the server closes the connection; what it still says, if anything.
+    /// Waits until the server closes the connection; what it still sent, if anything.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.stream.read_to_string(&mut rest).unwrap();
         rest
     }
 
-    /// Whether nothing has come so far.
+    /// Whether the server has sent nothing so far.
     pub(crate) fn is_silent(&self) -> bool {
         let stream = self.stream.get_ref();
         stream.set_nonblocking(true).unwrap();
@@ -107,11 +107,11 @@ pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &str) ->
         head.push_str(header);
         head.push_str("\r\n");
     }
-    let says = |name: &str| headers.iter().any(|header| header.to_lowercase().starts_with(name));
-    if !body.is_empty() && !says("content-type") {
+    let has = |name: &str| headers.iter().any(|header| header.to_lowercase().starts_with(name));
+    if !body.is_empty() && !has("content-type") {
         head.push_str("Content-Type: application/json\r\n");
     }
-    if !body.is_empty() && !says("content-length") && !says("transfer-encoding") {
+    if !body.is_empty() && !has("content-length") && !has("transfer-encoding") {
         for part in ["Content-Length: ", &body.len().to_string(), "\r\n"] {
             head.push_str(part);
         }
@@ -156,9 +156,9 @@ impl Response {
         problem
     }
 
-    /// Checks that the request got as far as it can get without a broker.
+    /// Checks that the gateway accepted the request and tried to send it to a worker, which fails without a broker.
     #[track_caller]
-    pub(crate) fn all_was_well(&self) {
+    pub(crate) fn assert_sent_on(&self) {
         self.problem(503, "broker_unavailable");
     }
 }

@@ -1,5 +1,5 @@
-//! The gateway over real sockets, without a broker: everything that it decides by itself. What would be asked is
-//! answered `503 broker_unavailable`, which so stands for "all was well up to here".
+//! The gateway over real sockets, without a broker: everything that it decides by itself. A request that it would
+//! send to a worker is answered `503 broker_unavailable`, so that code means "accepted up to here".
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 

@@ -1,4 +1,4 @@
-//! The process itself: settings that stop it, and how it leaves.
+//! The process itself: settings that it refuses, its log, and how it stops.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::{Client, request};
 use crate::gateway_fixture::PUBLIC_KEY_FILE;
 
-/// Nothing here takes longer than this.
+/// How long a test waits for anything.
 const DEADLINE: Duration = Duration::from_secs(20);
 const KEY: (&str, &str) = ("GATEWAY_TOKEN_PUBLIC_KEY_FILE", PUBLIC_KEY_FILE);
 const LOGIN: &str = r#"{"email":"ann@example.org","password":"x"}"#;
@@ -25,7 +25,7 @@ fn gateway(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Starts a process that should end by itself; its exit code, and what it said on standard error.
+/// Starts a process that should end by itself; its exit code and its standard error.
 fn refused(settings: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut child = Killed(gateway(settings).spawn().unwrap());
     let code = child.ended();
@@ -60,8 +60,8 @@ impl Drop for Killed {
 struct Running {
     child: Killed,
     log: Log,
-    door: SocketAddr,
-    admin_door: SocketAddr,
+    public_address: SocketAddr,
+    admin_address: SocketAddr,
 }
 
 impl Running {
@@ -69,8 +69,8 @@ impl Running {
         let mut child = Killed(gateway(settings).spawn().unwrap());
         let log = Log::of(&mut child);
         let serving = log.wait_for("serving");
-        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
-        Self { door: address("listen"), admin_door: address("admin_listen"), child, log }
+        let parsed = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+        Self { public_address: parsed("listen"), admin_address: parsed("admin_listen"), child, log }
     }
 
     fn signal(&self) {
@@ -79,11 +79,11 @@ impl Running {
     }
 }
 
-/// Waits until something is so.
+/// Waits until `fact` is true.
 fn until(mut fact: impl FnMut() -> bool) {
     let give_up = Instant::now() + DEADLINE;
     while !fact() {
-        assert!(Instant::now() < give_up, "it never came about");
+        assert!(Instant::now() < give_up, "the condition never became true");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -93,10 +93,10 @@ struct Log(mpsc::Receiver<String>);
 
 impl Log {
     fn of(child: &mut Killed) -> Self {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Self(told)
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self(receiver)
     }
 
     /// Reads up to the line with this message.
@@ -113,7 +113,7 @@ impl Log {
 }
 
 #[test]
-fn a_wrong_setting_stops_the_process_and_names_itself() {
+fn a_wrong_setting_stops_the_process_with_its_name() {
     let private = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/test-only-private.pem");
     for (settings, starts, contains) in [
         (&[][..], "GATEWAY_TOKEN_PUBLIC_KEY_FILE", "openssl genpkey -algorithm ed25519"),
@@ -141,18 +141,19 @@ fn a_taken_port_stops_the_process() {
 }
 
 #[test]
-fn what_is_refused_or_closed_for_others_is_counted_in_the_log() {
+fn rejected_and_closed_connections_are_counted_in_the_log() {
     let gateway =
         Running::start(&[KEY, ("GATEWAY_CONNECTION_LIMIT", "1"), ("GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS", "2")]);
-    let mut first = Client::to(gateway.door);
-    first.ask("GET", "/", &[], "").problem(404, "route_not_found");
-    Client::to(gateway.door).ask("GET", "/", &[], "").problem(404, "route_not_found");
+    let mut first = Client::to(gateway.public_address);
+    first.request("GET", "/", &[], "").problem(404, "route_not_found");
+    Client::to(gateway.public_address).request("GET", "/", &[], "").problem(404, "route_not_found");
     let closed = gateway.log.wait_for("closed idle connections to make room: GATEWAY_CONNECTION_LIMIT is reached");
     assert_eq!((&closed["level"], &closed["connections"]), (&"WARN".into(), &1.into()));
     let gateway = Running::start(&[KEY, ("GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS", "1")]);
-    let (_first, mut second) = (Client::to(gateway.door), Client::to(gateway.door));
+    let (_first, mut second) = (Client::to(gateway.public_address), Client::to(gateway.public_address));
     assert_eq!(second.rest(), "");
-    let refused = gateway.log.wait_for("refused connections: their address has as many as one may have");
+    let refused =
+        gateway.log.wait_for("rejected connections: their address has reached GATEWAY_LIMIT_CONNECTIONS_PER_ADDRESS");
     assert_eq!((&refused["level"], &refused["connections"]), (&"WARN".into(), &1.into()));
 }
 
@@ -168,15 +169,13 @@ fn clients_cannot_use_up_the_open_files() {
     };
     let mut child = limited(64);
     let log = Log::of(&mut child);
-    let warning = log.wait_for(
-        "fewer connections are served than GATEWAY_CONNECTION_LIMIT says: raise the limit of open files (ulimit -n)",
-    );
+    let warning = log.wait_for("GATEWAY_CONNECTION_LIMIT is lowered: raise the limit of open files (ulimit -n)");
     assert_eq!((&warning["open_files"], &warning["connection_limit"]), (&64.into(), &24.into()));
     let serving = log.wait_for("serving");
-    let address = |name: &str| -> SocketAddr { serving[name].as_str().unwrap().parse().unwrap() };
-    let idle: Vec<Client> = (0..70).map(|_| Client::to(address("listen"))).collect();
-    Client::to(address("listen")).ask("GET", "/", &[], "").problem(404, "route_not_found");
-    assert_eq!(Client::to(address("admin_listen")).ask("GET", "/livez", &[], "").status, 200);
+    let parsed = |name: &str| -> SocketAddr { serving[name].as_str().unwrap().parse().unwrap() };
+    let idle: Vec<Client> = (0..70).map(|_| Client::to(parsed("listen"))).collect();
+    Client::to(parsed("listen")).request("GET", "/", &[], "").problem(404, "route_not_found");
+    assert_eq!(Client::to(parsed("admin_listen")).request("GET", "/livez", &[], "").status, 200);
     let open = std::fs::read_dir(format!("/proc/{}/fd", child.0.id())).map(Iterator::count);
     assert!(open.is_ok_and(|open| open < 60), "descriptors are left for the broker");
     drop(idle);
@@ -185,29 +184,29 @@ fn clients_cannot_use_up_the_open_files() {
     child.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(
         (child.ended(), said.as_str()),
-        (Some(1), "error: only 40 files may be open (ulimit -n), and the gateway needs 48 at least\n")
+        (Some(1), "error: the limit of open files is 40 (ulimit -n), and the gateway needs at least 48: raise it\n")
     );
 }
 
 #[test]
-fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
-    // Longer than this test would wait: the process ends because it is done, not because its time is over.
+fn a_drain_finishes_requests_and_accepts_no_new_ones() {
+    // Longer than this test waits: the process must end because it is done, not because of the drain timeout.
     let mut gateway = Running::start(&[KEY, ("GATEWAY_DRAIN_MS", "60000")]);
-    let (mut busy, mut idle) = (Client::to(gateway.door), Client::to(gateway.door));
-    idle.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    let (mut busy, mut idle) = (Client::to(gateway.public_address), Client::to(gateway.public_address));
+    idle.request("GET", "/", &[], "").problem(404, "route_not_found");
     let (head, tail) = (request("POST", "/users/login", &["Content-Length: 42"], ""), LOGIN);
     busy.send(head.replace("\r\n\r\n", "\r\nContent-Type: application/json\r\n\r\n").as_bytes());
     busy.send(&tail.as_bytes()[..1]);
 
     gateway.signal();
     assert_eq!(idle.rest(), "");
-    let readiness = Client::to(gateway.admin_door).ask("GET", "/readyz", &[], "");
+    let readiness = Client::to(gateway.admin_address).request("GET", "/readyz", &[], "");
     assert_eq!((readiness.status, readiness.body.contains(r#""draining":true"#)), (503, true));
-    until(|| std::net::TcpStream::connect(gateway.door).is_err());
+    until(|| std::net::TcpStream::connect(gateway.public_address).is_err());
 
     busy.send(&tail.as_bytes()[1..]);
     let response = busy.next();
-    response.all_was_well();
+    response.assert_sent_on();
     assert_eq!(response.header("connection"), Some("close"));
     assert_eq!(gateway.child.ended(), Some(0));
 }
@@ -215,13 +214,13 @@ fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
 #[test]
 fn a_second_signal_does_not_wait() {
     let mut gateway = Running::start(&[KEY]);
-    let mut busy = Client::to(gateway.door);
+    let mut busy = Client::to(gateway.public_address);
     busy.send(
         request("POST", "/users/login", &["Content-Length: 42", "Content-Type: application/json"], "").as_bytes(),
     );
     busy.send(b"{");
-    let mut idle = Client::to(gateway.door);
-    idle.ask("GET", "/", &[], "").problem(404, "route_not_found");
+    let mut idle = Client::to(gateway.public_address);
+    idle.request("GET", "/", &[], "").problem(404, "route_not_found");
     gateway.signal();
     assert_eq!(idle.rest(), "");
     gateway.signal();
@@ -230,9 +229,9 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
-fn a_drain_ends_when_its_time_is_over() {
+fn a_drain_ends_after_its_timeout() {
     let mut gateway = Running::start(&[KEY, ("GATEWAY_DRAIN_MS", "200")]);
-    let mut busy = Client::to(gateway.door);
+    let mut busy = Client::to(gateway.public_address);
     busy.send(
         request("POST", "/users/login", &["Content-Length: 42", "Content-Type: application/json"], "").as_bytes(),
     );
@@ -243,12 +242,12 @@ fn a_drain_ends_when_its_time_is_over() {
 #[test]
 fn a_request_is_one_line_in_the_log_without_its_secrets() {
     let gateway = Running::start(&[KEY]);
-    let mut client = Client::to(gateway.door);
+    let mut client = Client::to(gateway.public_address);
     let secret = "hunter2-hunter2";
     let body = format!(r#"{{"email":"{secret}@example.org","password":"{secret}"}}"#);
     let headers = ["X-Request-Id: r-1", &format!("Authorization: Bearer {secret}")];
-    client.ask("POST", &format!("/users/login?token={secret}"), &headers, &body).all_was_well();
-    client.ask("GET", &format!("/orders/{secret}"), &headers, "").problem(401, "invalid_token");
+    client.request("POST", &format!("/users/login?token={secret}"), &headers, &body).assert_sent_on();
+    client.request("GET", &format!("/orders/{secret}"), &headers, "").problem(401, "invalid_token");
     let line = gateway.log.wait_for("request");
     assert_eq!(line["level"], "WARN");
     for (field, value) in [
@@ -267,7 +266,7 @@ fn a_request_is_one_line_in_the_log_without_its_secrets() {
     assert!(!line.to_string().contains(secret) && !second.to_string().contains(secret));
 }
 
-/// A process that serves, and the pipe that its log goes into, of which nobody reads on.
+/// A serving process and the pipe of its log, which is no longer read.
 fn unread() -> (Killed, BufReader<std::process::ChildStdout>, SocketAddr, SocketAddr) {
     let mut child = Killed(gateway(&[KEY]).spawn().unwrap());
     let mut log = BufReader::new(child.0.stdout.take().unwrap());
@@ -279,8 +278,8 @@ fn unread() -> (Killed, BufReader<std::process::ChildStdout>, SocketAddr, Socket
             break line;
         }
     };
-    let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
-    (child, log, address("listen"), address("admin_listen"))
+    let parsed = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+    (child, log, parsed("listen"), parsed("admin_listen"))
 }
 
 fn terminate(child: &Killed) {
@@ -288,32 +287,32 @@ fn terminate(child: &Killed) {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_is_missing() {
-    let (mut child, log, door, admin_door) = unread();
-    let mut client = Client::to(door);
+fn an_unread_log_delays_no_request_and_later_counts_its_lost_lines() {
+    let (mut child, log, public_address, admin_address) = unread();
+    let mut client = Client::to(public_address);
     let many = request("GET", "/", &[&format!("X-Request-Id: {}", "x".repeat(64))], "").repeat(100);
-    // More than the pipe and the process itself keep.
+    // More than fits into the pipe and the buffer of the process.
     for _ in 0..100 {
         client.send(many.as_bytes());
         (0..100).for_each(|_| drop(client.next().problem(404, "route_not_found")));
     }
-    assert_eq!(Client::to(admin_door).ask("GET", "/livez", &[], "").status, 200);
+    assert_eq!(Client::to(admin_address).request("GET", "/livez", &[], "").status, 200);
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     let mut counted = 0;
     let lost = lines.inspect(|line| counted += u64::from(line["message"] == "request")).find_map(|line| {
-        let said = line["message"] == "log lines were dropped: the reader of the log is too slow";
-        said.then(|| line["lines"].as_u64().unwrap())
+        let matches = line["message"] == "log lines were dropped: the reader of the log is too slow";
+        matches.then(|| line["lines"].as_u64().unwrap())
     });
-    // Beside the requests it may have said that there is no broker.
+    // The log may also hold lines about the missing broker.
     assert!(lost.is_some_and(|lost| lost > 0 && lost + counted < 10_050), "{lost:?} lost, {counted} read");
     terminate(&child);
     assert_eq!(child.ended(), Some(0));
 }
 
 #[test]
-fn a_process_ends_in_good_order_although_nobody_reads_its_log() {
-    let (mut child, _log, door, _) = unread();
-    let mut client = Client::to(door);
+fn a_process_stops_cleanly_although_nobody_reads_its_log() {
+    let (mut child, _log, public_address, _) = unread();
+    let mut client = Client::to(public_address);
     for _ in 0..5 {
         client.send(request("GET", "/", &[], "").repeat(100).as_bytes());
         (0..100).for_each(|_| drop(client.next().problem(404, "route_not_found")));
@@ -324,12 +323,12 @@ fn a_process_ends_in_good_order_although_nobody_reads_its_log() {
 }
 
 #[test]
-fn a_process_goes_on_when_the_readers_of_both_its_streams_are_gone() {
-    let (mut child, log, door, _) = unread();
+fn a_process_continues_when_both_its_output_streams_are_closed() {
+    let (mut child, log, public_address, _) = unread();
     drop((log, child.0.stderr.take()));
-    let mut client = Client::to(door);
+    let mut client = Client::to(public_address);
     for _ in 0..10 {
-        client.ask("GET", "/", &[], "").problem(404, "route_not_found");
+        client.request("GET", "/", &[], "").problem(404, "route_not_found");
     }
     drop(client);
     terminate(&child);
@@ -337,19 +336,19 @@ fn a_process_goes_on_when_the_readers_of_both_its_streams_are_gone() {
 }
 
 #[test]
-fn a_complaint_that_nobody_hears_changes_no_exit_code() {
+fn closed_output_streams_do_not_change_the_exit_code() {
     let mut child = Killed(gateway(&[]).spawn().unwrap());
     drop((child.0.stdout.take(), child.0.stderr.take()));
     assert_eq!(child.ended(), Some(64));
 }
 
 #[test]
-fn mock_mode_warns_and_believes_any_token() {
+fn mock_mode_warns_and_accepts_any_token() {
     let mut child = Killed(gateway(&[("GATEWAY_AUTH", "mock"), ("GATEWAY_THREADS", "2")]).spawn().unwrap());
     let log = Log::of(&mut child);
-    let warning = log.wait_for("GATEWAY_AUTH=mock: any well-formed token is believed, whoever made it");
+    let warning = log.wait_for("GATEWAY_AUTH=mock: any well-formed token is accepted, whoever signed it");
     assert_eq!(warning["level"], "WARN");
-    let door = log.wait_for("serving")["listen"].as_str().unwrap().parse().unwrap();
+    let public_address = log.wait_for("serving")["listen"].as_str().unwrap().parse().unwrap();
     let token = "Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.";
-    Client::to(door).ask("GET", "/users/profile", &[token], "").all_was_well();
+    Client::to(public_address).request("GET", "/users/profile", &[token], "").assert_sent_on();
 }

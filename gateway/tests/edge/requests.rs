@@ -1,4 +1,4 @@
-//! Requests that hyper can read and the gateway refuses, or would ask.
+//! Requests that hyper can parse and the gateway refuses or sends on.
 
 use crate::gateway_fixture::{GatewayFixture, authorization};
 
@@ -7,33 +7,33 @@ const REGISTRATION: &str =
 const ORDER: &str = r#"{"title":"Tea","description":"Green","price":19.99}"#;
 
 #[test]
-fn every_route_asks_when_its_request_is_good() {
-    let house = GatewayFixture::open();
+fn every_route_sends_a_valid_request_on() {
+    let gateway = GatewayFixture::open();
     let token = authorization();
-    house.ask("POST", "/users/register", &[], REGISTRATION).all_was_well();
-    house.ask("POST", "/users/login", &[], r#"{"email":"ann@example.org","password":"x"}"#).all_was_well();
-    house.ask("GET", "/users/profile", &[&token], "").all_was_well();
-    house.ask("POST", "/orders", &[&token], ORDER).all_was_well();
-    house.ask("POST", "/orders", &[&token, "Idempotency-Key: \"k-1\""], ORDER).all_was_well();
-    house.ask("GET", "/orders?limit=10", &[&token], "").all_was_well();
-    house.ask("GET", "/orders/0199f0a0-7c3e-7000-8000-000000000001", &[&token], "").all_was_well();
+    gateway.request("POST", "/users/register", &[], REGISTRATION).assert_sent_on();
+    gateway.request("POST", "/users/login", &[], r#"{"email":"ann@example.org","password":"x"}"#).assert_sent_on();
+    gateway.request("GET", "/users/profile", &[&token], "").assert_sent_on();
+    gateway.request("POST", "/orders", &[&token], ORDER).assert_sent_on();
+    gateway.request("POST", "/orders", &[&token, "Idempotency-Key: \"k-1\""], ORDER).assert_sent_on();
+    gateway.request("GET", "/orders?limit=10", &[&token], "").assert_sent_on();
+    gateway.request("GET", "/orders/0199f0a0-7c3e-7000-8000-000000000001", &[&token], "").assert_sent_on();
 }
 
 #[test]
-fn what_is_not_in_the_table_is_refused() {
-    let house = GatewayFixture::open();
+fn a_path_or_method_without_a_route_is_refused() {
+    let gateway = GatewayFixture::open();
     for (method, path) in [("GET", "/"), ("POST", "/orders/"), ("GET", "/users"), ("PUT", "/nothing/here")] {
-        let problem = house.ask(method, path, &[], "").problem(404, "route_not_found");
+        let problem = gateway.request(method, path, &[], "").problem(404, "route_not_found");
         assert_eq!(problem["instance"], path);
     }
-    house.ask("CONNECT", "test:443", &[], "").problem(404, "route_not_found");
-    house.ask("OPTIONS", "*", &[], "").problem(404, "route_not_found");
+    gateway.request("CONNECT", "test:443", &[], "").problem(404, "route_not_found");
+    gateway.request("OPTIONS", "*", &[], "").problem(404, "route_not_found");
     for (method, path, allow) in [
         ("DELETE", "/orders", "POST, GET, HEAD, OPTIONS"),
         ("GET", "/users/login", "POST, OPTIONS"),
         ("MADEUP", "/orders/7", "GET, HEAD, OPTIONS"),
     ] {
-        let response = house.ask(method, path, &[], "");
+        let response = gateway.request(method, path, &[], "");
         response.problem(405, "method_not_allowed");
         assert_eq!(response.header("allow"), Some(allow));
     }
@@ -41,38 +41,38 @@ fn what_is_not_in_the_table_is_refused() {
 
 #[test]
 fn a_head_request_is_answered_like_a_get_without_the_body() {
-    let house = GatewayFixture::open();
-    let mut client = house.connect();
-    let head = client.ask("HEAD", "/orders", &[&authorization()], "");
+    let gateway = GatewayFixture::open();
+    let mut client = gateway.connect();
+    let head = client.request("HEAD", "/orders", &[&authorization()], "");
     assert_eq!((head.status, head.header("content-type")), (503, Some("application/problem+json")));
-    client.ask("GET", "/orders", &[&authorization()], "").all_was_well();
-    assert_eq!(client.ask("HEAD", "/users/login", &[], "").status, 405);
+    client.request("GET", "/orders", &[&authorization()], "").assert_sent_on();
+    assert_eq!(client.request("HEAD", "/users/login", &[], "").status, 405);
 }
 
 #[test]
-fn a_guarded_route_wants_a_token_before_anything_else() {
-    let house = GatewayFixture::open();
+fn a_protected_route_checks_the_token_first() {
+    let gateway = GatewayFixture::open();
     for (method, path) in [("GET", "/users/profile"), ("POST", "/orders"), ("GET", "/orders"), ("GET", "/orders/7")] {
-        house.ask(method, path, &[], "").problem(401, "missing_token");
-        house.ask(method, path, &["Authorization: Bearer x"], "").problem(401, "invalid_token");
+        gateway.request(method, path, &[], "").problem(401, "missing_token");
+        gateway.request(method, path, &["Authorization: Bearer x"], "").problem(401, "invalid_token");
         let twice = authorization();
-        house.ask(method, path, &[&twice, &twice], "").problem(401, "invalid_token");
+        gateway.request(method, path, &[&twice, &twice], "").problem(401, "invalid_token");
     }
 }
 
 #[test]
 fn an_instance_does_not_repeat_the_query() {
-    let problem = GatewayFixture::open().ask("GET", "/orders?token=secret", &[], "").problem(401, "missing_token");
+    let problem = GatewayFixture::open().request("GET", "/orders?token=secret", &[], "").problem(401, "missing_token");
     assert_eq!(problem["instance"], "/orders");
 }
 
 #[test]
 fn input_that_breaks_a_rule_is_refused_field_by_field() {
-    let house = GatewayFixture::open();
+    let gateway = GatewayFixture::open();
     let token = authorization();
     let refused = |method: &str, path: &str, headers: &[&str], body: &str| {
         let headers = [&[token.as_str()], headers].concat();
-        let problem = house.ask(method, path, &headers, body).problem(422, "invalid_input");
+        let problem = gateway.request(method, path, &headers, body).problem(422, "invalid_input");
         problem["errors"].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
     };
     let order = |body: &str| refused("POST", "/orders", &[], body);
@@ -97,15 +97,15 @@ fn input_that_breaks_a_rule_is_refused_field_by_field() {
 }
 
 #[test]
-fn an_idempotency_key_is_ignored_where_it_means_nothing() {
+fn an_idempotency_key_is_ignored_where_it_has_no_meaning() {
     let login = r#"{"email":"ann@example.org","password":"x"}"#;
-    GatewayFixture::open().ask("POST", "/users/login", &["Idempotency-Key: a b"], login).all_was_well();
+    GatewayFixture::open().request("POST", "/users/login", &["Idempotency-Key: a b"], login).assert_sent_on();
 }
 
 #[test]
-fn every_answer_carries_the_name_of_its_request() {
-    let house = GatewayFixture::open();
-    let name = |headers: &[&str]| house.ask("GET", "/", headers, "").header("x-request-id").unwrap().to_owned();
+fn every_answer_carries_its_request_id() {
+    let gateway = GatewayFixture::open();
+    let name = |headers: &[&str]| gateway.request("GET", "/", headers, "").header("x-request-id").unwrap().to_owned();
     assert_eq!(name(&["X-Request-Id: abc-1.2:3_4"]), "abc-1.2:3_4");
     for bad in ["X-Request-Id: a b", "X-Request-Id: <x>", "X-Request-Id: é", "X-Request-Id: a\r\nX-Request-Id: b"] {
         assert_eq!(name(&[bad]).len(), 36, "{bad}");
@@ -114,16 +114,16 @@ fn every_answer_carries_the_name_of_its_request() {
 }
 
 #[test]
-fn more_in_flight_than_there_is_room_for_is_refused_at_once() {
-    let house = GatewayFixture::with(|settings| settings.in_flight_per_pattern = 0);
-    house.ask("POST", "/users/register", &[], REGISTRATION).problem(503, "overloaded");
+fn a_request_above_the_in_flight_limit_is_refused_at_once() {
+    let gateway = GatewayFixture::with(|settings| settings.in_flight_per_pattern = 0);
+    gateway.request("POST", "/users/register", &[], REGISTRATION).problem(503, "overloaded");
 }
 
 #[test]
 fn a_request_has_exactly_one_host() {
-    let house = GatewayFixture::open();
+    let gateway = GatewayFixture::open();
     let without = |head: &str| {
-        let mut client = house.connect();
+        let mut client = gateway.connect();
         client.send(head.as_bytes());
         client.next()
     };

@@ -97,10 +97,10 @@ fn what_another_service_makes_up_is_502(stack: &Stack<'_>, person: &Person) {
     for (n, reply) in made_up.iter().enumerate() {
         let create = stack.answer_in_place_of("orders.create", person.ordering("made up"), reply);
         let detail = problem(&create, 502, "bad_reply")["detail"].clone();
-        assert!(detail.as_str().unwrap().contains("may have been done"), "{reply}: {detail}");
+        assert!(detail.as_str().unwrap().contains("may have been executed"), "{reply}: {detail}");
         let read = stack.answer_in_place_of("users.profile", person.get("/users/profile"), reply);
         let detail = problem(&read, 502, "bad_reply")["detail"].clone();
-        assert!(detail.as_str().unwrap().contains("does no harm"), "{reply}: {detail}");
+        assert!(detail.as_str().unwrap().contains("safely try again"), "{reply}: {detail}");
         wait_until("each had one line", seconds(3), || logged().count() == 2 * (n + 1));
     }
     assert!(logged().all(|line| line["level"] == "ERROR" && line["error"].is_string()));

@@ -39,7 +39,7 @@ fn a_request_for_which_nobody_comes_is_503_and_is_not_done_later() {
     let (stack, person) = without_orders_create(Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "700"));
     let answer = person.ordering("refused").send();
     let body = problem(&answer, 503, "service_unavailable");
-    assert_eq!(body["message"], "No worker took it in time. Nothing was done.");
+    assert_eq!(body["message"], "No worker took the request in time. Nothing was done.");
     assert!(answer.took >= millis(650), "it was refused after {:?}", answer.took);
     assert_eq!(waiting(&stack, "orders.create"), 0, "the broker still has it");
     stack.launch_worker("orders-create");

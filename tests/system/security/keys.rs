@@ -94,7 +94,7 @@ fn a_broken_file_leaves_the_keys_as_they_were() {
     fs::write(keys.join("half.pem"), "-----BEGIN PUBL").unwrap();
     let unknown = Pair::new(Algorithm::EdDSA).sign(&token::claims("u"));
     problem(&stack.http.get("/orders").token(&unknown).send(), 401, "invalid_token");
-    let warned = || stack.process("gateway").log().contains("a file of keys cannot be used");
+    let warned = || stack.process("gateway").log().contains("a key file cannot be used");
     wait_until("it was warned of", seconds(3), warned);
     assert_eq!(status(&stack, &pair.sign(&token::claims("u"))), 200);
 }

@@ -22,8 +22,8 @@ pub(crate) fn operation(route: &Route, components: &mut Components) -> Value {
         "responses": responses(route, components),
     });
     match route.work {
-        Work::Ask(ask) => {
-            let contract = contract(ask.pattern);
+        Work::Rpc(rpc) => {
+            let contract = contract(rpc.pattern);
             operation["summary"] = components.purpose(contract).into();
             operation["x-pattern"] = contract.pattern.into();
             operation["x-version"] = contract.version.into();
@@ -60,14 +60,14 @@ fn description(route: &Route) -> String {
         words.push(format!("Another name for `{} {}`.", other.method, other.path));
     }
     match route.work {
-        Work::Ask(ask) => {
-            words.push(format!("Executed by a worker of `{}`.", ask.pattern));
+        Work::Rpc(rpc) => {
+            words.push(format!("Executed by a worker of `{}`.", rpc.pattern));
             if let Some(inbox) = route.inbox {
                 words.push(format!(
                     "The state of listeners comes from `{inbox}`; it is `unknown` if no worker replies."
                 ));
             }
-            if ask.safe {
+            if rpc.safe {
                 words.push("It changes nothing and can be repeated safely.".into());
             }
         }
@@ -96,7 +96,7 @@ fn tag(route: &Route) -> &'static str {
         return ALIASES;
     }
     match route.work {
-        Work::Ask(ask) => naming::service(ask.pattern),
+        Work::Rpc(rpc) => naming::service(rpc.pattern),
         Work::Builtin(Builtin::File(_) | Builtin::Part(_)) => "contract",
         Work::Builtin(_) => "system",
     }
@@ -104,8 +104,8 @@ fn tag(route: &Route) -> &'static str {
 
 fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
     let mut parameters = Vec::new();
-    if let (Work::Ask(ask), Source::Address) = (route.work, route.source) {
-        let contract = contract(ask.pattern);
+    if let (Work::Rpc(rpc), Source::Url) = (route.work, route.source) {
+        let contract = contract(rpc.pattern);
         let example: Value = serde_json::from_str(contract.example).expect("an example is JSON: a test reads each");
         for (name, required, mut schema) in components.fields(contract) {
             let in_path = route.path.contains(&format!("{{{name}}}"));
@@ -122,7 +122,7 @@ fn parameters(route: &Route, components: &mut Components) -> Vec<Value> {
             parameters.push(parameter);
         }
     }
-    if route.success == Success::LiveSubscription {
+    if route.success == Success::EventStream {
         parameters.push(json!({
             "name": "Last-Event-ID", "in": "header", "required": false,
             "description": "The last event seen: the stream starts with the events after it. Browsers send it automatically.",

@@ -30,7 +30,7 @@ pub(crate) fn responses(route: &Route, components: &mut Components) -> Value {
 fn success(route: &Route, components: &mut Components) -> (&'static str, Value) {
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     let (media_type, mut schema) = match route.work {
-        Work::Ask(ask) => ("application/json", components.reply(contract(ask.pattern))),
+        Work::Rpc(rpc) => ("application/json", components.reply(contract(rpc.pattern))),
         Work::Builtin(own) => (own.media_type(), own.schema(components.generator()).to_value()),
     };
     let (status, description) = match route.success {
@@ -55,7 +55,7 @@ fn success(route: &Route, components: &mut Components) -> (&'static str, Value) 
             schema = components.resolve(&schema)["properties"]["items"].clone();
             ("200", "A page of the list.")
         }
-        Success::LiveSubscription => {
+        Success::EventStream => {
             let stream = json!({ "text/event-stream": { "schema": feed_event(components) } });
             let description = "An endless stream of server-sent events; the schema describes one event.";
             return ("200", json!({ "description": description, "headers": headers, "content": stream }));

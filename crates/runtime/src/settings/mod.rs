@@ -355,27 +355,27 @@ mod tests {
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Door {
+    struct Server {
         listen: SocketAddr,
         limit: u16,
         secret: String,
     }
 
-    impl Default for Door {
+    impl Default for Server {
         fn default() -> Self {
             Self { listen: SocketAddr::from(([127, 0, 0, 1], 3003)), limit: 7, secret: String::new() }
         }
     }
 
-    impl Section for Door {
-        const NAME: &'static str = "door";
+    impl Section for Server {
+        const NAME: &'static str = "server";
 
         fn check(&self) -> Vec<Problem> {
             if self.limit == 0 { vec![("limit", "must be at least 1".into())] } else { Vec::new() }
         }
     }
 
-    fn read(variables: &[(&str, &str)]) -> Result<Door, String> {
+    fn read(variables: &[(&str, &str)]) -> Result<Server, String> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_variables(variables).map_err(|error| error.to_string())?;
         settings.section().map_err(|error| error.to_string())
@@ -384,19 +384,19 @@ mod tests {
     #[test]
     fn a_variable_overrides_the_default() {
         assert_eq!(read(&[]).unwrap().limit, 7);
-        assert_eq!(read(&[("DOOR_LIMIT", "9")]).unwrap().limit, 9);
+        assert_eq!(read(&[("SERVER_LIMIT", "9")]).unwrap().limit, 9);
     }
 
     #[test]
     fn text_that_looks_like_a_number_stays_text() {
-        assert_eq!(read(&[("DOOR_SECRET", "007")]).unwrap().secret, "007");
-        assert_eq!(read(&[("DOOR_SECRET", " [a] ")]).unwrap().secret, " [a] ");
+        assert_eq!(read(&[("SERVER_SECRET", "007")]).unwrap().secret, "007");
+        assert_eq!(read(&[("SERVER_SECRET", " [a] ")]).unwrap().secret, " [a] ");
     }
 
     #[test]
     fn an_error_names_the_variable() {
         for (name, value) in
-            [("DOOR_LISTEN", "nowhere"), ("DOOR_LIMIT", "many"), ("DOOR_LIMIT", "70000"), ("DOOR_LIMIT", "0")]
+            [("SERVER_LISTEN", "nowhere"), ("SERVER_LIMIT", "many"), ("SERVER_LIMIT", "70000"), ("SERVER_LIMIT", "0")]
         {
             let error = read(&[(name, value)]).err().unwrap();
             assert!(error.starts_with(name), "{error}");
@@ -406,13 +406,17 @@ mod tests {
     #[test]
     fn an_error_says_the_value_and_what_it_must_be() {
         for (name, value, message) in [
-            ("DOOR_LIMIT", "many", "DOOR_LIMIT is \"many\": it must be a whole number of 0 or more; for example 7"),
-            ("DOOR_LIMIT", "", "DOOR_LIMIT is empty: it must be a whole number of 0 or more; for example 7"),
-            ("DOOR_LIMIT", "-1", "DOOR_LIMIT is \"-1\": it must be a whole number of 0 or more; for example 7"),
-            ("DOOR_LIMIT", "70000", "DOOR_LIMIT is 70000: it must be a whole number from 0 to 65535; for example 7"),
-            ("DOOR_LIMIT", "0", "DOOR_LIMIT is 0: it must be at least 1"),
-            ("DOOR_LISTEN", "nowhere", "an IP address and a port; for example 127.0.0.1:3003"),
-            ("DOOR_LISTEN", "\u{1b}[2J", "DOOR_LISTEN is \"\\u{1b}[2J\": it must be"),
+            ("SERVER_LIMIT", "many", "SERVER_LIMIT is \"many\": it must be a whole number of 0 or more; for example 7"),
+            ("SERVER_LIMIT", "", "SERVER_LIMIT is empty: it must be a whole number of 0 or more; for example 7"),
+            ("SERVER_LIMIT", "-1", "SERVER_LIMIT is \"-1\": it must be a whole number of 0 or more; for example 7"),
+            (
+                "SERVER_LIMIT",
+                "70000",
+                "SERVER_LIMIT is 70000: it must be a whole number from 0 to 65535; for example 7",
+            ),
+            ("SERVER_LIMIT", "0", "SERVER_LIMIT is 0: it must be at least 1"),
+            ("SERVER_LISTEN", "nowhere", "an IP address and a port; for example 127.0.0.1:3003"),
+            ("SERVER_LISTEN", "\u{1b}[2J", "SERVER_LISTEN is \"\\u{1b}[2J\": it must be"),
         ] {
             let error = read(&[(name, value)]).err().unwrap();
             assert!(error.contains(message), "{error}");
@@ -427,20 +431,20 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             read(&[("CONFIG_FILE", &path)]).err().unwrap()
         };
-        let place = |key: &str| format!("{key} in [door] of {path} (DOOR_{})", key.to_uppercase());
-        let many = error("[door]\nlimit = \"many\"\n");
+        let place = |key: &str| format!("{key} in [server] of {path} (SERVER_{})", key.to_uppercase());
+        let many = error("[server]\nlimit = \"many\"\n");
         assert_eq!(
             many,
             format!("{} is \"many\": it must be a whole number from 0 to 65535; for example 7", place("limit"))
         );
-        assert_eq!(error("[door]\nlimit = 0\n"), format!("{} is 0: it must be at least 1", place("limit")));
-        assert_eq!(error("[door]\nlimt = 1\n"), format!("{} is no setting; did you mean limit?", place("limt")));
-        assert!(error("[door]\nzzz = 1\n").ends_with("is no setting; there are: limit, listen, secret"));
-        for text in ["[door]\nsecret = 4711\n", "[door]\nsecret = [4711]\n", "[door]\nsecret = { a = 4711 }\n"] {
+        assert_eq!(error("[server]\nlimit = 0\n"), format!("{} is 0: it must be at least 1", place("limit")));
+        assert_eq!(error("[server]\nlimt = 1\n"), format!("{} is no setting; did you mean limit?", place("limt")));
+        assert!(error("[server]\nzzz = 1\n").ends_with("is no setting; there are: limit, listen, secret"));
+        for text in ["[server]\nsecret = 4711\n", "[server]\nsecret = [4711]\n", "[server]\nsecret = { a = 4711 }\n"] {
             let error = error(text);
             assert!(error.starts_with(&place("secret")) && !error.contains("4711"), "{error}");
         }
-        let error = error("[door]\nsecret = \"4711\nlimit = 1");
+        let error = error("[server]\nsecret = \"4711\nlimit = 1");
         assert!(error.starts_with("CONFIG_FILE") && error.contains("line 2") && !error.contains("4711"), "{error}");
         std::fs::remove_file(&path).unwrap();
     }
@@ -448,23 +452,23 @@ mod tests {
     #[test]
     fn every_problem_is_reported_at_once() {
         let path = std::env::temp_dir().join(format!("everything-{}.toml", std::process::id()));
-        std::fs::write(&path, "[door]\nsecret = 4711\nlisten = \"x\"\nlimt = 1\n").unwrap();
+        std::fs::write(&path, "[server]\nsecret = 4711\nlisten = \"x\"\nlimt = 1\n").unwrap();
         let path = path.to_string_lossy();
-        let variables = [("CONFIG_FILE", path.as_ref()), ("DOOR_LIMIT", "0"), ("DOOR_LISTEN", "here")];
+        let variables = [("CONFIG_FILE", path.as_ref()), ("SERVER_LIMIT", "0"), ("SERVER_LISTEN", "here")];
         let error = read(&variables).err().unwrap();
         let mut lines: Vec<_> = error.lines().map(|line| line.split(' ').next().unwrap()).collect();
         lines.sort_unstable();
-        assert_eq!(lines, ["DOOR_LIMIT", "DOOR_LISTEN", "limt", "secret"], "{error}");
+        assert_eq!(lines, ["SERVER_LIMIT", "SERVER_LISTEN", "limt", "secret"], "{error}");
 
         // A check reads all sections before it reports.
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
         settings.set_only(Some(Only::Check));
-        assert_eq!(settings.section::<Door>().ok().unwrap().limit, 7, "an invalid value is replaced by the default");
-        let limit =
-            settings.parsed("gate", |door: &Door| if door.limit == 7 { Ok(7) } else { Err(("limit", "x".into())) });
+        assert_eq!(settings.section::<Server>().ok().unwrap().limit, 7, "an invalid value is replaced by the default");
+        let limit = settings
+            .parsed("gate", |server: &Server| if server.limit == 7 { Ok(7) } else { Err(("limit", "x".into())) });
         assert_eq!(limit.ok(), Some(7));
-        let later = SettingError(vec!["DOOR_SECRET names no file".into(), "GATE_KEY names no file".into()]);
+        let later = SettingError(vec!["SERVER_SECRET names no file".into(), "GATE_KEY names no file".into()]);
         let error = settings.with_problems::<()>(Err(later.into())).err().unwrap().to_string();
         assert!(error.lines().count() == 5 && error.ends_with("GATE_KEY names no file"), "{error}");
         std::fs::remove_file(&*path).unwrap();
@@ -473,11 +477,11 @@ mod tests {
     #[test]
     fn a_file_overrides_defaults_and_the_environment_overrides_the_file() {
         let path = std::env::temp_dir().join(format!("settings-{}.toml", std::process::id()));
-        std::fs::write(&path, "[door]\nlimit = 3\nsecret = \"f\"\n").unwrap();
+        std::fs::write(&path, "[server]\nlimit = 3\nsecret = \"f\"\n").unwrap();
         let path = path.to_string_lossy();
-        let door = read(&[("CONFIG_FILE", &path), ("DOOR_LIMIT", "4")]).unwrap();
-        assert_eq!((door.limit, door.secret.as_str()), (4, "f"));
-        std::fs::write(&*path, "[door]\nlimmit = 3\n").unwrap();
+        let server = read(&[("CONFIG_FILE", &path), ("SERVER_LIMIT", "4")]).unwrap();
+        assert_eq!((server.limit, server.secret.as_str()), (4, "f"));
+        std::fs::write(&*path, "[server]\nlimmit = 3\n").unwrap();
         assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().contains("limmit"));
         std::fs::remove_file(&*path).unwrap();
         assert!(read(&[("CONFIG_FILE", &path)]).err().unwrap().starts_with("CONFIG_FILE"));
@@ -488,27 +492,29 @@ mod tests {
         let path = std::env::temp_dir().join(format!("secret-{}", std::process::id()));
         std::fs::write(&path, " 007\n").unwrap();
         let path = path.to_string_lossy();
-        assert_eq!(read(&[("DOOR_SECRET_FILE", &path)]).unwrap().secret, " 007");
-        assert!(read(&[("DOOR_SECRET_FILE", &path), ("DOOR_SECRET", "x")]).err().unwrap().starts_with("DOOR_SECRET"));
+        assert_eq!(read(&[("SERVER_SECRET_FILE", &path)]).unwrap().secret, " 007");
+        assert!(
+            read(&[("SERVER_SECRET_FILE", &path), ("SERVER_SECRET", "x")]).err().unwrap().starts_with("SERVER_SECRET")
+        );
         std::fs::remove_file(&*path).unwrap();
-        assert!(read(&[("DOOR_SECRET_FILE", &path)]).err().unwrap().starts_with("DOOR_SECRET_FILE"));
-        let variables = [("DOOR_SECRET_FILE".to_owned(), "/dev/null".to_owned())];
+        assert!(read(&[("SERVER_SECRET_FILE", &path)]).err().unwrap().starts_with("SERVER_SECRET_FILE"));
+        let variables = [("SERVER_SECRET_FILE".to_owned(), "/dev/null".to_owned())];
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
-        settings.section::<Door>().unwrap();
+        settings.section::<Server>().unwrap();
         assert_eq!(settings.unknown().count(), 0);
     }
 
     #[test]
     fn a_misspelt_variable_is_reported() {
-        let variables = [("DOOR_LIMITS".to_owned(), "3".to_owned()), ("DOORBELL".to_owned(), "x".to_owned())];
+        let variables = [("SERVER_LIMITS".to_owned(), "3".to_owned()), ("SERVERS".to_owned(), "x".to_owned())];
         let mut settings = Settings::from_variables(variables.into_iter()).unwrap();
-        settings.section::<Door>().unwrap();
-        assert_eq!(settings.unknown().collect::<Vec<_>>(), ["DOOR_LIMITS"]);
+        settings.section::<Server>().unwrap();
+        assert_eq!(settings.unknown().collect::<Vec<_>>(), ["SERVER_LIMITS"]);
         assert_eq!(
-            [settings.suggestion("DOOR_LIMITS"), settings.suggestion("DOOR_COLOUR")],
-            [Some("DOOR_LIMIT"), None]
+            [settings.suggestion("SERVER_LIMITS"), settings.suggestion("SERVER_COLOUR")],
+            [Some("SERVER_LIMIT"), None]
         );
-        settings.section_named::<Door>("door_limits").unwrap();
+        settings.section_named::<Server>("server_limits").unwrap();
         assert_eq!(settings.unknown().count(), 1, "a section's name may begin like a setting of another");
     }
 }

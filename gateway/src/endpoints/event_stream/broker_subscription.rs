@@ -1,4 +1,4 @@
-//! Brings every event that can be followed from the broker to the subscribers, and connects again when the line breaks.
+//! The gateway's subscription at the broker: hands events to the subscribers, and reconnects when the connection breaks.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::pending;
@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use crate::endpoints::event_stream::subscribers::Subscribers;
 
-/// Of so many events without a number it is known that they were shown: whoever published them may do so twice.
-const REMEMBERED: usize = 1_024;
+/// How many ids of events without a sequence number are kept to detect duplicates.
+const KEPT_IDS: usize = 1_024;
 
-/// Brings events in until a stop is requested.
+/// Delivers events until a stop is requested.
 pub(crate) async fn run(broker: &Broker, subscribers: &Subscribers, stop: &Shutdown) {
     let mut incoming = Incoming { broker, subscribers };
     tokio::select! {
-        // It never gives up: streams are not all that a gateway does.
+        // Never gives up: the gateway's other endpoints work without it.
         _ = supervise(&mut incoming, pending()) => {}
         () = stop.requested() => {}
     }
-    subscribers.end();
+    subscribers.disconnected();
 }
 
 struct Incoming<'a> {
@@ -39,12 +39,12 @@ impl Supervised for Incoming<'_> {
 
     async fn serve(&mut self, mut feed: LiveSubscription, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
-        self.subscribers.begin();
-        let mut recent = Recent::default();
+        self.subscribers.connected();
+        let mut recent = RecentIds::default();
         loop {
             let event = tokio::select! {
                 event = feed.next() => event?,
-                wanted = self.subscribers.turn() => {
+                wanted = self.subscribers.binding_change() => {
                     if wanted {
                         feed.bind().await?;
                         self.subscribers.bound();
@@ -55,31 +55,31 @@ impl Supervised for Incoming<'_> {
                 }
             };
             if event.meta.sequence.is_some() || recent.is_new(event.meta.id) {
-                self.subscribers.tell(event);
+                self.subscribers.publish(event);
             }
         }
     }
 
     fn failed(&mut self, error: &Error) {
-        self.subscribers.end();
-        tracing::warn!(error = %error, "no line for live events");
+        self.subscribers.disconnected();
+        tracing::warn!(error = %error, "no connection for live events");
     }
 }
 
-/// The last events that were shown.
+/// The ids of the latest events.
 #[derive(Default)]
-struct Recent {
+struct RecentIds {
     known: HashSet<Uuid>,
     in_order: VecDeque<Uuid>,
 }
 
-impl Recent {
+impl RecentIds {
     fn is_new(&mut self, id: Uuid) -> bool {
         if !self.known.insert(id) {
             return false;
         }
         self.in_order.push_back(id);
-        if self.in_order.len() > REMEMBERED
+        if self.in_order.len() > KEPT_IDS
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.known.remove(&oldest);
@@ -93,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_that_comes_twice_is_known_and_memory_is_bounded() {
-        let mut recent = Recent::default();
+    fn duplicates_are_detected_and_memory_is_bounded() {
+        let mut recent = RecentIds::default();
         let first = Uuid::now_v7();
         assert!(recent.is_new(first) && !recent.is_new(first));
-        (0..REMEMBERED).for_each(|_| assert!(recent.is_new(Uuid::now_v7())));
-        assert!(recent.is_new(first) && recent.known.len() == REMEMBERED);
+        (0..KEPT_IDS).for_each(|_| assert!(recent.is_new(Uuid::now_v7())));
+        assert!(recent.is_new(first) && recent.known.len() == KEPT_IDS);
     }
 }

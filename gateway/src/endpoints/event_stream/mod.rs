@@ -1,10 +1,10 @@
-//! The live feed: a user's own events, as server-sent events (WHATWG HTML, section 9.2), as they are published.
+//! The live feed: a user's own events as server-sent events (WHATWG HTML, section 9.2).
 //!
-//! One connection to the broker brings all events to this process (`broker_subscription`); each goes to the streams of its owner
-//! (`subscribers`); a stream sends what its client has missed, then what comes, until something ends it (`sse`). Nothing waits
-//! for a slow reader: its stream is closed, it reconnects, and is told what it has missed. Each event has a number that grows with
-//! publication, so a stream leaves out what is not above the last it has sent: no gap and no repetition, whatever the
-//! clocks say and however often a relay publishes.
+//! One subscription at the broker receives all events (`broker_subscription`) and hands each to the streams of its owner
+//! (`subscribers`). A stream first sends the events that its client has missed, then new ones (`sse`). Nothing waits for a
+//! slow reader: its stream is closed, and the client reconnects and catches up. Events have sequence numbers that increase
+//! with publication, and a stream skips events that are not above the last one sent: no gap and no duplicate, whatever the
+//! clocks are and however often a relay publishes.
 
 mod broker_subscription;
 mod sse;
@@ -35,7 +35,7 @@ use crate::http::request_headers::only;
 use crate::http::response_body::Body;
 
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Pieces that may wait for a client to read them; a piece is an event or a heartbeat.
+/// How many chunks may wait for a client to read them; a chunk is an event or a heartbeat.
 const UNREAD: usize = 64;
 
 /// All event streams of this process.
@@ -43,26 +43,26 @@ pub(crate) struct EventStreams {
     subscribers: Arc<Subscribers>,
     rpc: Arc<RpcClient>,
     heartbeat: Duration,
-    patience: Duration,
+    catch_up_timeout: Duration,
     stop: Shutdown,
     streams: TaskTracker,
 }
 
-/// The bounds of event streams.
+/// The limits of event streams.
 pub(crate) struct EventStreamSettings {
-    /// Feeds that one user may have open at a time.
+    /// The most streams that one user may have open.
     pub(crate) per_user: usize,
     /// After this much silence a comment is sent.
     pub(crate) heartbeat: Duration,
-    /// How long it may take to ask for what was missed.
-    pub(crate) patience: Duration,
+    /// How long a request for missed events may take.
+    pub(crate) catch_up_timeout: Duration,
 }
 
-/// What a client has seen, and the question for what it has not.
+/// The position of a client in its events.
 pub(crate) struct Missed {
-    /// The pattern that knows.
+    /// The pattern that returns missed events.
     pub(crate) pattern: &'static str,
-    /// The last event seen; where none was, the feed begins after the last that there is.
+    /// The last event seen; if none, the stream starts after the latest event.
     pub(crate) after: Option<Uuid>,
 }
 
@@ -73,49 +73,49 @@ impl EventStreams {
             subscribers: Arc::new(Subscribers::new(settings.per_user)),
             rpc,
             heartbeat: settings.heartbeat,
-            patience: settings.patience,
+            catch_up_timeout: settings.catch_up_timeout,
             stop,
             streams: TaskTracker::new(),
         }
     }
 
-    /// Brings events in until a stop is asked for.
+    /// Delivers events until a stop is requested.
     pub(crate) async fn run(&self, broker: &Broker) {
         broker_subscription::run(broker, &self.subscribers, &self.stop).await;
     }
 
-    /// Opens a stream. What was missed is asked for first, so that a failure is still an answer and not a torn stream.
-    /// `lapse` resolves when the caller loses access.
+    /// Opens a stream. Missed events are requested first, so that a failure is an error response and not a broken stream.
+    /// `access_lost` resolves when the caller loses access.
     pub(crate) async fn open(
         &self,
         caller: Caller,
-        lapse: BoxFuture<'static, &'static str>,
+        access_lost: BoxFuture<'static, &'static str>,
         missed: Missed,
         meta: RequestMetadata,
     ) -> Result<Response<Body>, HttpError> {
-        let following = self.subscribers.follow(&caller.id)?;
-        // First events come in, then it is asked what was missed: nothing falls between.
+        let subscription = self.subscribers.subscribe(&caller.id)?;
+        // Subscribe first, then request missed events, so that none is lost in between.
         self.subscribers.until_bound().await?;
-        let (pieces, body) = mpsc::channel(UNREAD);
-        // Asked for even if nothing can be missed: a stream that breaks before its first event must be resumed from a place.
+        let (chunks, body) = mpsc::channel(UNREAD);
+        // Requested even if nothing can be missed: a stream that breaks before its first event must be resumable.
         let first = missed_after(&self.rpc, missed.pattern, missed.after.unwrap_or(Uuid::max()), &meta).await?;
         let stream = Stream {
-            pieces,
-            following,
-            lapse,
+            chunks,
+            subscription,
+            access_lost,
             heartbeat: self.heartbeat,
             stop: self.stop.clone(),
             request_id: meta.request_id.clone(),
             is_new: missed.after.is_none(),
         };
-        let (rpc, patience) = (Arc::clone(&self.rpc), self.patience);
-        let more = async move |after| missed_after(&rpc, missed.pattern, after, &meta.renewed(patience)).await.ok();
+        let (rpc, timeout) = (Arc::clone(&self.rpc), self.catch_up_timeout);
+        let more = async move |after| missed_after(&rpc, missed.pattern, after, &meta.renewed(timeout)).await.ok();
         self.streams.spawn(stream.run(first, more));
         Ok(response(body))
     }
 }
 
-/// Asks for a page of what was missed. Who follows a stream comes again by itself, so this waits for no worker.
+/// Requests a page of missed events. Clients of streams retry by themselves, so this does not wait for a worker.
 async fn missed_after(
     rpc: &RpcClient,
     pattern: &str,
@@ -123,9 +123,9 @@ async fn missed_after(
     meta: &RequestMetadata,
 ) -> Result<EventPage, HttpError> {
     let malformed =
-        |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
-    let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
-    match rpc.ask(pattern, &question, meta, None).await {
+        |error| HttpError::new(Code::BadReply, "The service's reply is not a page of events.").because(error);
+    let request = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
+    match rpc.ask(pattern, &request, meta, None).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
         Ok(Err(fault)) => Err(fault.into()),
         Err(error) => Err(response::failure(&error, true)),
@@ -137,8 +137,8 @@ struct Query {
     after: Option<Uuid>,
 }
 
-/// The last event that the client has seen: the header that browsers send by themselves when they come again, else
-/// `after` in the query.
+/// The last event that the client has seen: the header that browsers send when they reconnect, or else `after` in the query
+/// string.
 pub(crate) fn last_seen(headers: &HeaderMap, query: &RawValue) -> Result<Option<Uuid>, HttpError> {
     const RULE: &str = "must be the id of an event of this feed";
     if headers.contains_key(LAST_EVENT_ID) {
@@ -149,12 +149,12 @@ pub(crate) fn last_seen(headers: &HeaderMap, query: &RawValue) -> Result<Option<
     Ok(query.after)
 }
 
-fn response(pieces: mpsc::Receiver<hyper::body::Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::Stream(pieces));
+fn response(chunks: mpsc::Receiver<hyper::body::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::Stream(chunks));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would gather what should go out at once.
+    // Turns buffering in nginx off.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }

@@ -1,4 +1,4 @@
-//! Who follows whose events: hands each event to the streams of its owner.
+//! The subscribers of live events: hands each event to the streams of its owner.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,138 +12,142 @@ use tokio::time::timeout;
 
 use crate::http::problem::HttpError;
 
-/// Events that may wait for a stream; a stream that falls further behind is cut.
+/// How many events may wait for a stream; one that falls further behind is disconnected.
 const BEHIND: usize = 256;
-/// How long it may take until events come in for the first who follows; the broker answers in milliseconds or not at all.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the first subscriber waits for the binding at the broker, which takes milliseconds.
+const BIND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// All streams of this process.
 pub(crate) struct Subscribers {
     per_user: usize,
     next_id: AtomicU64,
-    followers: Mutex<Followers>,
-    /// Told when anything of it changes that somebody waits for.
+    state: Mutex<State>,
+    /// Notified when the state changes.
     changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
-struct Followers {
-    /// Whether events come in at all. It changes together with the followers: nobody is taken in just when the line is
-    /// lost, who would have a gap and not be told.
+struct State {
+    /// Whether there is a connection to the broker. It changes together with the subscribers: one that was added just when
+    /// the connection is lost would have an unnoticed gap.
     connected: bool,
-    /// Whether the broker sends events, which it does while somebody follows.
+    /// Whether the broker sends events, which it does only while there are subscribers.
     bound: bool,
-    by_owner: HashMap<String, Vec<Follower>>,
+    by_owner: HashMap<String, Vec<Subscriber>>,
 }
 
-struct Follower {
+struct Subscriber {
     id: u64,
     events: mpsc::Sender<Arc<LiveEvent>>,
 }
 
-/// A place among a user's streams, until it is dropped.
+/// A subscription to a user's events; ends when dropped.
 pub(crate) struct Subscription {
-    hub: Arc<Subscribers>,
+    subscribers: Arc<Subscribers>,
     owner: String,
     id: u64,
     events: mpsc::Receiver<Arc<LiveEvent>>,
 }
 
 impl Subscribers {
-    /// No streams yet, and at most so many for each user.
+    /// Starts without subscribers; each user may have at most `per_user`.
     pub(crate) fn new(per_user: usize) -> Self {
-        Self { per_user, next_id: AtomicU64::new(0), followers: Mutex::default(), changed: watch::Sender::new(()) }
+        Self { per_user, next_id: AtomicU64::new(0), state: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
-    /// Takes a place among the owner's streams.
-    pub(crate) fn follow(self: &Arc<Self>, owner: &str) -> Result<Subscription, HttpError> {
-        let mut followers = self.lock();
-        if !followers.connected {
-            return Err(HttpError::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in."));
+    /// Subscribes to the events of an owner.
+    pub(crate) fn subscribe(self: &Arc<Self>, owner: &str) -> Result<Subscription, HttpError> {
+        let mut state = self.lock();
+        if !state.connected {
+            return Err(unavailable());
         }
-        let of_owner = followers.by_owner.entry(owner.into()).or_default();
+        let of_owner = state.by_owner.entry(owner.into()).or_default();
         if of_owner.len() >= self.per_user {
-            return Err(HttpError::new(Code::TooManyStreams, "You follow your events too many times at once."));
+            let message = "You have too many live feeds open. Close one, then try again.";
+            return Err(HttpError::new(Code::TooManyStreams, message));
         }
         let (id, (sender, events)) = (self.next_id.fetch_add(1, Ordering::Relaxed), mpsc::channel(BEHIND));
-        of_owner.push(Follower { id, events: sender });
+        of_owner.push(Subscriber { id, events: sender });
         self.changed.send_replace(());
-        Ok(Subscription { hub: Arc::clone(self), owner: owner.into(), id, events })
+        Ok(Subscription { subscribers: Arc::clone(self), owner: owner.into(), id, events })
     }
 
-    /// Hands an event on. Who does not keep up is cut: its stream ends when it has sent what it has.
-    pub(crate) fn tell(&self, event: LiveEvent) {
-        let mut followers = self.lock();
-        let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| followers.by_owner.get_mut(owner)) else {
+    /// Hands an event to the streams of its owner. A stream that does not keep up is disconnected: it ends once it has sent
+    /// the events that it has.
+    pub(crate) fn publish(&self, event: LiveEvent) {
+        let mut state = self.lock();
+        let Some(of_owner) = event.meta.owner.as_ref().and_then(|owner| state.by_owner.get_mut(owner)) else {
             return;
         };
         let event = Arc::new(event);
-        of_owner.retain(|follower| follower.events.try_send(Arc::clone(&event)).is_ok());
+        of_owner.retain(|subscriber| subscriber.events.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// There is a connection from now on.
-    pub(crate) fn begin(&self) {
+    /// Records that there is a connection to the broker.
+    pub(crate) fn connected(&self) {
         self.lock().connected = true;
         self.changed.send_replace(());
     }
 
-    /// Waits until events should come in, and do not, or the other way round. Whoever follows from the moment on at which
-    /// they should not waits until they do again.
-    pub(crate) async fn turn(&self) -> bool {
+    /// Waits until the binding at the broker must change; returns whether it is needed. A subscriber that is added once it is
+    /// no longer needed waits until it is back.
+    pub(crate) async fn binding_change(&self) -> bool {
         let mut changed = self.changed.subscribe();
         loop {
             {
-                let mut followers = self.lock();
-                let wanted = !followers.by_owner.is_empty();
-                if wanted != followers.bound {
-                    followers.bound = false;
-                    return wanted;
+                let mut state = self.lock();
+                let needed = !state.by_owner.is_empty();
+                if needed != state.bound {
+                    state.bound = false;
+                    return needed;
                 }
             }
-            // The sender is ours, so it never ends.
+            // The sender lives as long as `self`, so this never fails.
             let _ = changed.changed().await;
         }
     }
 
-    /// The broker sends events from now on.
+    /// Records that the broker sends events.
     pub(crate) fn bound(&self) {
         self.lock().bound = true;
         self.changed.send_replace(());
     }
 
-    /// Waits until events come in.
+    /// Waits until the broker sends events.
     pub(crate) async fn until_bound(&self) -> Result<(), HttpError> {
-        let unavailable =
-            || HttpError::new(Code::BrokerUnavailable, "The broker cannot be reached: no events come in.");
         let mut changed = self.changed.subscribe();
         let bound = async {
             loop {
                 {
-                    let followers = self.lock();
-                    if followers.bound || !followers.connected {
-                        return followers.bound;
+                    let state = self.lock();
+                    if state.bound || !state.connected {
+                        return state.bound;
                     }
                 }
                 let _ = changed.changed().await;
             }
         };
-        let bound = timeout(PATIENCE, bound).await.unwrap_or(false);
+        let bound = timeout(BIND_TIMEOUT, bound).await.unwrap_or(false);
         bound.then_some(()).ok_or_else(unavailable)
     }
 
-    /// No events come in any more: every stream has a gap from here on, and ends.
-    pub(crate) fn end(&self) {
-        *self.lock() = Followers::default();
+    /// Records that the connection is lost. Every stream would have a gap, so all of them end.
+    pub(crate) fn disconnected(&self) {
+        *self.lock() = State::default();
         self.changed.send_replace(());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Followers> {
-        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn unavailable() -> HttpError {
+    HttpError::new(Code::BrokerUnavailable, "The broker cannot be reached: no live events are available.")
+}
+
 impl Subscription {
-    /// The next event; `None` when this stream is cut, or no events come in any more.
+    /// The next event; `None` if this stream was disconnected, or the connection to the broker is lost.
     pub(crate) async fn next(&mut self) -> Option<Arc<LiveEvent>> {
         self.events.recv().await
     }
@@ -151,14 +155,14 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut followers = self.hub.lock();
-        if let Some(of_owner) = followers.by_owner.get_mut(&self.owner) {
-            of_owner.retain(|follower| follower.id != self.id);
+        let mut state = self.subscribers.lock();
+        if let Some(of_owner) = state.by_owner.get_mut(&self.owner) {
+            of_owner.retain(|subscriber| subscriber.id != self.id);
             if of_owner.is_empty() {
-                followers.by_owner.remove(&self.owner);
+                state.by_owner.remove(&self.owner);
             }
         }
-        self.hub.changed.send_replace(());
+        self.subscribers.changed.send_replace(());
     }
 }
 
@@ -170,10 +174,10 @@ mod tests {
 
     use super::*;
 
-    fn hub() -> Arc<Subscribers> {
-        let hub = Arc::new(Subscribers::new(2));
-        hub.begin();
-        hub
+    fn connected() -> Arc<Subscribers> {
+        let subscribers = Arc::new(Subscribers::new(2));
+        subscribers.connected();
+        subscribers
     }
 
     fn event(owner: &str) -> LiveEvent {
@@ -184,28 +188,31 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_goes_to_all_streams_of_its_owner_and_to_no_other() {
-        let hub = hub();
-        let (mut one, mut two, mut other) =
-            (hub.follow("a").unwrap(), hub.follow("a").unwrap(), hub.follow("b").unwrap());
-        hub.tell(event("a"));
+        let subscribers = connected();
+        let (mut one, mut two, mut other) = (
+            subscribers.subscribe("a").unwrap(),
+            subscribers.subscribe("a").unwrap(),
+            subscribers.subscribe("b").unwrap(),
+        );
+        subscribers.publish(event("a"));
         assert!(one.next().await.is_some() && two.next().await.is_some());
         assert!(other.events.try_recv().is_err());
     }
 
     #[test]
-    fn a_user_has_only_so_many_places_and_gets_them_back() {
-        let hub = hub();
-        let (one, _two) = (hub.follow("a").unwrap(), hub.follow("a").unwrap());
-        assert_eq!(hub.follow("a").err().unwrap().code(), Code::TooManyStreams);
+    fn a_user_has_a_limit_and_ended_subscriptions_do_not_count() {
+        let subscribers = connected();
+        let (one, _two) = (subscribers.subscribe("a").unwrap(), subscribers.subscribe("a").unwrap());
+        assert_eq!(subscribers.subscribe("a").err().unwrap().code(), Code::TooManyStreams);
         drop(one);
-        assert!(hub.follow("a").is_ok());
+        assert!(subscribers.subscribe("a").is_ok());
     }
 
     #[tokio::test]
-    async fn who_does_not_keep_up_is_cut_and_holds_up_nobody() {
-        let hub = hub();
-        let mut slow = hub.follow("a").unwrap();
-        (0..=BEHIND).for_each(|_| hub.tell(event("a")));
+    async fn a_slow_subscriber_is_disconnected_and_delays_nobody() {
+        let subscribers = connected();
+        let mut slow = subscribers.subscribe("a").unwrap();
+        (0..=BEHIND).for_each(|_| subscribers.publish(event("a")));
         for _ in 0..BEHIND {
             assert!(slow.next().await.is_some());
         }
@@ -213,29 +220,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_come_in_while_somebody_follows_and_who_comes_as_they_end_waits_for_them() {
-        let hub = hub();
-        let one = hub.follow("a").unwrap();
-        assert!(hub.until_bound().now_or_never().is_none());
-        assert!(hub.turn().await);
-        hub.bound();
-        assert!(hub.until_bound().await.is_ok() && hub.turn().now_or_never().is_none());
+    async fn the_binding_exists_while_there_are_subscribers_and_a_late_one_waits_for_it() {
+        let subscribers = connected();
+        let one = subscribers.subscribe("a").unwrap();
+        assert!(subscribers.until_bound().now_or_never().is_none());
+        assert!(subscribers.binding_change().await);
+        subscribers.bound();
+        assert!(subscribers.until_bound().await.is_ok() && subscribers.binding_change().now_or_never().is_none());
         drop(one);
-        assert!(!hub.turn().await);
-        // The broker is being told; this one must not believe that events still come in.
-        let _two = hub.follow("b").unwrap();
-        assert!(hub.until_bound().now_or_never().is_none());
-        assert!(hub.turn().await);
-        hub.end();
-        assert_eq!(hub.until_bound().await.err().unwrap().code(), Code::BrokerUnavailable);
+        assert!(!subscribers.binding_change().await);
+        // The binding is being removed; this subscriber must not assume that events still arrive.
+        let _two = subscribers.subscribe("b").unwrap();
+        assert!(subscribers.until_bound().now_or_never().is_none());
+        assert!(subscribers.binding_change().await);
+        subscribers.disconnected();
+        assert_eq!(subscribers.until_bound().await.err().unwrap().code(), Code::BrokerUnavailable);
     }
 
     #[tokio::test]
-    async fn all_streams_end_when_no_events_come_in_any_more() {
-        let hub = hub();
-        let mut one = hub.follow("a").unwrap();
-        hub.end();
+    async fn all_streams_end_when_the_connection_is_lost() {
+        let subscribers = connected();
+        let mut one = subscribers.subscribe("a").unwrap();
+        subscribers.disconnected();
         assert!(one.next().await.is_none());
-        assert_eq!(hub.follow("a").err().unwrap().code(), Code::BrokerUnavailable);
+        assert_eq!(subscribers.subscribe("a").err().unwrap().code(), Code::BrokerUnavailable);
     }
 }

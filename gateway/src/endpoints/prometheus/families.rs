@@ -1,4 +1,4 @@
-//! Metrics that are gathered at each scrape, in the shape in which they are written.
+//! Metrics that are collected at each scrape, and their encoder.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// What tells the series of a metric apart.
+/// The labels of a series.
 pub(super) type Labels = Vec<(&'static str, String)>;
 
-/// A value at this moment.
+/// The current value of a series.
 #[derive(Debug)]
 pub(super) enum Value {
     Counter(f64),
@@ -19,7 +19,7 @@ pub(super) enum Value {
     Histogram(Histogram),
 }
 
-/// All series of one metric.
+/// A metric with its series.
 #[derive(Debug)]
 pub(super) struct Family {
     name: &'static str,
@@ -28,12 +28,12 @@ pub(super) struct Family {
     series: Vec<(Labels, Value)>,
 }
 
-/// Metrics in the order in which they were first met.
+/// Metrics, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Families(Vec<Family>);
 
 impl Families {
-    /// One more series. `name` is without its unit, and without the `_total` of a counter.
+    /// Adds a series. `name` has no unit, and no `_total` for a counter.
     pub(super) fn add(
         &mut self,
         name: &'static str,
@@ -48,7 +48,7 @@ impl Families {
         }
     }
 
-    /// The same, if there is a value.
+    /// Adds a series if there is a value.
     pub(super) fn add_some(
         &mut self,
         name: &'static str,
@@ -79,7 +79,7 @@ impl Collector for Families {
                     Value::Counter(value) => one.encode_counter::<NoLabelSet, _, f64>(value, None)?,
                     Value::Gauge(value) => one.encode_gauge(value)?,
                     Value::Histogram(it) => {
-                        // The last bucket has no bound.
+                        // The last bucket has no upper bound.
                         let bounds = it.bounds_s.iter().copied().chain([f64::INFINITY]);
                         let buckets: Vec<(f64, u64)> = bounds.zip(it.counts.iter().copied()).collect();
                         one.encode_histogram::<NoLabelSet>(it.sum_s, it.count(), &buckets, None)?;

@@ -1,9 +1,9 @@
-//! `GET /metrics` on the admin listener: this gateway's own figures, those of every process that answers on the exchange
-//! `control`, and the broker's of each queue, as OpenMetrics text.
+//! `GET /metrics` on the admin listener: the metrics of this gateway, of every process that responds on the exchange
+//! `control`, and of each queue at the broker, as OpenMetrics text.
 //!
-//! Names are those of OpenTelemetry's semantic conventions where there are some (HTTP is stable; messaging 1.29 is still "in
-//! development"), else they follow Prometheus' own rules. Labels are names of ours and the ids of processes, so that their
-//! number is bounded by what runs.
+//! Names follow OpenTelemetry's semantic conventions where they exist (HTTP is stable; messaging 1.29 is still "in
+//! development"), otherwise Prometheus' rules. Labels are our own names and the ids of processes, so the number of series is
+//! bounded.
 
 mod families;
 
@@ -25,32 +25,32 @@ use crate::metrics::requests::RequestMetrics;
 
 /// The media type of OpenMetrics text.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Nobody waits longer for the processes, who are given 250 ms.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The most time for collecting from the processes, which have 250 ms to respond.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Everything, as it is now. What cannot be gathered is left out.
+/// All current metrics. Those that cannot be collected are omitted.
 pub(crate) async fn text(
     rpc: &RpcClient,
     requests: &RequestMetrics,
     own: &ProcessInfo,
     delays_ms: &[u32],
 ) -> Result<String, std::fmt::Error> {
-    let asked = async { timeout(PATIENCE, rpc.stats()).await.ok().and_then(Result::ok) };
-    let (status, queues) = tokio::join!(asked, depths(rpc, all_queues(delays_ms)));
+    let stats = async { timeout(TIMEOUT, rpc.stats()).await.ok().and_then(Result::ok) };
+    let (status, queues) = tokio::join!(stats, depths(rpc, all_queues(delays_ms)));
     let mut families = Families::default();
     let help = "Whether there is a usable connection to the broker";
     gauge(&mut families, "gateway_broker_connected", help, [], f64::from(u8::from(rpc.is_connected())));
-    // The gateway that is asked knows itself best; others are asked by themselves.
+    // Only this gateway's own stats: other gateways are scraped themselves.
     add_process(&mut families, &requests.stats(own));
     if let Some(status) = status.as_deref() {
         add_processes(&mut families, status);
     }
     add_queues(&mut families, queues);
-    let mut gathered = Registry::default();
-    gathered.register_collector(Box::new(families));
+    let mut collected = Registry::default();
+    collected.register_collector(Box::new(families));
     let mut text = String::new();
     requests.write(&mut text)?;
-    encode_registry(&mut text, &gathered)?;
+    encode_registry(&mut text, &collected)?;
     encode_eof(&mut text)?;
     Ok(text)
 }
@@ -68,13 +68,13 @@ fn add_queues(families: &mut Families, queues: BTreeMap<String, Option<Depth>>) 
         let Some(depth) = depth.filter(|depth| depth.exists) else { continue };
         let (waiting, consumers) = (f64::from(depth.waiting), f64::from(depth.consumers));
         if let Some(listener) = queue.strip_suffix(".dead") {
-            let help = "Events that could not be handled, and wait for a person";
+            let help = "Events that could not be handled and wait for an operator";
             gauge(families, "messaging_dead_letters", help, [("pattern", listener)], waiting);
             continue;
         }
         let help = "Messages that wait in a queue of the broker";
         gauge(families, "messaging_queue_messages", help, [("queue", queue.as_str())], waiting);
-        let help = "Processes that take messages from a queue";
+        let help = "Processes that consume a queue";
         gauge(families, "messaging_queue_consumers", help, [("queue", queue.as_str())], consumers);
     }
 }
@@ -84,13 +84,13 @@ fn add_processes(families: &mut Families, status: &SystemStatus) {
         add_process(families, stats);
     }
     for (name, number) in status.unresponsive() {
-        let help = "Processes that are connected to the broker and do not answer";
+        let help = "Processes that are connected to the broker and do not respond";
         let labels = [("service", service(name)), ("pattern", name.as_str())];
         gauge(families, "process_unresponsive", help, labels, f64::from(*number));
     }
 }
 
-/// What one process tells of itself.
+/// Adds the metrics of a process.
 fn add_process(families: &mut Families, stats: &Stats) {
     let instance = stats.instance.to_string();
     let of = || -> Labels {
@@ -108,7 +108,7 @@ fn add_process(families: &mut Families, stats: &Stats) {
             labels,
             Value::Gauge(1.0),
         );
-        let (help, started) = ("When a process started, since 1970", info.started_at.0.as_millisecond());
+        let (help, started) = ("Start time of a process, in seconds since 1970", info.started_at.0.as_millisecond());
         #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay far below 2^53")]
         families.add("process_start_time", Some(Unit::Seconds), help, of(), Value::Gauge(started as f64 / 1e3));
     }
@@ -117,34 +117,34 @@ fn add_process(families: &mut Families, stats: &Stats) {
         families.add("db_client_connected", None, help, of(), Value::Gauge(f64::from(u8::from(reachable))));
     }
     if let Some(outbox) = stats.outbox {
-        let help = "Whether a relay publishes; the others of its name stand by";
+        let help = "Whether a relay is the leader, which publishes";
         families.add("outbox_leader", None, help, of(), Value::Gauge(f64::from(u8::from(outbox.leader))));
-        let help = "Events that are recorded and not published yet";
+        let help = "Events that are recorded and not yet published";
         let unpublished = outbox.unpublished.map(number);
         families.add_some("outbox_unpublished", None, help, of(), unpublished.map(Value::Gauge));
         let oldest = outbox.unpublished.map(|_| outbox.oldest_unpublished_s.unwrap_or_default());
-        let help = "For how long the oldest unpublished event has waited";
+        let help = "How long the oldest unpublished event has waited";
         families.add_some("outbox_oldest_unpublished", Some(Unit::Seconds), help, of(), oldest.map(Value::Gauge));
     }
     let Some(work) = &stats.work else { return };
     let seconds = || Some(Unit::Seconds);
     for (outcome, count) in &work.outcomes {
-        let help = "Messages that a process has worked on, by how they ended";
+        let help = "Messages that a process has handled, by outcome";
         let labels = with("outcome", outcome);
         families.add("messaging_client_consumed_messages", None, help, labels, Value::Counter(number(*count)));
     }
-    let help = "Messages that a process works on";
+    let help = "Messages that a process is handling";
     families.add("messaging_process_in_flight", None, help, of(), Value::Gauge(work.in_flight.into()));
     if let Some(consuming) = work.consuming {
-        let help = "Whether a process takes messages from its queue";
+        let help = "Whether a process consumes its queue";
         families.add("messaging_process_consuming", None, help, of(), Value::Gauge(f64::from(u8::from(consuming))));
     }
-    let help = "Connections to the broker that were made anew after one broke";
+    let help = "Reconnections to the broker";
     families.add("messaging_reconnects", None, help, of(), Value::Counter(number(work.reconnects)));
     let help = "How long requests waited in their queue";
     let waits = work.queue_wait.clone();
     families.add_some("messaging_queue_wait_duration", seconds(), help, of(), waits.map(Value::Histogram));
-    let help = "How long a process worked on each message";
+    let help = "How long each message was handled";
     let handling = work.handling.clone();
     families.add_some("messaging_process_duration", seconds(), help, of(), handling.map(Value::Histogram));
     let help = "How long each SQL statement took";
@@ -153,7 +153,7 @@ fn add_process(families: &mut Families, stats: &Stats) {
     let help = "Resident memory of a process";
     let memory = work.memory_bytes.map(number);
     families.add_some("process_resident_memory", Some(Unit::Bytes), help, of(), memory.map(Value::Gauge));
-    let help = "Processor time that a process has used";
+    let help = "Processor time used by a process";
     families.add_some("process_cpu", seconds(), help, of(), work.cpu_s.map(Value::Counter));
 }
 

@@ -1,7 +1,7 @@
-//! Completes the history of an order: asks the service whose listeners hear the order's events what they have applied.
+//! Completes the history of an order: requests the inbox entries of the service whose listeners handle its events.
 //!
-//! No service reads another's database, so each tells its own part, and here they are put together. What cannot be
-//! learnt in time stays `unknown`: the rest of the history is shown all the same.
+//! No service reads another's database, so each returns its own part, and the gateway combines them. What does not arrive in
+//! time stays `unknown`; the rest of the history is returned anyway.
 
 use std::time::{Duration, Instant};
 
@@ -16,28 +16,26 @@ use uuid::Uuid;
 use crate::http::problem::HttpError;
 use crate::metrics::LatencyHistogram;
 
-/// Whoever looks at a history does not wait longer than this for a part of it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest wait for the inbox entries.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is asked of a service whose listeners hear events.
+/// The inbox of a service with listeners.
 pub(crate) struct Inbox<'a> {
     pub(crate) rpc: &'a RpcClient,
-    /// Its pattern: what stands before the dot is the service.
+    /// The pattern that returns its entries; the part before the dot is the service.
     pub(crate) pattern: &'static str,
-    pub(crate) meter: &'a LatencyHistogram,
-    /// How long listeners remember what they have applied.
+    pub(crate) latency: &'a LatencyHistogram,
+    /// How long entries are kept.
     pub(crate) kept: Duration,
 }
 
-/// The history with what the service's listeners have applied.
+/// Completes a history by the inbox entries of a service.
 pub(crate) async fn complete(
     reply: &RawValue,
     inbox: &Inbox<'_>,
     meta: &RequestMetadata,
 ) -> Result<Box<RawValue>, HttpError> {
-    let bad = |error| {
-        HttpError::new(Code::BadReply, "The service answered with something else than a history.").because(error)
-    };
+    let bad = |error| HttpError::new(Code::BadReply, "The service's reply is not a history.").because(error);
     let mut history: OrderHistory = serde_json::from_str(reply.get()).map_err(bad)?;
     join_all(history.events.iter_mut().map(|event| inbox.complete(event, meta))).await;
     to_raw_value(&history).map_err(bad)
@@ -51,38 +49,38 @@ impl Inbox<'_> {
             return;
         }
         match self.entries(event.id, meta).await {
-            Ok(entries) => note(event, &entries, &is_ours, self.kept),
+            Ok(entries) => apply(event, &entries, &is_ours, self.kept),
             Err(error) => {
                 let pattern = self.pattern;
-                tracing::warn!(pattern, error, request_id = meta.request_id, "a history stays incomplete");
+                tracing::warn!(pattern, error, request_id = meta.request_id, "a history is incomplete");
             }
         }
     }
 
     async fn entries(&self, event_id: Uuid, meta: &RequestMetadata) -> Result<InboxEntries, String> {
-        let question = to_raw_value(&ReadInbox { event_id }).map_err(|error| error.to_string())?;
-        let meta = meta.renewed(PATIENCE.min(meta.deadline.remaining()));
-        let asked = Instant::now();
-        // Nobody waits for a worker here: what is known is shown without it.
-        let answer = self.rpc.ask(self.pattern, &question, &meta, None).await;
+        let request = to_raw_value(&ReadInbox { event_id }).map_err(|error| error.to_string())?;
+        let meta = meta.renewed(TIMEOUT.min(meta.deadline.remaining()));
+        let start = Instant::now();
+        // Does not wait for a worker: the history is returned without these entries.
+        let answer = self.rpc.ask(self.pattern, &request, &meta, None).await;
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
-            self.meter.count(asked.elapsed());
+            self.latency.count(start.elapsed());
         }
         let reply = answer.map_err(|error| error.to_string())?.map_err(|fault| fault.code.as_str().to_owned())?;
-        serde_json::from_str(reply.get()).map_err(|_| "the reply holds no entries".to_owned())
+        serde_json::from_str(reply.get()).map_err(|_| "the reply contains no entries".to_owned())
     }
 }
 
-/// What has no entry is waiting, unless it is so old that an entry would be gone.
-fn note(event: &mut EventHistory, entries: &InboxEntries, is_ours: &dyn Fn(&str) -> bool, kept: Duration) {
+/// Sets the state of each listener. Without an entry it is waiting, unless an entry of that age would have been removed.
+fn apply(event: &mut EventHistory, entries: &InboxEntries, is_ours: &dyn Fn(&str) -> bool, kept: Duration) {
     let age = jiff::Timestamp::now().duration_since(event.recorded_at.0);
-    let is_remembered = age.unsigned_abs() < kept;
+    let is_recent = age.unsigned_abs() < kept;
     for listener in event.listeners.iter_mut().filter(|listener| is_ours(&listener.name)) {
         let entry = entries.entries.iter().find(|entry| entry.listener == listener.name);
         listener.applied_at = entry.map(|entry| entry.applied_at);
         listener.status = match entry {
             Some(_) => ListenerStatus::Applied,
-            None if is_remembered => ListenerStatus::Waiting,
+            None if is_recent => ListenerStatus::Waiting,
             None => ListenerStatus::Unknown,
         };
     }
@@ -112,31 +110,36 @@ mod tests {
         }
     }
 
-    fn noted(age_s: i64, entries: Vec<InboxEntry>) -> [ListenerStatus; 2] {
+    fn states(age_s: i64, entries: Vec<InboxEntry>) -> [ListenerStatus; 2] {
         let mut event = event(age_s);
-        note(&mut event, &InboxEntries { entries }, &|name| name.starts_with("users."), Duration::from_hours(1));
+        apply(&mut event, &InboxEntries { entries }, &|name| name.starts_with("users."), Duration::from_hours(1));
         [event.listeners[0].status, event.listeners[1].status]
     }
 
     #[test]
-    fn nothing_is_claimed_that_the_service_does_not_know() {
+    fn only_what_the_service_knows_is_reported() {
         use ListenerStatus::{Applied, Unknown, Waiting};
         let entry = || InboxEntry {
             listener: "users.on_order_created".into(),
             applied_at: Timestamp(jiff::Timestamp::UNIX_EPOCH),
         };
-        assert_eq!(noted(10, vec![]), [Waiting, Unknown]);
-        assert_eq!(noted(10, vec![entry()]), [Applied, Unknown]);
-        assert_eq!(noted(3_700, vec![]), [Unknown, Unknown], "an entry of that age would be gone");
-        assert_eq!(noted(3_700, vec![entry()]), [Applied, Unknown]);
+        assert_eq!(states(10, vec![]), [Waiting, Unknown]);
+        assert_eq!(states(10, vec![entry()]), [Applied, Unknown]);
+        assert_eq!(states(3_700, vec![]), [Unknown, Unknown], "an entry of that age would have been removed");
+        assert_eq!(states(3_700, vec![entry()]), [Applied, Unknown]);
     }
 
     #[test]
-    fn every_listener_of_an_order_can_be_asked() {
+    fn every_listener_of_an_order_is_in_the_inbox_of_the_route() {
         let route = TABLE.iter().find(|route| route.pattern() == Some(ShowHistory::PATTERN)).unwrap();
         let service = route.inbox.and_then(|pattern| pattern.split('.').next()).unwrap();
         for listener in LISTENERS.iter().filter(|listener| listener.published_by == "orders") {
-            assert_eq!(listener.name.split('.').next(), Some(service), "nobody tells what {} applied", listener.name);
+            assert_eq!(
+                listener.name.split('.').next(),
+                Some(service),
+                "no pattern returns what {} has applied",
+                listener.name
+            );
         }
     }
 }

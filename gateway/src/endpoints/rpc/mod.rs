@@ -1,4 +1,4 @@
-//! Requests that become messages: the input on its way in, the reply on its way out.
+//! RPC endpoints: turns requests into messages to workers, and their replies into responses.
 
 pub(crate) mod history;
 pub(crate) mod reply_shape;

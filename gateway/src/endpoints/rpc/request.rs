@@ -1,4 +1,4 @@
-//! Makes the input of a request one JSON text: its body as it came, or an object of its path and query.
+//! Reads the input of a request as JSON: its body unchanged, or an object of its path parameters and query string.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::http::problem::HttpError;
 use crate::http::request_headers::only;
 
-/// Refuses a body that does not say it is plain JSON, before a byte of it is read.
+/// Rejects a body that is not declared as plain JSON, before it is read.
 pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), HttpError> {
     let declared = only(headers, &CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut codings =
@@ -25,7 +25,7 @@ pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), HttpError> {
     }
 }
 
-/// `application/json`, perhaps with parameters; of these only a `charset` matters, and JSON has but one.
+/// Whether it is `application/json`, with any parameters, but no `charset` other than UTF-8.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
@@ -37,17 +37,17 @@ fn is_json(content_type: &str) -> bool {
         })
 }
 
-/// The body as JSON text. Only its syntax is looked at, without recursion, so no depth of nesting can hurt.
+/// The body as JSON text. Only its syntax is checked, without recursion, so deep nesting does no harm.
 pub(crate) fn json(body: &[u8]) -> Result<Box<RawValue>, HttpError> {
     serde_json::from_slice(body).map_err(|_| {
-        let message = if body.is_empty() { "The body is empty; send JSON." } else { "The body is not JSON in UTF-8." };
+        let message = if body.is_empty() { "The body is empty: send JSON." } else { "The body is not JSON in UTF-8." };
         HttpError::new(Code::MalformedJson, message)
     })
 }
 
-/// The path's parameters and the query as a JSON object. A whole number becomes a number, all else a string. A name
-/// that is there twice stays there twice: the contract refuses it.
-pub(crate) fn address(params: &Params<'_, '_>, query: Option<&str>) -> Result<Box<RawValue>, HttpError> {
+/// The path parameters and the query string as a JSON object. A whole number becomes a number, any other value a string. A
+/// repeated name stays repeated, which the contract rejects.
+pub(crate) fn from_url(params: &Params<'_, '_>, query: Option<&str>) -> Result<Box<RawValue>, HttpError> {
     let mut object = Object::default();
     for (name, value) in params.iter() {
         let value = percent_decoded(value, false).ok_or_else(|| undecodable(name))?;
@@ -61,17 +61,17 @@ pub(crate) fn address(params: &Params<'_, '_>, query: Option<&str>) -> Result<Bo
     Ok(object.finish())
 }
 
-/// The pairs of a query, not yet decoded.
+/// The pairs of a query string, not decoded.
 fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// The query without one of its names, for an address that differs in just that.
-pub(crate) fn query_without(query: Option<&str>, left_out: &str) -> String {
+/// The query string without one of its names.
+pub(crate) fn query_without(query: Option<&str>, omitted: &str) -> String {
     let mut rest = String::new();
     for (name, value) in pairs(query) {
-        if percent_decoded(name, true).is_some_and(|name| name != left_out) {
+        if percent_decoded(name, true).is_some_and(|name| name != omitted) {
             for part in [name, "=", value, "&"] {
                 rest.push_str(part);
             }
@@ -84,7 +84,7 @@ fn undecodable(field: &str) -> HttpError {
     Invalid::field(field, "must be UTF-8, percent-encoded").into()
 }
 
-/// Undoes percent-encoding; in a query `+` is a space. `None` when the result is no text.
+/// Decodes percent-encoding; in a query string `+` is a space. `None` if the result is not text.
 fn percent_decoded(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));
@@ -141,15 +141,15 @@ mod tests {
         let mut router = matchit::Router::new();
         router.insert("/{id}", ()).unwrap();
         let found = router.at(path).unwrap();
-        address(&found.params, Some(query)).map(|raw| raw.get().to_owned()).map_err(|refusal| refusal.code())
+        from_url(&found.params, Some(query)).map(|raw| raw.get().to_owned()).map_err(|error| error.code())
     }
 
     #[test]
-    fn the_address_becomes_an_object() {
+    fn path_and_query_become_an_object() {
         assert_eq!(object("/a%20b%2Fc", "").unwrap(), r#"{"id":"a b/c"}"#);
         assert_eq!(object("/a+b", "x=a+b%26&&y&z=").unwrap(), r#"{"id":"a+b","x":"a b&","y":"","z":""}"#);
         assert_eq!(object("/a", r#"%22q="\"#).unwrap(), r#"{"id":"a","\"q":"\"\\"}"#);
-        assert_eq!(address(&Params::default(), None).unwrap().get(), "{}");
+        assert_eq!(from_url(&Params::default(), None).unwrap().get(), "{}");
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused() {
+    fn invalid_encoding_is_rejected() {
         for bad in ["/%", "/%4", "/%zz", "/%ff", "/%+1"] {
             assert_eq!(object(bad, ""), Err(Code::InvalidInput), "{bad}");
         }
@@ -173,21 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_given_twice_is_refused_by_the_contract() {
+    fn a_repeated_name_is_rejected_by_the_contract() {
         use contracts::Request;
-        let raw = address(&Params::default(), Some("limit=1&limit=2")).unwrap();
+        let raw = from_url(&Params::default(), Some("limit=1&limit=2")).unwrap();
         let errors = contracts::orders::ListOrders::decode(&raw).unwrap_err();
         assert_eq!(serde_json::to_string(&errors).unwrap(), r#"{"limit":["is given more than once: send it once"]}"#);
     }
 
     #[test]
-    fn a_query_can_be_repeated_without_one_of_its_names() {
+    fn a_name_can_be_removed_from_a_query() {
         assert_eq!(query_without(Some("limit=5&cursor=x&c%75rsor=y&a=%20"), "cursor"), "limit=5&a=%20&");
         assert_eq!(query_without(None, "cursor"), "");
     }
 
     #[test]
-    fn only_plain_json_is_taken() {
+    fn only_plain_json_is_accepted() {
         let verdict = |values: &[&str]| {
             let headers: HeaderMap =
                 values.iter().map(|value| (CONTENT_TYPE, HeaderValue::from_str(value).unwrap())).collect();

@@ -1,7 +1,7 @@
-//! Whether a reply has the shape that the published contract promises: the fields that are required, and the kind of each.
+//! Checks the shape of replies against the published contract: required fields and the type of each.
 //!
-//! Somebody else's service may answer in the place of a worker. The reply is walked once and nothing is copied; fields that
-//! the contract does not describe, and rules such as lengths and formats, are not checked.
+//! A service of somebody else may reply in place of a worker. The reply is read once without copies; undocumented fields, and
+//! rules such as lengths and formats, are not checked.
 
 mod schema;
 mod shape;
@@ -19,12 +19,12 @@ use crate::http::static_files::ASYNCAPI;
 pub(crate) struct ReplyShapes(HashMap<String, Shape>);
 
 impl ReplyShapes {
-    /// Those of the document that this gateway publishes.
+    /// The shapes of the document that this gateway publishes.
     pub(crate) fn published() -> Result<Self, String> {
         Document::read(ASYNCAPI.text())?.reply_shapes().map(Self)
     }
 
-    /// Says what is wrong with a reply; a pattern that the document does not know may answer anything.
+    /// Checks a reply; the error says what is wrong. An undocumented pattern may reply with anything.
     pub(crate) fn check(&self, pattern: &str, reply: &RawValue) -> Result<(), String> {
         self.0.get(pattern).map_or(Ok(()), |shape| walk::check(shape, reply))
     }

@@ -1,4 +1,4 @@
-//! Reads shapes from the AsyncAPI document: its JSON Schemas, as far as they speak of kinds and required fields.
+//! Reads shapes from the JSON Schemas of the AsyncAPI document.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::endpoints::rpc::reply_shape::shape::{Field, Kinds, Shape};
 
-/// How deep descriptions may lie in each other. What is deeper, as in a type that holds itself, may be anything.
+/// The deepest nesting. Anything deeper, as in a recursive type, is not checked.
 const DEPTH: u8 = 8;
 
-/// The parts of the document that describe replies. What nobody asks for stays text.
+/// The parts of the document that describe replies. They are parsed on demand.
 #[derive(Deserialize)]
 pub(super) struct Document<'a> {
     #[serde(borrow)]
@@ -56,7 +56,7 @@ impl<'a> Document<'a> {
         Ok(Shape { kinds: kinds(&schema["type"])?, fields: self.fields(schema, depth)?, items })
     }
 
-    /// The fields of an object, those first that are required, in the order in which they are named so: they come in it.
+    /// The fields of an object: first the required ones, in their order in `required`, which is the order of replies.
     fn fields(&self, schema: &Value, depth: u8) -> Result<Vec<Field>, String> {
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -81,7 +81,7 @@ fn value(text: &RawValue) -> Result<Value, String> {
     serde_json::from_str(text.get()).map_err(|error| error.to_string())
 }
 
-/// The kinds that `type` names; all where there is none.
+/// The kinds that `type` names; all if it is absent.
 fn kinds(types: &Value) -> Result<Kinds, String> {
     let kind = |name: &Value| match name.as_str() {
         Some("null") => Ok(Kinds::NULL),

@@ -1,6 +1,6 @@
-//! What is looked at of a JSON value: its kind, and what is in it.
+//! The shape of a JSON value: its kind, and the shapes of its parts.
 
-/// The kinds of JSON values that may stand in one place.
+/// A set of kinds of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kinds(pub(super) u8);
 
@@ -20,13 +20,13 @@ impl Kinds {
     }
 }
 
-/// What is looked at of a value.
+/// The shape of a value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shape {
     pub(super) kinds: Kinds,
-    /// The fields that are described, if it is an object.
+    /// The documented fields, if it is an object.
     pub(super) fields: Vec<Field>,
-    /// What each item must be, if it is an array.
+    /// The shape of each item, if it is an array.
     pub(super) items: Option<Box<Shape>>,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Field {
 }
 
 impl Shape {
-    /// Whatever there is.
+    /// Any value.
     pub(super) fn anything() -> Self {
         Self { kinds: Kinds::ANY, fields: Vec::new(), items: None }
     }
 
-    /// What any of these may be. Fields and items are looked at where only one of them describes any.
+    /// Any of these shapes. Fields and items are checked only if one of the shapes has them.
     pub(super) fn either(shapes: Vec<Self>) -> Self {
         let kinds = Kinds(shapes.iter().fold(0, |all, shape| all | shape.kinds.0));
         let mut described = shapes.into_iter().filter(|shape| shape.kinds.has(Kinds(Kinds::ARRAY.0 | Kinds::OBJECT.0)));

@@ -1,4 +1,4 @@
-//! Replies of other people's services: what fits passes, what does not is told by its place.
+//! Valid replies pass; an error names the place of the problem.
 
 use serde_json::{Value, json};
 
@@ -20,17 +20,17 @@ fn with(reply: &str, change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn every_pattern_of_the_table_has_a_shape_that_can_be_told_apart() {
+fn every_pattern_of_the_table_has_a_shape() {
     let shapes = ReplyShapes::published().unwrap();
     for pattern in TABLE.iter().filter_map(crate::routing::route::Route::pattern) {
         let shape = shapes.0.get(pattern).unwrap_or_else(|| panic!("{pattern}"));
         assert!(shape.kinds == Kinds::OBJECT || shape.kinds == Kinds::ARRAY, "{pattern}");
-        assert!(shape.fields.len() < 64, "{pattern}: a field has no mark of its own");
+        assert!(shape.fields.len() < 64, "{pattern}: there are too few bits for its fields");
     }
 }
 
 #[test]
-fn what_the_contract_promises_passes_and_so_does_more() {
+fn replies_with_all_required_fields_pass_and_may_have_more() {
     for order in [
         ORDER.to_owned(),
         with(ORDER, |order| order["price"] = json!(2)),
@@ -50,10 +50,10 @@ fn what_the_contract_promises_passes_and_so_does_more() {
 }
 
 #[test]
-fn what_another_service_makes_up_does_not() {
+fn replies_of_another_shape_are_rejected() {
     let wrong = |pattern: &str, reply: &str| check(pattern, reply).unwrap_err();
     for reply in ["null", "\"hello\"", "7", "-7", "1.5", "1e3", "true", "[]", "[1]"] {
-        assert_eq!(wrong("orders.get", reply), "the reply is of another kind than the contract says", "{reply}");
+        assert_eq!(wrong("orders.get", reply), "the reply is of another type than the contract says", "{reply}");
     }
     assert_eq!(wrong("orders.get", r#"{"id":"x"}"#), "the reply.title is missing");
     assert_eq!(wrong("orders.get", "{}"), "the reply.id is missing");
@@ -61,28 +61,28 @@ fn what_another_service_makes_up_does_not() {
         [("price", json!("1.5")), ("id", json!(7)), ("orderReference", json!([])), ("title", json!(null))]
     {
         let reply = with(ORDER, |order| order[field] = value);
-        assert_eq!(wrong("orders.get", &reply), format!("the reply.{field} is of another kind than the contract says"));
+        assert_eq!(wrong("orders.get", &reply), format!("the reply.{field} is of another type than the contract says"));
     }
     let customer = with(ORDER, |order| order["customer"] = json!({ "email": "a@b.co" }));
     assert_eq!(wrong("orders.get", &customer), "the reply.customer.firstName is missing");
     let second = with(ORDER, |order| drop(order.as_object_mut().unwrap().remove("userId")));
     let page = format!(r#"{{"items":[{ORDER},{second}],"next":null}}"#);
     assert_eq!(wrong("orders.list", &page), "the reply.items[1].userId is missing");
-    assert_eq!(wrong("orders.list", "[]"), "the reply is of another kind than the contract says");
+    assert_eq!(wrong("orders.list", "[]"), "the reply is of another type than the contract says");
     assert_eq!(wrong("orders.list", r#"{"items":[{}]}"#), "the reply.items[0].id is missing");
-    assert_eq!(wrong("users.sessions", r#"{"items":[]}"#), "the reply is of another kind than the contract says");
-    assert_eq!(wrong("users.sessions", "[7]"), "the reply[0] is of another kind than the contract says");
+    assert_eq!(wrong("users.sessions", r#"{"items":[]}"#), "the reply is of another type than the contract says");
+    assert_eq!(wrong("users.sessions", "[7]"), "the reply[0] is of another type than the contract says");
     let tokens = r#"{"tokens":{"access_token":"a"},"user":{}}"#;
     assert_eq!(wrong("users.login", tokens), "the reply.tokens.refresh_token is missing");
-    assert_eq!(wrong("users.end_sessions", "null"), "the reply is of another kind than the contract says");
+    assert_eq!(wrong("users.end_sessions", "null"), "the reply is of another type than the contract says");
     assert_eq!(
         wrong("users.end_sessions", r#"{"ended":1.5}"#),
-        "the reply.ended is of another kind than the contract says"
+        "the reply.ended is of another type than the contract says"
     );
 }
 
 #[test]
-fn depth_and_size_cost_nothing_but_time() {
+fn deep_and_large_replies_are_checked() {
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     assert!(check("orders.get", &format!(r#"{{"id":{deep}}}"#)).is_err());
     let unknown = ORDER.replacen('{', &format!(r#"{{"unknown":{deep},"#), 1);

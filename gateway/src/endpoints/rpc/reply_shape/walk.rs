@@ -1,4 +1,4 @@
-//! Walks a JSON text along a shape. What it says of a text that does not fit names the place, and nothing of the content.
+//! Compares a JSON text with a shape. An error names the place and nothing of the content.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,23 +8,23 @@ use serde_json::value::RawValue;
 
 use crate::endpoints::rpc::reply_shape::shape::{Kinds, Shape};
 
-/// What is wrong, and where: the last step comes first.
+/// A mismatch and its path, the last step first.
 #[derive(Default)]
-struct Flaw {
+struct Mismatch {
     path: Vec<String>,
     what: &'static str,
 }
 
 pub(super) fn check(shape: &Shape, text: &RawValue) -> Result<(), String> {
-    let flaw = RefCell::default();
+    let mismatch = RefCell::default();
     let mut deserializer = serde_json::Deserializer::from_str(text.get());
-    match (Walk { shape, flaw: &flaw }.deserialize(&mut deserializer)) {
+    match (Walk { shape, mismatch: &mismatch }.deserialize(&mut deserializer)) {
         Ok(()) => Ok(()),
-        Err(_) => Err(flaw.into_inner().to_string()),
+        Err(_) => Err(mismatch.into_inner().to_string()),
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.what.is_empty() { "cannot be read" } else { self.what };
         f.write_str("the reply")?;
@@ -36,29 +36,29 @@ impl fmt::Display for Flaw {
 #[derive(Clone, Copy)]
 struct Walk<'s> {
     shape: &'s Shape,
-    flaw: &'s RefCell<Flaw>,
+    mismatch: &'s RefCell<Mismatch>,
 }
 
 impl<'s> Walk<'s> {
     fn kind<E: Error>(self, kind: Kinds) -> Result<(), E> {
-        if self.shape.kinds.has(kind) { Ok(()) } else { Err(self.wrong("is of another kind than the contract says")) }
+        if self.shape.kinds.has(kind) { Ok(()) } else { Err(self.wrong("is of another type than the contract says")) }
     }
 
     fn wrong<E: Error>(self, what: &'static str) -> E {
-        self.flaw.borrow_mut().what = what;
+        self.mismatch.borrow_mut().what = what;
         E::custom(what)
     }
 
-    /// The same one step further. A failure there notes where it was.
+    /// Descends one step. A failure there adds the step to the path.
     fn step<T, E>(
         self,
         shape: &'s Shape,
         name: impl FnOnce() -> String,
         go: impl FnOnce(Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let outcome = go(Self { shape, flaw: self.flaw });
+        let outcome = go(Self { shape, mismatch: self.mismatch });
         if outcome.is_err() {
-            self.flaw.borrow_mut().path.push(name());
+            self.mismatch.borrow_mut().path.push(name());
         }
         outcome
     }
@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of the contract's kind")
+        f.write_str("a value of the contract's type")
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         self.kind(Kinds::OBJECT)?;
         let fields = &self.shape.fields;
         let mut seen = 0_u64;
-        // Most replies have their fields in one order, so the next one is looked for where the last one was found.
+        // Most replies have their fields in this order, so the search starts after the last field found.
         let mut hint = 0;
         while let Some(found) = map.next_key_seed(Name { shape: self.shape, hint })? {
             let Some((n, field)) = found.and_then(|n| Some((n, fields.get(n)?))) else {
@@ -143,12 +143,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// The mark of a field; those after the sixty-fourth share one.
+/// The bit of a field; fields from the 64th on share one.
 fn bit(n: usize) -> u64 {
     1 << n.min(63)
 }
 
-/// Finds a name among the fields of a shape.
+/// Finds the index of a field by its name.
 struct Name<'s> {
     shape: &'s Shape,
     hint: usize,
