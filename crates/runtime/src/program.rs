@@ -143,7 +143,7 @@ mod tests {
             let error = parse(unknown).unwrap_err();
             assert!(error.contains("unexpected argument") && error.contains("--help"), "{unknown:?}: {error}");
         }
-        let near = "unexpected argument '--verison'; did you mean --version? see door --help";
+        let near = "unexpected argument '--verison'; did you mean --version? see server --help";
         assert_eq!(parse(&["--verison"]), Err(near.into()));
         assert!(!parse(&["\u{1b}[2J"]).unwrap_err().contains('\u{1b}'));
     }
