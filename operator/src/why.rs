@@ -78,9 +78,9 @@ async fn unrecorded(records: &Records, queues: &mut Queues<'_>, id: &str) -> Res
             Ok(event) => records.applied(listener, event).await?.map(|_| EventTrace::unrecorded(event, listener)),
             Err(_) => None,
         };
-        let queued = queues.of(listener).await?.iter().filter(|message| message.is_of(id));
-        let queued = queued.filter_map(|message| Some(EventTrace::unrecorded(message.event_id?, listener)));
-        for event in applied.into_iter().chain(queued) {
+        let found = queues.of(listener).await?.iter().filter(|message| message.is_of(id));
+        let found = found.filter_map(|message| Some(EventTrace::unrecorded(message.event_id?, listener)));
+        for event in applied.into_iter().chain(found) {
             if !events.iter().any(|known| known.id == event.id) {
                 events.push(event);
             }

@@ -162,9 +162,9 @@ mod tests {
     #[test]
     fn a_route_is_found_by_path_and_method() {
         let router = Router::new(&TABLE, &LIMITS).unwrap();
-        let (routes, params) = router.find("/orders/7").unwrap();
-        assert_eq!(routes.row("GET").unwrap().route.pattern(), Some("orders.get"));
-        assert_eq!(routes.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
+        let (rows, params) = router.find("/orders/7").unwrap();
+        assert_eq!(rows.row("GET").unwrap().route.pattern(), Some("orders.get"));
+        assert_eq!(rows.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
         assert_eq!(params.get("id"), Some("7"));
         for path in ["/", "/orders/", "/orders/7/", "/Orders", "orders", "", "*"] {
             assert_eq!(router.find(path).err().unwrap().code(), Code::RouteNotFound, "{path}");
@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn an_unsupported_method_is_answered_with_those_that_are() {
         let router = Router::new(&TABLE, &LIMITS).unwrap();
-        let (routes, _) = router.find("/orders").unwrap();
-        let error = routes.row("DELETE").err().unwrap();
-        assert_eq!((error.code(), routes.allow.as_bytes()), (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..]));
+        let (rows, _) = router.find("/orders").unwrap();
+        let error = rows.row("DELETE").err().unwrap();
+        assert_eq!((error.code(), rows.allow.as_bytes()), (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..]));
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub(crate) async fn text(
     own: &ProcessInfo,
     delays_ms: &[u32],
 ) -> Result<String, std::fmt::Error> {
-    let stats = async { timeout(TIMEOUT, rpc.stats()).await.ok().and_then(Result::ok) };
-    let (status, queues) = tokio::join!(stats, depths(rpc, all_queues(delays_ms)));
+    let poll = async { timeout(TIMEOUT, rpc.stats()).await.ok().and_then(Result::ok) };
+    let (status, queues) = tokio::join!(poll, depths(rpc, all_queues(delays_ms)));
     let mut families = Families::default();
     let help = "Whether there is a usable connection to the broker";
     gauge(&mut families, "gateway_broker_connected", help, [], f64::from(u8::from(rpc.is_connected())));
