@@ -256,7 +256,7 @@ impl Pipeline {
         let Question { row, ask, input, metadata } = question;
         let _asking = self.metrics.ask(ask.pattern);
         let asked = Instant::now();
-        let answer = self.rpc.ask(ask.pattern, &input, &metadata, row.waiting_room()).await;
+        let answer = self.rpc.call(ask.pattern, &input, &metadata, row.waiting_room()).await;
         let answer = answer.and_then(|answer| self.check_reply(ask.pattern, answer));
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             row.count(asked.elapsed());

@@ -52,7 +52,7 @@ pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartE
     let connections = descriptors::reserve(settings.connection_limit)?;
     let (requests, info) = (Arc::new(RequestMetrics::new()), Arc::new(identify(GATEWAY, ProcessKind::Gateway, None)));
     let told = (Arc::clone(&requests), Arc::clone(&info));
-    let rpc = RpcClient::new(broker.clone()).telling(Arc::clone(&info), move || told.0.stats(&told.1));
+    let rpc = RpcClient::new(broker.clone()).with_status(Arc::clone(&info), move || told.0.stats(&told.1));
     let rpc = Arc::new(rpc);
     let gateway = Pipeline::open(&settings, &TABLE, Arc::clone(&rpc), Arc::clone(&requests), stop.clone())?;
     let gateway = Arc::new(gateway);

@@ -173,7 +173,7 @@ async fn first(operator: &Operator, listener: SubscriptionInfo, limit: u32, body
     let dead = operator.depth(&queue).await?.unwrap_or_default().waiting;
     let mut messages = Vec::new();
     if dead > 0 {
-        let browser = operator.look(queue).await?;
+        let browser = operator.browse(queue).await?;
         for _ in 0..limit.min(dead) {
             let Some(found) = browser.next().await? else { break };
             messages.push(dead_message(&found, body));

@@ -133,7 +133,7 @@ impl Pass<'_> {
         if total == 0 {
             return Ok(done);
         }
-        let dead_letters = operator.graveyard(self.listener.name).await?;
+        let dead_letters = operator.dead_letters(self.listener.name).await?;
         // An error does not hide what was done before it.
         done.error = self.walk(total, &dead_letters, &mut done).await.err();
         if done.interrupted || done.error.is_some() {

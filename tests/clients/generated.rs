@@ -1,4 +1,4 @@
-//! Clients that generators make of the OpenAPI document: each registers, orders, pages, reads, and understands an error.
+//! Clients generated from the OpenAPI document: each registers, orders, pages, reads, and handles an error.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Stock Nest services in the place of a worker of ours and beside one; stock Nest listeners and emitters of events.
+//! Stock Nest services in place of a worker of ours and beside one; stock Nest listeners and emitters of events.
 
 use serde_json::{Value, json};
 use system_tests::wait::seconds;
@@ -44,7 +44,7 @@ fn a_nest_service_stands_in_for_a_worker_and_beside_it() {
         let refused = person.get("/orders/0199f0a0-7c3e-7000-8000-000000000404").send();
         assert_eq!((refused.status, refused.code()), (404, "order_not_found".into()), "{version}: {}", refused.body);
 
-        // Ours comes back, the other is killed: nothing is lost.
+        // Ours is started again and the other is killed: no request is lost.
         stack.launch_worker("orders-get");
         stack.wait_for_consumers("orders.get", 2);
         nest.kill();

@@ -1,4 +1,4 @@
-//! Runs a program of somebody else's, bounded in time.
+//! Runs a third-party program with a time limit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +50,7 @@ pub(crate) fn python(directory: &str, file: &Path) -> Command {
 pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("cannot be run: {error}"))?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    // Nest tells of its connection on the same stream.
+    // Nest logs its connection on the same stream.
     let own: Vec<&str> = out.lines().filter(|line| !line.contains("[Nest]")).collect();
     if output.status.success() { Ok(own.join("\n")) } else { Err(format!("{}\n{out}{err}", output.status)) }
 }

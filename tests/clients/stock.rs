@@ -1,5 +1,5 @@
-//! Clients of the broker with other people's libraries, as `examples/` has them: they call our workers, with no more rights
-//! at the broker than `docs/interop.md` says.
+//! Broker clients with third-party libraries, as in `examples/`: they call our workers with no more permissions at the
+//! broker than `docs/interop.md` says.
 
 use std::process::Command;
 

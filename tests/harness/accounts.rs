@@ -1,5 +1,5 @@
-//! The accounts of our processes on servers that were started here. The script that makes them for the development stack
-//! makes them here, so every test also shows that their rights suffice.
+//! The accounts of our processes on servers that were started here. The script of the development stack creates them, so
+//! every test also shows that their permissions suffice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Before there are servers: decides on the passwords of their administrators.
+    /// Generates the passwords of the servers' administrators, before the servers start.
     pub fn begin(data: PathBuf) -> Self {
         for administrator in ["postgres", "guest"] {
             let directory = data.join("accounts").join(administrator);
@@ -27,7 +27,7 @@ impl Accounts {
         Self { data }
     }
 
-    /// Makes the accounts at one of the servers: `broker`, `users` or `orders`.
+    /// Creates the accounts at one of the servers: `broker`, `users` or `orders`.
     pub fn make(&self, server: &str, ports: &[(&str, u16)]) -> Result<(), String> {
         let mut make = script("make-accounts");
         make.arg(server).env("DATA_DIR", &self.data);
@@ -42,15 +42,15 @@ impl Accounts {
         password(&self.data, name)
     }
 
-    /// An address, for somebody who has an account.
+    /// An address with an account's name and password.
     pub fn address(&self, url: &str, name: &str) -> Option<String> {
         Some(with_account(url, name, &self.password(name)?))
     }
 
-    /// Gives a process its own addresses, of those servers that it has to do with, and no others.
-    pub(crate) fn hand_over(&self, command: &mut Command, process: &str, addresses: &[(&str, &String)]) {
+    /// Sets the addresses of the servers that a process uses, with its own accounts.
+    pub(crate) fn set_addresses(&self, command: &mut Command, process: &str, addresses: &[(&str, &String)]) {
         for (variable, url) in addresses {
-            if comes_to(process, variable) {
+            if uses(process, variable) {
                 command.env(variable, self.address(url, process).expect("every process has an account"));
             } else {
                 command.env_remove(variable);
@@ -59,8 +59,8 @@ impl Accounts {
     }
 }
 
-/// Whether a process has to do with the server that this variable leads to.
-fn comes_to(process: &str, variable: &str) -> bool {
+/// Whether a process uses the server of this variable.
+fn uses(process: &str, variable: &str) -> bool {
     match variable {
         "AMQP_URL" => !process.ends_with("-migrate"),
         "USERS_DATABASE_URL" => process.starts_with("users-"),
@@ -74,14 +74,14 @@ pub fn password(data: &Path, name: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// An address, with somebody else's name and password.
+/// An address with another name and password.
 pub fn with_account(url: &str, name: &str, password: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let place = rest.split_once('@').map_or(rest, |(_, place)| place);
     format!("{scheme}://{name}:{password}@{place}")
 }
 
-/// What `signalbox accounts --json` says, with the exchanges, which processes find and do not make.
+/// The output of `signalbox accounts --json`, with the exchanges, which processes may not declare.
 pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
     let kinds = [("patterns", "topic"), ("events", "topic"), ("control", "topic"), ("expired", "headers")];
     let exchanges = kinds.map(|(name, kind)| {

@@ -1,4 +1,4 @@
-//! A connection to the broker that tries what its account may not do, and hears the answer.
+//! A connection to the broker that tries operations without permission and reports the answer.
 
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
@@ -9,13 +9,13 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKin
 
 use crate::runtime::run;
 
-/// A connection with somebody's account.
+/// A connection with another account.
 pub struct Intruder(Connection);
 
 /// The reply code of a refusal (AMQP 0-9-1, section 1.2).
 pub type Answer = Result<(), u16>;
 
-/// What the broker answers to what an account has no right to.
+/// The broker's answer to an operation without permission.
 pub const REFUSED: Answer = Err(403);
 
 impl Intruder {
@@ -44,7 +44,7 @@ impl Intruder {
         self.attempt(&async |channel| channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.map(drop))
     }
 
-    /// Makes a queue.
+    /// Declares a queue.
     pub fn make_queue(&self, queue: &str) -> Answer {
         self.attempt(&async |channel| {
             let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
@@ -57,7 +57,7 @@ impl Intruder {
         self.attempt(&async |channel| channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.map(drop))
     }
 
-    /// Makes an exchange.
+    /// Declares an exchange.
     pub fn make_exchange(&self, exchange: &str) -> Answer {
         self.attempt(&async |channel| {
             let (options, none) = (ExchangeDeclareOptions::default(), FieldTable::default());
@@ -70,7 +70,7 @@ impl Intruder {
         self.attempt(&async |channel| channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await)
     }
 
-    /// Has a queue get what an exchange gets under a key.
+    /// Binds a queue to an exchange under a key.
     pub fn bind(&self, queue: &str, exchange: &str, key: &str) -> Answer {
         self.attempt(&async |channel| {
             let (options, none) = (QueueBindOptions::default(), FieldTable::default());
@@ -78,7 +78,7 @@ impl Intruder {
         })
     }
 
-    /// Publishes, and waits for the broker's word.
+    /// Publishes, and waits for the confirmation.
     pub fn publish(&self, exchange: &str, key: &str) -> Answer {
         self.attempt(&async |channel| {
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -88,12 +88,12 @@ impl Intruder {
         })
     }
 
-    /// On a channel of its own, for a refusal closes it.
+    /// Uses a channel of its own, because a refusal closes it.
     fn attempt(&self, deed: &impl AsyncFn(&Channel) -> lapin::Result<()>) -> Answer {
         run("an answer from the broker", async {
             let channel = self.0.create_channel().await.unwrap();
             let done = deed(&channel).await;
-            // What was taken out goes back with the channel.
+            // Closing the channel returns the message.
             let _ = channel.close(200, "done".into()).await;
             done.map_err(|error| match error.kind() {
                 ErrorKind::ProtocolError(refusal) => refusal.get_id(),

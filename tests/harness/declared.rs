@@ -1,4 +1,4 @@
-//! Holds what workers have answered, by their logs, to what their contracts say that they may answer.
+//! Compares the outcomes in workers' logs with the errors that their contracts declare.
 
 use contracts::{CONTRACTS, Code};
 

@@ -1,4 +1,4 @@
-//! Where things are: the repository, the programs under test, a place for files, and what the environment says of these.
+//! Paths of the repository, the programs under test and scratch files, and their variables.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,8 +53,8 @@ pub fn keep_logs() {
     let _ = std::fs::write(scratch().join("keep"), "");
 }
 
-/// A command that inherits nothing but what finding and running programs takes: no setting of the surroundings, such as
-/// those of the development shell, reaches what is tested.
+/// A command that inherits only the variables that are needed to find and run programs: no setting of the surrounding shell
+/// reaches the program under test.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
@@ -67,7 +67,7 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// A script of `scripts/`, which finds its settings in `.env` only if a test says so.
+/// A script of `scripts/`, which reads `.env` only if a test says so.
 pub fn script(name: &str) -> Command {
     let mut command = command("bash");
     command.arg(repository().join("scripts").join(name)).env("ENV_FILE", "/dev/null").env("BIN_DIR", programs());
@@ -82,7 +82,7 @@ pub fn script_line(line: &str) -> Command {
     command
 }
 
-/// Fails with a sentence unless these tools can be found where the scripts look for them.
+/// Fails with a message unless these tools are found where the scripts look for them.
 pub fn need(tools: &[&str]) -> Result<(), String> {
     let mut look = command("bash");
     look.args(["-c", ". scripts/env && for tool; do command -v \"$tool\" >/dev/null || echo \"$tool\"; done", "need"]);

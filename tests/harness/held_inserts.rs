@@ -1,7 +1,7 @@
-//! Holds inserts into a table half done: executed, and not committed until the test lets go.
+//! Holds inserts into a table half done: executed, and not committed until the test releases them.
 //!
-//! That is how a test catches a worker in the middle of a request. A trigger waits, at the end of the inserting statement,
-//! for an advisory lock that the test holds.
+//! A test catches a worker in the middle of a request this way. A trigger waits, at the end of the inserting statement, for
+//! an advisory lock that the test holds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::wait::wait_until;
 /// Any number, as long as the trigger and the holder agree.
 const LOCK: i64 = 4_711;
 
-/// A hold. Dropping it lets go too.
+/// A hold. Dropping it releases the inserts, too.
 pub struct HeldInserts(Sql);
 
 impl HeldInserts {
@@ -28,8 +28,8 @@ impl HeldInserts {
         Self(sql)
     }
 
-    /// How many inserts are being held. Those that have only just begun to wait do not count: a worker gives up a brief
-    /// wait, and waits again on another connection.
+    /// How many inserts are held. Those that have only just begun to wait do not count: a worker's first statement has a brief
+    /// lock timeout, and then waits again on another connection.
     #[track_caller]
     pub fn held(&self) -> i64 {
         let query = "SELECT count(*) FROM pg_locks
@@ -39,14 +39,14 @@ impl HeldInserts {
         self.0.value(query, &[])
     }
 
-    /// Waits until so many inserts are being held.
+    /// Waits until this many inserts are held.
     #[track_caller]
     pub fn wait_for(&self, inserts: i64) {
         let what = format!("{inserts} inserts were held in the database");
         wait_until(&what, Duration::from_secs(15), || self.held() == inserts);
     }
 
-    /// Lets them go on.
+    /// Releases them.
     #[track_caller]
     pub fn release(self) {
         self.0.execute(&format!("SELECT pg_advisory_unlock({LOCK})"));

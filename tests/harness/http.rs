@@ -1,4 +1,4 @@
-//! HTTP as a test speaks it: any status is an answer, and an answer knows how long it took.
+//! An HTTP client for tests: every status is an answer, and an answer has its duration.
 
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ impl Call {
         self.text(json.to_string())
     }
 
-    /// Sends it; there must be an answer.
+    /// Sends it; fails if there is no answer.
     #[track_caller]
     pub fn send(self) -> Answer {
         self.try_send().unwrap_or_else(|problem| panic!("no HTTP answer: {problem}"))
@@ -116,7 +116,7 @@ impl Call {
     }
 }
 
-/// A request that is under way.
+/// A request in flight.
 #[must_use]
 pub struct Pending(JoinHandle<Result<Answer, String>>);
 
@@ -133,7 +133,7 @@ impl Pending {
     }
 }
 
-/// What a server answered.
+/// A server's answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status code.

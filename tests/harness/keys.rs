@@ -1,4 +1,4 @@
-//! Keys that a test makes with openssl, and the documents that publish them.
+//! Keys that a test generates with openssl, and the documents that publish them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! The harness of the system tests: real servers, the real programs, and words for what a test does with them.
+//! The harness of the system tests: real servers, the real programs, and helpers for tests.
 //!
-//! A test starts a [`Stack`] and talks to it over HTTP ([`Http`]), over AMQP ([`Wire`]) and in SQL ([`Sql`]). It waits
-//! for facts ([`wait_until`]), never for time to pass. Whatever is started here ends with the test process, however that
+//! A test starts a [`Stack`] and talks to it over HTTP ([`Http`]), over AMQP ([`Wire`]) and in SQL ([`Sql`]). It waits for
+//! facts ([`wait_until`]), never for time to pass. Everything that is started here ends with the test process, however that
 //! ends (see [`reaper`]).
 
 #![expect(clippy::unwrap_used, reason = "the harness of tests: a panic is how a test fails")]

@@ -1,4 +1,4 @@
-//! What every error answer must look like: RFC 9457, with the fields that this system adds.
+//! Checks the format of error answers: RFC 9457, with the fields that this system adds.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! A process that a test started: its log, signals to it, and its certain end.
+//! A process that a test started: its log, signals to it, and its reliable end.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -15,15 +15,15 @@ use crate::wait::{seconds, wait_for};
 /// Signals that tests send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Please stop.
+    /// Requests a graceful stop.
     Term,
-    /// Please stop, as PostgreSQL wants to be told.
+    /// Requests PostgreSQL's fast shutdown.
     Int,
-    /// End at once.
+    /// Kills.
     Kill,
     /// Freeze.
     Shutdown,
-    /// Go on.
+    /// Continues after a freeze.
     Cont,
 }
 
@@ -39,7 +39,7 @@ impl Signal {
     }
 }
 
-/// A running process. Ends when it is dropped: politely, and if that does not help, at once.
+/// A running process. Stopped when it is dropped: gracefully, and killed if that does not help.
 pub struct Process {
     name: String,
     pid: u32,
@@ -59,7 +59,7 @@ impl Process {
         Ok(Self { name: name.into(), pid, child: Mutex::new(child), log: log.into(), polite })
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -71,7 +71,7 @@ impl Process {
 
     /// Sends it a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) {
-        // The child is not reaped while it is locked, so its id cannot be somebody else's by now.
+        // The child is not reaped while it is locked, so its id cannot belong to another process.
         let mut child = self.child();
         if child.try_wait().unwrap().is_none() {
             let kill =
@@ -90,13 +90,13 @@ impl Process {
         self.child().try_wait().unwrap()
     }
 
-    /// Waits for its end and returns how that was.
+    /// Waits for its end and returns its exit status.
     #[track_caller]
     pub fn wait(&self, limit: Duration) -> ExitStatus {
         wait_for(&format!("{} ended", self.name), limit, || self.ended())
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops it gracefully and waits for its end.
     #[track_caller]
     pub fn stop(&self, limit: Duration) -> ExitStatus {
         self.signal(self.polite);
@@ -114,7 +114,7 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// The events it has logged, of those whose message is `message`. Lines that are no events are passed over.
+    /// The log events with this message. Other lines are skipped.
     pub fn events(&self, message: &str) -> Vec<Value> {
         let log = self.log();
         let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -139,7 +139,7 @@ impl Drop for Process {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         let ended = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)) | Err(_));
         if !ended(child) {
-            // CONT last: a frozen process hears the first signal only then.
+            // CONT last: a frozen process receives the first signal only then.
             let script = format!("kill -s {polite} {pid}; kill -s CONT {pid}");
             let _ = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
             let begun = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! A line to a server that a test can cut and mend: what a network does to one process and not to another.
+//! A proxy to a server that a test can cut and restore: a network failure of one process and not of another.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// A port that leads to another one, for as long as it is not cut.
+/// A port that forwards to another one while it is not cut.
 pub struct Proxy {
     port: u16,
     state: Arc<State>,
@@ -19,7 +19,7 @@ struct State {
 }
 
 impl Proxy {
-    /// A way to a port of this machine.
+    /// A proxy to a port of this machine.
     #[track_caller]
     pub fn to(target: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -38,20 +38,20 @@ impl Proxy {
         Self { port, state }
     }
 
-    /// The address, by way of this.
+    /// The address through this proxy.
     pub fn address(&self, url: &str) -> String {
         let (before, rest) = url.rsplit_once(':').unwrap();
         let path = rest.split_once('/').map_or("", |(_, path)| path);
         format!("{before}:{}/{path}", self.port)
     }
 
-    /// Ends every connection, and takes no more.
+    /// Ends every connection and accepts no more.
     pub fn cut(&self) {
         self.state.cut.store(true, Ordering::SeqCst);
         self.state.close();
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn mend(&self) {
         self.state.cut.store(false, Ordering::SeqCst);
     }
@@ -86,7 +86,7 @@ impl State {
     }
 }
 
-/// Passes on what comes, until one side ends.
+/// Forwards bytes until one side ends.
 fn pass(mut from: TcpStream, mut to: TcpStream) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {

@@ -1,4 +1,4 @@
-//! AMQP byte by byte, for messages that no client library would send: a publisher that puts together its own frames.
+//! AMQP byte by byte, for messages that no client library would send: a publisher that builds its own frames.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,13 +18,13 @@ pub struct RawAmqp {
 }
 
 impl RawAmqp {
-    /// Connects when something is published.
+    /// Connects at the first publish.
     pub fn at(url: &str) -> Self {
         Self { url: url.into(), stream: None }
     }
 
-    /// Publishes; `properties` are the flags and what they announce. Whether the broker took it: what it does not understand
-    /// it answers by closing the connection.
+    /// Publishes; `properties` are the flags and the values. Returns whether the broker accepted it: on a malformed message it
+    /// closes the connection.
     #[track_caller]
     pub fn publish(&mut self, exchange: &str, key: &[u8], properties: &[u8], body: &[u8]) -> bool {
         let mut stream = self.stream.take().unwrap_or_else(|| connect(&self.url));
@@ -64,7 +64,7 @@ fn connect(url: &str) -> TcpStream {
     step((10, 10), 0, &start_ok);
     let frame_max = u32::try_from(FRAME_MAX).unwrap().to_be_bytes();
     step((10, 30), 0, &[&[0, 10, 0, 31, 0, 9][..], &frame_max, &[0, 0]].concat());
-    // Nothing is answered to what came before, so opening follows at once.
+    // The earlier method has no answer, so opening follows at once.
     let vhost = vhost.replace("%2f", "/");
     stream.write_all(&frame(METHOD, 0, &[&[0, 10, 0, 40][..], &short(vhost.as_bytes()), &[0, 0]].concat())).unwrap();
     assert!(read_until(&mut stream, &[(10, 41)]).is_some(), "the vhost is open");
@@ -75,7 +75,7 @@ fn connect(url: &str) -> TcpStream {
     stream
 }
 
-/// Reads methods until one of these comes; `None` when the broker closes instead.
+/// Reads methods until one of these arrives; `None` if the broker closes instead.
 fn read_until(stream: &mut TcpStream, methods: &[(u16, u16)]) -> Option<(u16, u16)> {
     loop {
         let mut head = [0; 7];
@@ -120,7 +120,7 @@ pub struct Properties {
 }
 
 impl Properties {
-    /// One more header: its name, and its value with the type before it.
+    /// Adds a header: its name, and its value with the type before it.
     pub fn header(mut self, name: &[u8], value: &[u8]) -> Self {
         self.headers.extend(short(name));
         self.headers.extend_from_slice(value);
@@ -133,7 +133,7 @@ impl Properties {
         self.header(name.as_bytes(), &[b"S", &long(value.as_bytes())[..]].concat())
     }
 
-    /// The whole table of headers, whatever it holds.
+    /// Sets the whole header table, whatever its bytes.
     pub fn table(self, bytes: &[u8]) -> Self {
         self.value(2, long(bytes))
     }
@@ -149,12 +149,12 @@ impl Properties {
         self
     }
 
-    /// What the reply is marked with.
+    /// Sets the correlation id.
     pub fn correlation_id(self, id: &[u8]) -> Self {
         self.name(5, id)
     }
 
-    /// Where the reply shall go.
+    /// Sets the reply address.
     pub fn reply_to(self, address: &[u8]) -> Self {
         self.name(6, address)
     }
@@ -164,7 +164,7 @@ impl Properties {
         self.name(8, id)
     }
 
-    /// As they follow a content header's size.
+    /// Encodes them as they follow the body size in a content header.
     pub fn encode(&self) -> Vec<u8> {
         let mut flags = 0_u16;
         let mut bytes = Vec::new();
@@ -178,7 +178,7 @@ impl Properties {
     }
 }
 
-/// Tables or arrays, each in the one before it, as a value.
+/// Nested tables or arrays, as a value.
 pub fn nested(levels: usize, tables: bool) -> Vec<u8> {
     let mut value = vec![b'V'];
     for _ in 0..levels {

@@ -1,7 +1,7 @@
-//! Ends what the tests started, however the test process ends: at its normal end, on Ctrl-C, killed with -9.
+//! Ends what the tests started, however the test process ends: normally, by Ctrl-C, or by kill -9.
 //!
 //! A small shell process reads the ids of started processes from a pipe. When the test process is gone the pipe ends, and
-//! the janitor ends every process that was not crossed out, then removes the files of the run.
+//! the reaper ends every process that was not unregistered, then removes the files of the run.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -41,7 +41,7 @@ pub fn watch(pid: u32, polite: Signal) {
     tell(&format!("+ {} {pid}", polite.name())).expect("the janitor listens");
 }
 
-/// Crosses out a process that has ended.
+/// Unregisters a process that has ended.
 pub fn forget(pid: u32) {
     // On the way out of a test, so it does not fail.
     let _ = tell(&format!("- {pid}"));

@@ -1,7 +1,7 @@
 //! The servers under the system: a broker and two databases, started here or named in the environment.
 //!
 //! `TEST_AMQP_URL`, `TEST_AMQP_UI_URL` (`http://user:password@host:15672`), `TEST_USERS_DATABASE_URL` and
-//! `TEST_ORDERS_DATABASE_URL`, all four together, name servers to use. Tests that stop servers always start their own.
+//! `TEST_ORDERS_DATABASE_URL`, all four together, name existing servers. Tests that stop servers always start their own.
 
 use std::net::TcpStream;
 use std::path::PathBuf;

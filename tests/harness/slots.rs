@@ -1,8 +1,8 @@
-//! Keeps the machine usable: at most so many stacks at a time, and none beside one that measures or strains.
+//! Limits how many stacks run at a time, and lets a test that measures or loads the machine run alone.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Stacks at a time. Each is seven processes and more.
+/// Stacks at a time. Each has at least seven processes.
 const PLACES: usize = 3;
 
 #[derive(Default)]
@@ -18,7 +18,7 @@ static CHANGED: Condvar = Condvar::new();
 pub struct Slot(usize);
 
 impl Slot {
-    /// Waits for a place beside others.
+    /// Waits for a slot beside other tests.
     pub fn shared() -> Self {
         let full = |house: &mut Pool| house.taken >= PLACES || house.waiting_for_all > 0;
         let mut house = CHANGED.wait_while(lock(), full).unwrap_or_else(PoisonError::into_inner);
@@ -26,7 +26,7 @@ impl Slot {
         Self(1)
     }
 
-    /// Waits until nobody else is there, and keeps everybody out.
+    /// Waits until no other test runs, and keeps others waiting.
     pub fn alone() -> Self {
         let mut house = lock();
         house.waiting_for_all += 1;

@@ -1,4 +1,4 @@
-//! A connection to a database, for looking at what the services have really done.
+//! A connection to a database, for checking what the services have really done.
 
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Client, NoTls};

@@ -165,7 +165,7 @@ impl<'a> Stack<'a> {
             ("GATEWAY_LISTEN".into(), format!("127.0.0.1:{port}")),
             ("GATEWAY_ADMIN_LISTEN".into(), format!("127.0.0.1:{admin}")),
         ];
-        // All come from one address here; tests of the limits set them.
+        // All requests come from one address here; tests of the limits set them.
         settings.extend(LIMITS.map(|limit| (format!("GATEWAY_LIMIT_{limit}"), "0".into())));
         settings.extend(more);
         Self {
@@ -196,7 +196,7 @@ impl<'a> Stack<'a> {
         };
         let mut rights: Value = serde_json::from_slice(&bus(&["accounts", "--json"])).unwrap();
         if self.servers.accounts.is_none() {
-            // All come as the administrator, who has every right; the policies are for everybody.
+            // All processes use the administrator's account; the policies apply all the same.
             for rights_of in ["permissions", "topic_permissions"] {
                 rights[rights_of] = json!([]);
             }
@@ -216,7 +216,7 @@ impl<'a> Stack<'a> {
         if let Some(accounts) = self.servers.accounts.as_ref().filter(|_| name != "signalbox") {
             let (users, orders) = (&self.users_url, &self.orders_url);
             let all = [("AMQP_URL", &self.amqp), ("USERS_DATABASE_URL", users), ("ORDERS_DATABASE_URL", orders)];
-            accounts.hand_over(&mut command, name, &all);
+            accounts.set_addresses(&mut command, name, &all);
         }
         command
     }
@@ -257,7 +257,7 @@ impl<'a> Stack<'a> {
     /// The same with a wrong clock, by an offset such as `+10s`.
     pub fn launch_with_clock(&self, name: &str, offset: &str) -> Arc<Process> {
         need(&["faketime"]).unwrap();
-        // The program of that name would stand between us and the process; it knows where its library is.
+        // The wrapper program would be between us and the process; it knows where its library is.
         let library = Command::new("faketime").args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output().unwrap().stdout;
         let library = String::from_utf8(library).unwrap();
         self.launch_with(name, |command| {
@@ -416,7 +416,7 @@ impl<'a> Stack<'a> {
             refresh_token: text(&answer["tokens"]["refresh_token"]),
             http: self.http.clone(),
         };
-        self.keep_secrets_of(&answer);
+        self.register_secrets_of(&answer);
         person
     }
 
@@ -434,7 +434,7 @@ impl<'a> Stack<'a> {
     pub fn refresh(&self, refresh_token: &str) -> Answer {
         let answer = self.http.post("/users/refresh").json(&json!({ "refreshToken": refresh_token })).send();
         if answer.status == 200 {
-            self.keep_secrets_of(&answer.json());
+            self.register_secrets_of(&answer.json());
         }
         answer
     }
@@ -444,7 +444,7 @@ impl<'a> Stack<'a> {
     pub fn sign_in(&self, person: &Person) -> Person {
         let credentials = json!({ "email": person.email, "password": person.password });
         let answer = self.http.post("/users/login").json(&credentials).send().expect(200).json();
-        self.keep_secrets_of(&answer);
+        self.register_secrets_of(&answer);
         let token = |name: &str| answer["tokens"][name].as_str().unwrap().to_owned();
         Person { token: token("access_token"), refresh_token: token("refresh_token"), ..person.clone() }
     }
@@ -459,7 +459,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Notes that the tokens in an answer to register or login must not be logged.
-    pub fn keep_secrets_of(&self, signed_in: &Value) {
+    pub fn register_secrets_of(&self, signed_in: &Value) {
         for token in ["access_token", "refresh_token"] {
             self.keep_secret(signed_in["tokens"][token].as_str().unwrap());
         }

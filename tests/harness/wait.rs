@@ -1,9 +1,9 @@
-//! Waits for facts: asks again and again until something is so, and fails with what it waited for when it never is.
+//! Waits for facts: polls until a condition holds, and fails with its description when it never does.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Waits until `fact` holds, at most for `limit`.
@@ -12,7 +12,7 @@ pub fn wait_until(what: &str, limit: Duration, mut fact: impl FnMut() -> bool) {
     wait_for(what, limit, || fact().then_some(()));
 }
 
-/// Waits until `look` finds something, at most for `limit`.
+/// Waits until `look` returns something, at most for `limit`.
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();

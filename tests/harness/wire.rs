@@ -1,4 +1,4 @@
-//! AMQP as a test speaks it: what is in a queue, and messages put there by hand.
+//! An AMQP client for tests: inspects queues, and sends messages put together by hand.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::runtime::{run, runtime};
 
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
-/// A connection to the broker that can ask and receive replies.
+/// A connection to the broker that can send requests and receive replies.
 pub struct Wire {
     connection: Connection,
     channel: Channel,
     replies: std::sync::Mutex<Consumer>,
 }
 
-/// What a passive declaration tells of a queue.
+/// The result of a passive declaration of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queue {
-    /// Messages that no consumer has.
+    /// Messages that were not delivered to a consumer.
     pub ready: u32,
     /// Consumers.
     pub consumers: u32,
@@ -33,15 +33,15 @@ pub struct Queue {
 
 /// A message that was taken out of a queue.
 #[derive(Debug, Clone)]
-pub struct Taken {
-    /// What it is marked with.
+pub struct TakenMessage {
+    /// Its correlation id.
     pub correlation_id: Option<String>,
 }
 
-/// A reply as it came.
+/// A reply.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// What the request was marked with.
+    /// The request's correlation id.
     pub correlation_id: String,
     /// The packet.
     pub body: Value,
@@ -69,10 +69,10 @@ impl Wire {
         })
     }
 
-    /// What is known of a queue; `None` when there is none.
+    /// The state of a queue; `None` if it does not exist.
     pub fn queue(&self, name: &str) -> Option<Queue> {
         run("a passive declaration", async {
-            // A missing queue closes the channel, so it is one of its own.
+            // A missing queue closes the channel, so this one is used for nothing else.
             let channel = self.connection.create_channel().await.ok()?;
             let options = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
             let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await.ok()?;
@@ -81,7 +81,7 @@ impl Wire {
         })
     }
 
-    /// Deletes a queue with all that is in it.
+    /// Deletes a queue with its messages.
     #[track_caller]
     pub fn delete_queue(&self, name: &str) {
         run("a deletion", async {
@@ -91,7 +91,7 @@ impl Wire {
         });
     }
 
-    /// Makes a durable queue without any argument.
+    /// Declares a durable queue without arguments.
     #[track_caller]
     pub fn make_queue(&self, name: &str) {
         run("a declaration", async {
@@ -100,10 +100,10 @@ impl Wire {
         });
     }
 
-    /// Asks on the exchange `control`, as any client may who has the right to, and returns the first answer.
+    /// Sends a status request on the exchange `control`, as any permitted client may, and returns the first answer.
     #[track_caller]
-    pub fn ask_control(&self, key: &str) -> Value {
-        run("a question on the exchange control", async {
+    pub fn request_status(&self, key: &str) -> Value {
+        run("a request on the exchange control", async {
             let channel = self.connection.create_channel().await.unwrap();
             let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
             let queue = channel.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap();
@@ -123,7 +123,7 @@ impl Wire {
         })
     }
 
-    /// Makes a pattern's queue as its worker would.
+    /// Declares a pattern's queue as its worker would.
     #[track_caller]
     pub fn make_pattern_queue(&self, pattern: &str) {
         run("a declaration", async {
@@ -132,7 +132,7 @@ impl Wire {
         });
     }
 
-    /// Makes a request queue as an older release did.
+    /// Declares a request queue as an older release did.
     #[track_caller]
     pub fn make_former_queue(&self, name: &str) {
         run("a declaration", async {
@@ -149,7 +149,7 @@ impl Wire {
         self.queue(pattern).map_or(0, |queue| queue.consumers)
     }
 
-    /// Takes messages from a queue for as long as what this returns lives, and does nothing with them.
+    /// Consumes a queue without settling anything, for as long as the returned consumer lives.
     #[track_caller]
     pub fn hold(&self, queue: &str) -> Consumer {
         run("a consumer", async {
@@ -160,12 +160,12 @@ impl Wire {
 
     /// Takes the first message out of a queue for good.
     #[track_caller]
-    pub fn take_message(&self, queue: &str) -> Option<Taken> {
+    pub fn take_message(&self, queue: &str) -> Option<TakenMessage> {
         run("a get", async {
             let options = BasicGetOptions { no_ack: true };
             let message = self.channel.basic_get(queue.into(), options).await.unwrap()?;
             let id = message.delivery.properties.correlation_id();
-            Some(Taken { correlation_id: id.as_ref().map(ToString::to_string) })
+            Some(TakenMessage { correlation_id: id.as_ref().map(ToString::to_string) })
         })
     }
 
@@ -190,15 +190,15 @@ impl Wire {
         Some(Reply { correlation_id, body })
     }
 
-    /// Takes the next request of a pattern that nobody else serves: where its reply shall go, and how that is marked.
+    /// Takes the next request of a pattern that no worker serves; returns its reply address and correlation id.
     #[track_caller]
-    pub fn take(&self, pattern: &str, ask: impl FnOnce()) -> (String, String) {
+    pub fn take(&self, pattern: &str, send: impl FnOnce()) -> (String, String) {
         run("a request", async {
             let channel = self.connection.create_channel().await.unwrap();
             let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
             let none = FieldTable::default();
             let mut requests = channel.basic_consume(pattern.into(), "test".into(), options, none).await.unwrap();
-            ask();
+            send();
             let request = requests.next().await.unwrap().unwrap();
             let text = |property: &Option<lapin::types::ShortString>| property.as_ref().unwrap().as_str().to_owned();
             channel.close(200, "done".into()).await.unwrap();
@@ -206,20 +206,20 @@ impl Wire {
         })
     }
 
-    /// Publishes a message and waits for its reply; one to an earlier message is passed over if this one is marked.
+    /// Publishes a message and waits for its reply. If it has a correlation id, replies to other messages are skipped.
     #[track_caller]
-    pub fn ask(&self, message: &Message) -> Reply {
+    pub fn call(&self, message: &Message) -> Reply {
         self.send(message);
         loop {
             let reply = self.reply(Duration::from_secs(10)).expect("a reply to the message comes within 10 s");
-            if message.correlation_id.as_ref().is_none_or(|mark| *mark == reply.correlation_id) {
+            if message.correlation_id.as_ref().is_none_or(|id| *id == reply.correlation_id) {
                 return reply;
             }
         }
     }
 }
 
-/// A request put together by hand. It bears nothing but what it is given.
+/// A request put together by hand, with only the properties that it is given.
 #[derive(Clone)]
 #[must_use]
 pub struct Message {
@@ -233,7 +233,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message with any body, for the queue of a pattern, that wants a reply.
+    /// A message with any body, for the queue of a pattern, that expects a reply.
     pub fn new(pattern: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             pattern: pattern.into(),
@@ -257,7 +257,7 @@ impl Message {
         self
     }
 
-    /// Marks the reply.
+    /// Sets the correlation id.
     pub fn correlation_id(mut self, id: &str) -> Self {
         self.correlation_id = Some(id.into());
         self
@@ -269,30 +269,30 @@ impl Message {
         self
     }
 
-    /// Where the reply shall go, instead of to the sender.
+    /// Sets another reply address than the sender's.
     pub fn reply_to(mut self, address: &str) -> Self {
         self.reply_to = Some(address.into());
         self
     }
 
-    /// Wants no reply.
+    /// Removes the reply address.
     pub fn without_reply(mut self) -> Self {
         self.reply_to = None;
         self
     }
 
-    /// A header of text.
+    /// Adds a text header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.into(), AMQPValue::LongString(value.into()));
         self
     }
 
-    /// The user on whose behalf it is.
+    /// Sets the caller.
     pub fn caller(self, id: &str) -> Self {
         self.header("caller", id)
     }
 
-    /// The deadline header, in Unix milliseconds.
+    /// Sets the deadline header, in Unix milliseconds.
     pub fn deadline(mut self, unix_millis: i64) -> Self {
         self.headers.insert("deadline".into(), AMQPValue::LongLongInt(unix_millis));
         self

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::transport;
 use crate::transport::frame_filter::Limits;
 
-/// Limits connecting, with its handshake: lapin waits for ever for a peer that accepts and stays silent.
+/// Limits connecting, including the handshake: lapin waits for ever for a peer that accepts and stays silent.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Limits a publish, an acknowledgement, a declaration or a close, which would hang while the broker is blocked.
 pub(crate) const OPERATION: Duration = Duration::from_secs(3);
@@ -30,8 +30,8 @@ const FRAME_MAX: u32 = 16_384;
 const LIMITS: Limits = Limits { table: 7 * 1024, body: LARGEST_MESSAGE };
 /// The largest body that a process accepts, in bytes.
 pub const LARGEST_MESSAGE: u64 = 1024 * 1024;
-/// The largest message that an operator accepts, who must not change the messages that he moves: all that fits into a
-/// broker's largest frame, and the largest body since RabbitMQ 4.0.
+/// The largest message that the operator's tool accepts. It must not change the messages that it moves, so these are the
+/// broker's own limits: its largest frame, and the largest body since RabbitMQ 4.0.
 const WHOLE: Limits = Limits { table: 120 * 1024, body: 16 * 1024 * 1024 };
 /// RabbitMQ's default for the largest frame.
 const BROKERS_FRAME_MAX: u32 = 131_072;
@@ -40,11 +40,12 @@ const BROKERS_FRAME_MAX: u32 = 131_072;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AmqpSettings {
-    /// Where the broker is: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…` by
-    /// TLS. There `?cacertfile=` names a PEM file of authorities that are trusted beside the machine's.
+    /// The broker's address: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…`
+    /// for TLS. With TLS, `?cacertfile=` names a PEM file of certificate authorities that are trusted in addition to
+    /// the machine's.
     pub url: String,
-    /// Where the broker's management API is, for `signalbox`, which sets policies by it, and for the scaler, which reads
-    /// counters: `http://host:15672`. They come there as the user of `AMQP_URL`, unless this names another:
+    /// The address of the broker's management API, through which `signalbox` sets policies and the scaler reads
+    /// counters: `http://host:15672`. They sign in as the user of `AMQP_URL`, unless this names another:
     /// `https://user:password@host:15671`.
     pub management_url: String,
 }
@@ -68,10 +69,10 @@ pub enum Error {
     #[error("the broker ended the consumer")]
     ConsumerEnded,
     /// The broker did not accept a message.
-    #[error("the broker did not take a message: {0}")]
+    #[error("the broker did not accept a message: {0}")]
     Refused(&'static str),
     /// We read so slowly that the broker dropped messages.
-    #[error("messages were dropped, for this process did not read them in time")]
+    #[error("messages were dropped, because this process did not read them in time")]
     FellBehind,
 }
 
@@ -111,7 +112,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Parses the address. The error is the rest of a sentence and does not quote the address, which holds a password.
+    /// Parses the address. The error continues a sentence and does not quote the address, which contains a password.
     pub fn new(settings: &AmqpSettings, process: &str) -> Result<Self, String> {
         let (url, authorities) = without_authorities(&settings.url);
         let authorities = authorities.map(read_authorities).transpose()?;
@@ -123,7 +124,7 @@ impl Broker {
         Ok(Self { uri, authorities, process: process.into(), limits: LIMITS })
     }
 
-    /// The same broker, but with the limits for whole messages.
+    /// The same broker, with limits that leave messages unchanged.
     pub(crate) fn for_whole_messages(&self) -> Self {
         let mut whole = self.clone();
         whole.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
@@ -146,7 +147,7 @@ impl Broker {
         (&userinfo.username, &userinfo.password)
     }
 
-    /// The address for people: without the password.
+    /// The address without the password, for messages.
     pub fn address(&self) -> String {
         let AMQPUri { authority, vhost, .. } = &self.uri;
         format!("{}:{} (vhost {vhost}, user {})", authority.host, authority.port, authority.userinfo.username)
@@ -165,7 +166,7 @@ impl Broker {
         Ok(BrokerConnection { connection: Arc::new(connection) })
     }
 
-    /// The same, with a channel that confirms what is published.
+    /// Connects and opens a channel with publisher confirms.
     pub(crate) async fn connect_confirming(&self, role: &str) -> Result<(BrokerConnection, Channel), Error> {
         let connection = self.connect(role).await?;
         let channel = connection.channel().await?;
@@ -189,7 +190,7 @@ fn read_authorities(file: &str) -> Result<String, String> {
     if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(pem) } else { Err(unusable(&"holds no certificate")) }
 }
 
-/// A live connection, shared by those who work on it.
+/// An open connection, shared by its users.
 #[derive(Clone)]
 pub(crate) struct BrokerConnection {
     connection: Arc<Connection>,
@@ -216,8 +217,8 @@ impl BrokerConnection {
     /// Closes the connection properly, within the limit of an operation.
     pub(crate) async fn close(&self) {
         let closing = async {
-            // A channel that was dropped is closed behind our back; lapin takes a connection that closes before that for
-            // broken, and drops it without a word. So first there is a round trip, which comes behind all of them.
+            // Dropped channels are closed in the background, and lapin takes a connection that closes before that for broken.
+            // A round trip first makes sure that they are all closed.
             if let Ok(last) = self.connection.create_channel().await {
                 let _ = last.close(200, "stopping".into()).await;
             }
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_authorities_is_read_at_once_and_kept_from_lapin() {
+    fn the_cacertfile_is_read_at_once_and_hidden_from_lapin() {
         let new = |url: &str| Broker::new(&AmqpSettings { url: url.into(), ..AmqpSettings::default() }, "test");
         for file in ["/nonexistent.pem", "/dev/null"] {
             let problem = new(&format!("amqps://me:hunter2@host/%2f?cacertfile={file}&heartbeat=5")).err().unwrap();

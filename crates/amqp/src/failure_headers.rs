@@ -1,4 +1,4 @@
-//! The headers of a message that failed: why, how often, the first and the last error.
+//! The headers of a message whose handler failed: the reason, the number of attempts, the first and the last error.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -7,8 +7,8 @@ use crate::headers::{ATTEMPTS, DEATH, FIRST_ERROR, LAST_ERROR, REASON, UNREADABL
 use crate::topology::dead_queue;
 use crate::transport::header_table::MALFORMED;
 
-/// Headers that brokers and our frame filter add on the way. They would only grow.
-const ADDED_ON_THE_WAY: [&str; 10] = [
+/// Headers that brokers and our frame filter add. A copy leaves them out, or they would grow without bound.
+const ADDED_IN_TRANSIT: [&str; 10] = [
     UNREADABLE,
     DEATH,
     "x-first-death-exchange",
@@ -20,9 +20,9 @@ const ADDED_ON_THE_WAY: [&str; 10] = [
     "x-delivery-count",
     "x-acquired-count",
 ];
-/// The most failures that are believed, whatever the header says.
+/// A header with a higher number is not believed.
 const MOST_ATTEMPTS: u32 = 1_000_000;
-/// Errors are cut to this many characters: all headers of a message must fit one frame.
+/// Errors are truncated to this many characters: all headers of a message must fit one frame.
 const LONGEST_ERROR: usize = 500;
 
 /// A failure that is added to a message.
@@ -45,7 +45,7 @@ pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
     }
 }
 
-/// What is wrong with the deaths that a message in this queue tells of; nothing for those that a broker wrote.
+/// What is wrong with the `x-death` header of a message in this queue; `None` if a broker wrote it.
 pub(crate) fn forged_death(properties: &BasicProperties, queue: &str) -> Option<&'static str> {
     let death = properties.headers().as_ref()?.inner().get(DEATH)?;
     let is_sound = |death: &AMQPValue| {
@@ -53,19 +53,19 @@ pub(crate) fn forged_death(properties: &BasicProperties, queue: &str) -> Option<
         let of = |name: &str| death.inner().get(name);
         let is_text = |name| matches!(of(name), Some(AMQPValue::LongString(_)));
         let count = matches!(of("count"), None | Some(AMQPValue::LongLongInt(_)));
-        // Nothing leaves the dead queue in this way; who has been there is in a circle, and would be dropped.
-        let circle =
+        // Nothing is dead-lettered out of the dead-letter queue. A broker would take such a message for a cycle and drop it.
+        let cycle =
             matches!(of("queue"), Some(AMQPValue::LongString(name)) if name.as_bytes() == dead_queue(queue).as_bytes());
-        is_text("queue") && is_text("reason") && count && !circle
+        is_text("queue") && is_text("reason") && count && !cycle
     };
     match death {
         AMQPValue::FieldArray(deaths) if deaths.as_slice().iter().all(is_sound) => None,
-        _ => Some("its header x-death is none that a broker writes"),
+        _ => Some("its header x-death was not written by a broker"),
     }
 }
 
-/// Whether the broker can dead-letter a message that did not come whole for this reason: of this one it would read the
-/// deaths, and they are not as it writes them, or may not be.
+/// Whether the broker can dead-letter a message that is unreadable for this reason. It reads `x-death` when it does, so it
+/// must not if that header is, or may be, malformed.
 pub(crate) fn is_for_the_broker(unreadable: &str) -> bool {
     !unreadable.contains(DEATH) && unreadable != MALFORMED
 }
@@ -87,7 +87,7 @@ pub(crate) fn with_failure(before: &BasicProperties, failed: Failed<'_>) -> Basi
     before.clone().with_headers(headers)
 }
 
-/// The properties of a message that starts afresh.
+/// The properties of a message without its failure headers, for a fresh start.
 pub(crate) fn without_failures(before: &BasicProperties) -> BasicProperties {
     let headers = clean(before)
         .inner()
@@ -101,14 +101,14 @@ pub(crate) fn without_failures(before: &BasicProperties) -> BasicProperties {
 fn clean(properties: &BasicProperties) -> FieldTable {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
-        if !ADDED_ON_THE_WAY.contains(&name.as_str()) {
+        if !ADDED_IN_TRANSIT.contains(&name.as_str()) {
             headers.insert(name.clone(), value.clone());
         }
     }
     headers
 }
 
-/// What the headers of a dead-lettered message say.
+/// The failure headers of a dead-lettered message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailureInfo {
     /// Why it was dead-lettered; the broker's own word (`delivery_limit`, …) if the broker did it.
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revived_message_bears_no_mark_of_its_death() {
+    fn a_redriven_message_has_no_failure_headers() {
         let mut headers = FieldTable::default();
         headers.insert("owner".into(), AMQPValue::LongString("u".into()));
         headers.insert("x-death".into(), AMQPValue::LongString("…".into()));

@@ -4,12 +4,12 @@ use contracts::{CONTRACTS, Code, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The longest message that is passed on; a longer one is a dump, not a sentence.
-const SENTENCE: usize = 200;
+/// The longest message that is passed on; a longer one is probably a stack trace or a dump.
+const LONGEST_MESSAGE: usize = 200;
 
-/// The fault in the `err` of a reply: ours as it stands; another's by its `status` or `statusCode`, where the contract of the
-/// pattern has a code for that, and with its message if that is a sentence; another exception of Nest's is a failure without
-/// words. `None` for what is none of these.
+/// The fault in the `err` of a reply. A fault of ours is taken as it is. An exception with a `status` or `statusCode` becomes
+/// the code that the pattern's contract has for it, with its message if that is fit for people. Any other exception of
+/// Nest's becomes `internal`. `None` if it is none of these.
 pub(crate) fn fault(pattern: &str, err: &RawValue) -> Option<Fault> {
     if let Ok(fault) = serde_json::from_str(err.get()) {
         return Some(fault);
@@ -23,8 +23,8 @@ pub(crate) fn fault(pattern: &str, err: &RawValue) -> Option<Fault> {
     }
 }
 
-/// Whether it is what a Nest service makes of an exception: a text, or an object with a status or a message. One with a code
-/// claims to be ours, and is not.
+/// Whether it has the form of a Nest exception: a text, or an object with a status or a message. An object with a `code`
+/// claims to be a fault of ours and is not one.
 fn is_exception(thrown: &Value) -> bool {
     let has = |key: &str| !thrown[key].is_null();
     thrown.is_string() || ["status", "statusCode", "message"].into_iter().any(has) && !has("code")
@@ -44,10 +44,11 @@ fn code(pattern: &str, status: u64) -> Option<Code> {
     candidates.iter().copied().find(|code| contract.faults.contains(code))
 }
 
-/// Its message, if it is meant for people.
+/// Its message, if it is fit for people.
 fn sentence(thrown: &Value) -> Option<&str> {
     let message = thrown["message"].as_str()?;
-    let is_sentence = !message.is_empty() && message.chars().count() <= SENTENCE && !message.contains(char::is_control);
+    let is_sentence =
+        !message.is_empty() && message.chars().count() <= LONGEST_MESSAGE && !message.contains(char::is_control);
     is_sentence.then_some(message)
 }
 
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_with_a_status_is_the_codes_own() {
+    fn an_exception_with_a_status_becomes_the_matching_code() {
         for err in [
             r#"{"status":404,"message":"Order not found"}"#,
             r#"{"statusCode":404,"message":"Order not found","error":"Not Found"}"#,
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_contract_has_no_code_for_is_a_failure_without_words() {
+    fn an_exception_without_a_matching_code_becomes_internal() {
         for err in [
             r#""Order not found""#,
             r#"{"status":"error","message":"Internal server error"}"#,
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_throws_is_no_fault() {
+    fn unknown_forms_are_not_faults() {
         for err in ["[]", "7", "true", "{}", r#"{"oops":1}"#, r#"{"code":"no_such_code","message":"m"}"#, r#"["no"]"#] {
             assert_eq!(fault("orders.get", serde_json::from_str(err).unwrap()), None, "{err}");
         }

@@ -133,7 +133,7 @@ proptest! {
         let shaped = format!("{{\"pattern\":\"p\",\"data\":{text},\"id\":\"{text}\",\"response\":{text}}}");
         for body in [&body[..], text.as_bytes(), deep.as_bytes(), shaped.as_bytes()] {
             let packet = RequestPacket::decode(body);
-            let _ = packet.as_ref().map(|packet| (packet.message().get().len(), packet.asks_for_another("p")));
+            let _ = packet.as_ref().map(|packet| (packet.message().get().len(), packet.names_another_pattern("p")));
             let _ = (EventPacket::decode(body).is_ok(), decode_reply("orders.get", body).is_ok());
         }
     }

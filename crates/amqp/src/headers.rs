@@ -6,11 +6,11 @@ use lapin::types::AMQPValue;
 // Header names. Frozen: other systems read and write them.
 /// Names the verified user.
 pub const CALLER: &str = "caller";
-/// Names the session in which the verified user asks.
+/// Names the session of the verified user.
 pub const SESSION: &str = "session";
 /// When the caller stops waiting, in Unix milliseconds by its own clock. For information only: the expiration decides.
 pub const DEADLINE: &str = "deadline";
-/// Says how many milliseconds the caller waits, where the expiration says how long the request may wait in its queue.
+/// How many milliseconds the caller waits; the expiration limits only the wait in the queue.
 pub const BUDGET: &str = "budget";
 /// Names who gets the request back if it expires in its queue.
 pub const EXPIRED_TO: &str = "expired-to";
@@ -36,12 +36,12 @@ pub(crate) const REASON: &str = "reason";
 pub(crate) const FIRST_ERROR: &str = "first-error";
 /// The last error of its handler.
 pub(crate) const LAST_ERROR: &str = "last-error";
-/// Says why a message was changed. Always set here, so a publisher who sets it harms only his own message.
+/// Why the frame filter changed a message. A publisher that sets it harms only its own message.
 pub(crate) const UNREADABLE: &str = "x-unreadable";
-/// The broker's own, which it reads when it dead-letters a message; RabbitMQ 3.10 does not expect it to be forged.
+/// The broker's own header, which it reads when it dead-letters a message; a forged one crashes RabbitMQ 3.10.
 pub(crate) const DEATH: &str = "x-death";
 
-/// An integer in any of the AMQP types that client libraries write.
+/// Reads an integer from any of the AMQP types that client libraries write.
 pub(crate) fn whole_number(value: &AMQPValue) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "it is checked to be in range")]
     let rounded = |number: f64| (number.abs() < 9e15).then_some(number.round() as i64);
@@ -72,13 +72,13 @@ pub(crate) fn unreadable(properties: &BasicProperties) -> Option<String> {
         let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(**name));
         value.is_some_and(|value| *value != AMQPValue::Void && as_text(value).is_none_or(|text| text.contains('\0')))
     };
-    let not_whole = || text_header(properties, UNREADABLE);
-    not_whole()
-        .or_else(|| [CALLER, IDEMPOTENCY_KEY].iter().find(wrong).map(|name| format!("its header {name} is no text")))
+    let filtered = || text_header(properties, UNREADABLE);
+    filtered()
+        .or_else(|| [CALLER, IDEMPOTENCY_KEY].iter().find(wrong).map(|name| format!("its header {name} is not text")))
 }
 
-/// Whether the caller takes a request that comes back to it expired for one that nobody began with.
-pub(crate) fn counts_on_expiry(properties: &BasicProperties) -> bool {
+/// Whether the caller takes an expired request that returns to it as proof that no worker began it.
+pub(crate) fn relies_on_expiry(properties: &BasicProperties) -> bool {
     properties.headers().as_ref().is_some_and(|headers| headers.inner().contains_key(EXPIRED_TO))
 }
 

@@ -33,7 +33,7 @@ pub mod names {
     pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
 }
 
-/// What senders notice of our bounds, for the published contract.
+/// Our bounds as senders see them, for the published contract.
 pub mod bounds {
     pub use crate::connection::LARGEST_MESSAGE;
     pub use crate::control::client::ANSWER_TIMEOUT as STATS_TIMEOUT;
@@ -45,7 +45,7 @@ pub mod bounds {
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, QueueWatch, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{ProcessStatus, SystemStatus};
-pub use crate::control::responder::{Control, Question, StatusConnection, identify};
+pub use crate::control::responder::{Control, StatusConnection, StatusRequest, identify};
 pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
 pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};
 pub use crate::events::metadata::EventMetadata;

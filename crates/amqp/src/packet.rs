@@ -22,7 +22,7 @@ pub struct RequestPacket<'a> {
     /// The message; if absent, an empty object.
     #[serde(borrow, default = "empty")]
     pub data: &'a RawValue,
-    /// The caller's own id of this request.
+    /// The caller's own id for this request.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
 }
@@ -38,8 +38,8 @@ impl RequestPacket<'_> {
     }
 
     /// Whether it names another pattern than the one whose queue it is in.
-    pub fn asks_for_another(&self, pattern: &str) -> bool {
-        self.pattern.as_deref().is_some_and(|asked| asked != pattern)
+    pub fn names_another_pattern(&self, pattern: &str) -> bool {
+        self.pattern.as_deref().is_some_and(|named| named != pattern)
     }
 }
 
@@ -109,8 +109,8 @@ pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     serde_json::to_vec(&Packet { err: fault, is_disposed: true }).expect("a fault always serialises")
 }
 
-/// Reads the body of a reply. The error says what is wrong with one that is none: exactly one of `response` and `err` is
-/// there (Nest before 7 sends the other as `null`), and a response is the last: a stream of answers is not in any contract.
+/// Decodes the body of a reply; the error says what is wrong with it. Exactly one of `response` and `err` must be present
+/// (Nest before 7 sends the other as `null`), and a response must be the last one: no contract has a stream of responses.
 pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Result<Result<Box<RawValue>, Fault>, &'static str> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -122,14 +122,14 @@ pub(crate) fn decode_reply(pattern: &str, body: &[u8]) -> Result<Result<Box<RawV
         #[serde(borrow)]
         is_disposed: Option<&'a RawValue>,
     }
-    let packet: Packet<'_> = object(body).map_err(|_| "it is no packet of JSON")?;
+    let packet: Packet<'_> = object(body).map_err(|_| "it is not a JSON packet")?;
     match (packet.err.filter(|err| err.get() != "null"), packet.response) {
         (Some(_), Some(response)) if response.get() != "null" => Err("it has both `err` and `response`"),
-        // Nest says of a pattern that it does not know without `isDisposed` that there is no handler.
-        (Some(err), _) => foreign::fault(pattern, err).map(Err).ok_or("its `err` is of no known kind"),
+        // Nest's error for an unknown pattern has no `isDisposed`.
+        (Some(err), _) => foreign::fault(pattern, err).map(Err).ok_or("its `err` has no known form"),
         (None, _) if packet.is_disposed.is_none_or(|it| it.get() != "true") => Err("its `isDisposed` is not `true`"),
         (None, Some(response)) => Ok(Ok(response.to_owned())),
-        // A Nest handler that returns nothing answers without a response.
+        // A Nest handler that returns nothing replies without a `response`.
         (None, None) => Ok(Ok(RawValue::NULL.to_owned())),
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_data_or_id_is_understood() {
+    fn a_request_without_data_or_id_is_accepted() {
         let packet = RequestPacket::decode(br#"{"pattern":"users.profile"}"#).unwrap();
         assert_eq!((packet.data.get(), packet.id.is_none()), ("{}", true));
         assert!(RequestPacket::decode(b"not json").is_err());
@@ -156,15 +156,15 @@ mod tests {
 
     #[test]
     fn a_packet_may_leave_out_its_pattern_but_not_name_another() {
-        let asks = |body: &str| RequestPacket::decode(body.as_bytes()).unwrap().asks_for_another("orders.get");
-        assert!(!asks("{}") && !asks(r#"{"pattern":null}"#) && !asks(r#"{"pattern":"orders.get"}"#));
-        assert!(asks(r#"{"pattern":"get_order"}"#) && asks(r#"{"pattern":""}"#));
+        let wrong = |body: &str| RequestPacket::decode(body.as_bytes()).unwrap().names_another_pattern("orders.get");
+        assert!(!wrong("{}") && !wrong(r#"{"pattern":null}"#) && !wrong(r#"{"pattern":"orders.get"}"#));
+        assert!(wrong(r#"{"pattern":"get_order"}"#) && wrong(r#"{"pattern":""}"#));
         assert!(RequestPacket::decode(br#"{"pattern":7}"#).is_err());
         assert!(RequestPacket::decode(br#"["orders.get", {}, "7"]"#).is_err());
     }
 
     #[test]
-    fn nothing_is_an_empty_object_however_it_is_written() {
+    fn null_and_an_empty_text_stand_for_an_empty_object() {
         for (data, message) in [("null", "{}"), (r#""""#, "{}"), ("{}", "{}"), ("[]", "[]"), (r#"" ""#, r#"" ""#)] {
             let body = format!(r#"{{"data":{data}}}"#);
             assert_eq!(RequestPacket::decode(body.as_bytes()).unwrap().message().get(), message);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_told_apart() {
+    fn every_malformed_reply_has_its_own_message() {
         let flaw = |body: &str| decode_reply("orders.get", body.as_bytes()).unwrap_err();
         for body in [
             "nonsense",
@@ -215,12 +215,12 @@ mod tests {
             "[1,null,true]",
             r#"{"response":1,"response":2,"isDisposed":true}"#,
         ] {
-            assert_eq!(flaw(body), "it is no packet of JSON", "{body}");
+            assert_eq!(flaw(body), "it is not a JSON packet", "{body}");
         }
         for body in ["{}", r#"{"response":1}"#, r#"{"response":1,"isDisposed":false}"#, r#"{"id":"a","title":"b"}"#] {
             assert_eq!(flaw(body), "its `isDisposed` is not `true`", "{body}");
         }
         assert_eq!(flaw(r#"{"err":"no","response":{},"isDisposed":true}"#), "it has both `err` and `response`");
-        assert_eq!(flaw(r#"{"err":7,"isDisposed":true}"#), "its `err` is of no known kind");
+        assert_eq!(flaw(r#"{"err":7,"isDisposed":true}"#), "its `err` has no known form");
     }
 }

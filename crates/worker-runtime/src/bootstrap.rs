@@ -52,8 +52,8 @@ impl Bootstrap {
         }
     }
 
-    /// The outcome of opening dependencies: what is wrong with their settings is told with what was found before.
-    pub(crate) fn told<T>(&mut self, opened: Result<T, StartError>) -> Result<T, StartError> {
+    /// Reports wrong settings of dependencies together with those found before.
+    pub(crate) fn report<T>(&mut self, opened: Result<T, StartError>) -> Result<T, StartError> {
         self.settings.with_problems(opened)
     }
 
@@ -67,7 +67,7 @@ impl Bootstrap {
         self.worker.prefetch
     }
 
-    /// Whether the process can use its database.
+    /// Whether the process can use its database, now and later.
     pub(crate) fn health(&self) -> Health {
         self.health.clone()
     }

@@ -48,7 +48,7 @@ impl From<DbError> for Failure {
     }
 }
 
-/// What is known about the failed request and decides which code is true.
+/// What is known about a failed request; it decides which code is true.
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances {
     /// Handling it changes nothing.
@@ -79,8 +79,8 @@ impl Failure {
         }
     }
 
-    /// Whether another copy should get the request: this process lacks its database, and certainly nothing was done
-    /// that may not be repeated.
+    /// Whether another copy should get the request: this process has no database, and nothing was done that must not be
+    /// repeated.
     pub(crate) fn is_for_another(&self, safe: bool) -> bool {
         match self {
             Self::Database(DbError::Unusable(_)) => true,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn not_executed_is_only_said_when_no_attempt_can_have_been() {
+    fn not_executed_is_reported_only_if_no_attempt_can_have_been() {
         let unavailable = || DbError::Unusable("gone".into());
         let (busy, lost) = (|| DbError::Busy("busy".into()), || DbError::Lost("gone".into()));
         assert_eq!(code(unavailable(), false, false), Code::DatabaseUnavailable);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_breakage_is_not_told_to_the_caller() {
+    fn the_caller_does_not_see_the_cause_of_a_breakage() {
         let fault = Failure::broken("secret detail").into_fault(Circumstances { safe: true, redelivered: false });
         assert_eq!(fault.code, Code::Internal);
         assert!(!fault.message.contains("secret"));

@@ -1,5 +1,5 @@
-//! Counts what this process does, for whoever asks on the exchange `control`. One process does one thing, so there is one
-//! meter, and counting costs a few atomic additions.
+//! Counts the work of this process, for status requests on the exchange `control`. A process does one kind of work, so there
+//! is one meter, and counting costs a few atomic additions.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use runtime::usage;
 /// The meter of this process.
 pub(crate) static METER: Meter = Meter::new();
 
-/// Outcomes are names of ours; beyond so many something is wrong, and no more are kept apart.
+/// The most outcomes that are counted separately. They are our own names; more would be a mistake.
 const MOST_OUTCOMES: usize = 64;
 
 const NO_QUEUE: u8 = 0;
@@ -20,7 +20,7 @@ const CONSUMING: u8 = 1;
 const DATABASE: u8 = 2;
 const STANDBY: u8 = 3;
 
-/// What a process has done, and is doing.
+/// The counters of a process.
 pub(crate) struct Meter {
     state: AtomicU8,
     in_flight: AtomicU32,
@@ -31,7 +31,7 @@ pub(crate) struct Meter {
     pub(crate) database_time: Durations,
     connected: AtomicBool,
     reconnects: AtomicU64,
-    /// Whether a listener could connect to its database the last time; 0 where that is not known.
+    /// Whether a listener's last connection to its database succeeded; 0 if unknown.
     database: AtomicU8,
 }
 
@@ -51,7 +51,7 @@ impl Meter {
         }
     }
 
-    /// Whether it takes messages, or why it does not.
+    /// Notes that the process takes messages, or why it does not.
     pub(crate) fn takes(&self, state: Result<(), PauseReason>) {
         let state = match state {
             Ok(()) => CONSUMING,
@@ -61,24 +61,24 @@ impl Meter {
         self.state.store(state, Ordering::Relaxed);
     }
 
-    /// How many messages it takes at a time.
+    /// Notes how many messages the process takes at a time.
     pub(crate) fn set_prefetch(&self, prefetch: u16) {
         self.prefetch.store(prefetch, Ordering::Relaxed);
     }
 
-    /// It has a connection to the broker, again if it had one before.
+    /// Notes a connection to the broker; every one after the first is a reconnect.
     pub(crate) fn connected(&self) {
         if self.connected.swap(true, Ordering::Relaxed) {
             self.reconnects.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A listener could or could not connect to its database.
+    /// Notes whether a listener could connect to its database.
     pub(crate) fn set_database(&self, reachable: bool) {
         self.database.store(if reachable { 2 } else { 1 }, Ordering::Relaxed);
     }
 
-    /// Whether it could the last time.
+    /// Whether it could; `None` if unknown.
     pub(crate) fn database(&self) -> Option<bool> {
         match self.database.load(Ordering::Relaxed) {
             0 => None,
@@ -86,20 +86,20 @@ impl Meter {
         }
     }
 
-    /// A message is being worked on for as long as the guard lives.
+    /// Counts a message as in flight for as long as the guard lives.
     pub(crate) fn begin(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self)
     }
 
-    /// So many messages ended in this way.
+    /// Counts messages by their outcome.
     pub(crate) fn count(&self, outcome: &'static str, number: u64) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = if outcomes.len() < MOST_OUTCOMES || outcomes.contains_key(outcome) { outcome } else { "other" };
         *outcomes.entry(outcome).or_default() += number;
     }
 
-    /// What it has counted so far.
+    /// The counters so far.
     pub(crate) fn read(&self) -> WorkStats {
         let (consuming, paused_because) = match self.state.load(Ordering::Relaxed) {
             CONSUMING => (Some(true), None),
@@ -125,7 +125,7 @@ impl Meter {
     }
 }
 
-/// How this process fares, as far as its meter knows.
+/// The status of this process.
 pub(crate) fn stats(info: &ProcessInfo, database: Option<bool>) -> Stats {
     Stats {
         name: info.name.clone(),
@@ -157,7 +157,7 @@ impl Durations {
         Self { counts: [const { AtomicU64::new(0) }; BOUNDS_S.len() + 1], sum_micros: AtomicU64::new(0) }
     }
 
-    /// Counts one.
+    /// Counts one duration.
     pub(crate) fn note(&self, took: Duration) {
         let seconds = took.as_secs_f64();
         let bucket = BOUNDS_S.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS_S.len());
@@ -165,7 +165,7 @@ impl Durations {
         self.sum_micros.fetch_add(took.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// All of them; `None` when there were none.
+    /// The histogram; `None` if it is empty.
     fn read(&self) -> Option<Histogram> {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let sum_s = Duration::from_micros(self.sum_micros.load(Ordering::Relaxed)).as_secs_f64();
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_read() {
+    fn the_status_shows_what_was_counted() {
         let meter = Meter::new();
         assert_eq!((meter.read().consuming, meter.read().handling), (None, None));
         meter.takes(Err(PauseReason::Database));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_bounded() {
+    fn the_number_of_outcomes_is_bounded() {
         let meter = Meter::new();
         for n in 0..200 {
             meter.count(Box::leak(n.to_string().into_boxed_str()), 1);

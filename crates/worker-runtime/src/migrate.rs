@@ -1,5 +1,5 @@
-//! Migrates a service's database to the schema of this release and grants its processes their privileges. Any number of
-//! these may run at once.
+//! Migrates a service's database to the schema of this release and grants its processes their privileges. Several migrations
+//! may run at once.
 
 use std::process::ExitCode;
 
@@ -54,8 +54,8 @@ pub fn migrate(
     async move { exit_code(run(service, &migrations, grants, rework).await) }.boxed_local()
 }
 
-/// A data migration that SQL cannot express: values that the code derives anew when its rules have changed. It runs at
-/// each start, so `find` selects only rows that may follow the old rules, and a correct row is not written.
+/// A data migration that SQL cannot express: values that the code derives again after its rules have changed. It runs at
+/// each start, so `find` selects only rows that may follow the old rules, and correct rows are not written.
 #[derive(Clone, Copy)]
 pub struct Rework {
     /// Selects rows with an `id` and a `value` as text, and whatever `again` reads.
@@ -75,15 +75,15 @@ async fn redo(client: &Client, rework: Rework) -> Result<(), tokio_postgres::Err
         match client.execute(rework.change, &[&id, &value]).await {
             Ok(0) => left += 1,
             Ok(rows) => changed += rows,
-            // Another row got this value meanwhile.
+            // Another row has got this value in the meantime.
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => left += 1,
             Err(error) => return Err(error),
         }
     }
     if left > 0 {
-        tracing::warn!(changed, left, "values that another row has already stay as they were");
+        tracing::warn!(changed, left, "some values stay as they were, because another row has the new value");
     } else if changed > 0 {
-        tracing::info!(changed, "values are as the rules are now");
+        tracing::info!(changed, "values updated to the current rules");
     }
     Ok(())
 }
@@ -96,7 +96,7 @@ async fn run(
 ) -> Result<(), StartError> {
     let process = format!("{service}-migrate");
     let database = format!("{}_DATABASE_", service.to_uppercase());
-    let about = "Brings a service's database to the schema of this release, grants its processes their rights there, \
+    let about = "Migrates a service's database to the schema of this release, grants its processes their privileges there, \
                  and ends.";
     let mut settings = Program { name: &process, about, settings: &[&database, "WORKER_", "LOG_"] }.start()?;
     let worker: WorkerSettings = settings.section()?;
@@ -121,7 +121,7 @@ async fn run(
     if !newer.is_empty() {
         // Its grants are newer too; those of this release would revoke privileges that its processes need.
         let unknown = newer.join(", ");
-        tracing::warn!(service, unknown, "the schema is newer than this release; it is left as it is");
+        tracing::warn!(service, unknown, "the schema is newer than this release; leaving it as it is");
         return Ok(());
     }
     let applied = apply(client, migrations, grants, rework).await.map_err(|error| unfit(chain(error.as_ref())))?;
@@ -138,8 +138,8 @@ async fn take_turn(client: &Client) -> Result<(), Failed> {
         return Err(error.into());
     }
     let holder = client.query_opt(HOLDER, &[&LOCK]).await?.map(|row| row.get::<_, String>(0));
-    let holder = holder.unwrap_or_else(|| "somebody who has let go of it by now".into());
-    Err(format!("the lock under which migrations run is held by {holder}").into())
+    let holder = holder.unwrap_or_else(|| "a process that has released it by now".into());
+    Err(format!("the migration lock is held by {holder}").into())
 }
 
 /// The migrations, as `V7 name`, that a later release has applied; an error if the history differs in another way.

@@ -1,4 +1,4 @@
-//! Reads a service's database for operators, who change nothing.
+//! A read-only connection to a service's database, for operators.
 
 use std::time::Duration;
 
@@ -33,9 +33,7 @@ impl Reader {
         target.set("default_transaction_read_only", "on");
         let database = DedicatedConnection::connect(&target).await.map_err(|why| {
             let (place, variable) = (place(&target), format!("{}_DATABASE_URL", service.to_uppercase()));
-            StartError::Unavailable(format!(
-                "cannot reach the {service} database at {place}, the one of {variable}: {why}"
-            ))
+            StartError::Unavailable(format!("cannot reach the {service} database at {place}, set by {variable}: {why}"))
         })?;
         let answer_timeout = Duration::from_millis(worker.statement_timeout_ms.into()) + SILENCE;
         Ok(Self { service, database, answer_timeout })
@@ -96,7 +94,7 @@ impl Reader {
     }
 }
 
-/// The address of a database for people: without the password.
+/// The address of a database without the password, for messages.
 fn place(target: &ConnectTarget) -> String {
     use tokio_postgres::config::Host;
     let config = &target.config;

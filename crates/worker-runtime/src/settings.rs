@@ -13,11 +13,11 @@ pub(crate) struct WorkerSettings {
     pub(crate) prefetch: u16,
     /// How long a drain may take after the first SIGTERM, in milliseconds.
     pub(crate) drain_ms: u64,
-    /// How many connections a process whose pattern writes keeps to its database: the first for every statement, the
-    /// others for those that wait for a lock. One that only reads keeps one.
+    /// How many connections to its database a process keeps whose pattern writes: the first for every statement, the
+    /// others for statements that wait for a lock. A process that only reads keeps one.
     pub(crate) db_connections: u16,
-    /// How long one SQL statement may take, in milliseconds; below the gateway's request timeout, so that the worker's
-    /// answer still finds somebody waiting.
+    /// The time limit of one SQL statement, in milliseconds; below the gateway's request timeout, so that the worker's
+    /// answer still arrives in time.
     pub(crate) statement_timeout_ms: u32,
 }
 
@@ -49,12 +49,14 @@ impl Section for WorkerSettings {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventSettings {
-    /// After how long an event comes back whose handler failed, in milliseconds, comma separated, each failure the next;
-    /// after the last it is dead-lettered. The delays are part of queue names: every copy of a listener needs the same.
+    /// The delays before an event is retried whose handler failed, in milliseconds, comma separated: one for each
+    /// failure; after the last retry it is dead-lettered. The delays are part of queue names: every copy of a listener
+    /// needs the same.
     retry_ms: String,
-    /// How long a relay keeps what it has published, in hours: for `signalbox why`, and for feeds that were interrupted.
+    /// How long a relay keeps published events, in hours: for `signalbox why`, and for feeds that are resumed.
     outbox_h: u32,
-    /// How long a listener remembers what it has applied, in hours; what comes again later is applied again.
+    /// How long a listener keeps the ids of applied events, in hours; an event that is delivered again later is applied
+    /// again.
     inbox_h: u32,
 }
 

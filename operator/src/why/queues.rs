@@ -89,7 +89,7 @@ impl<'o> Queues<'o> {
         if waiting == 0 {
             return Ok(());
         }
-        let browser = self.operator.look(queue.clone()).await?;
+        let browser = self.operator.browse(queue.clone()).await?;
         for _ in 0..waiting.min(MOST) {
             let Some(found) = browser.next().await? else { break };
             messages.push(QueuedMessage::new(&queue, dead, found));

@@ -1,4 +1,4 @@
-//! No clock needs to agree with another: deadlines are budgets.
+//! No clocks need to agree: deadlines are budgets.
 
 use system_tests::Stack;
 use system_tests::wait::seconds;

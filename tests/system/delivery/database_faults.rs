@@ -1,4 +1,4 @@
-//! What the database answers with when it cannot or will not: callers hear the truth, the log hears why, and events wait.
+//! When the database fails or refuses, callers get the right code, the log has the cause, and events wait.
 
 use serde_json::{Value, json};
 use system_tests::problem::{invalid, problem};
@@ -33,7 +33,7 @@ const RAISE: &str = r"
     CREATE TRIGGER raise_code BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION raise_code()";
 
 #[test]
-fn every_kind_of_error_is_told_as_what_it_is_and_logged_once_with_its_cause() {
+fn every_kind_of_database_error_has_its_code_and_is_logged_once_with_its_cause() {
     let stack = Stack::plan().set("WORKER_STATEMENT_TIMEOUT_MS", "800").start();
     let person = stack.register();
     let db = stack.orders_db();
@@ -68,7 +68,7 @@ fn every_kind_of_error_is_told_as_what_it_is_and_logged_once_with_its_cause() {
         }
         wait_until("a good order went through", seconds(5), || person.ordering("good").send().status == 201);
     }
-    // A collision is repeated here, and nobody hears of it.
+    // A collision is retried by the worker, and callers do not notice it.
     for collision in ["40001 2", "40P01 2"] {
         restart();
         person.place(collision);
@@ -94,7 +94,7 @@ fn every_kind_of_error_is_told_as_what_it_is_and_logged_once_with_its_cause() {
 }
 
 #[test]
-fn a_table_that_changes_under_the_workers_is_read_anew_or_told_as_a_defect() {
+fn a_changed_table_is_read_again_or_reported_as_a_defect() {
     let stack = Stack::start();
     let person = stack.register();
     let path = format!("/orders/{}", person.place("x")["id"].as_str().unwrap());
@@ -117,7 +117,7 @@ fn a_table_that_changes_under_the_workers_is_read_anew_or_told_as_a_defect() {
 }
 
 #[test]
-fn a_database_that_turns_read_only_is_away_for_those_who_write_and_costs_no_event_an_attempt() {
+fn a_read_only_database_is_unavailable_to_writers_and_costs_no_event_an_attempt() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().set("EVENTS_RETRY_MS", "10").alone().start();
     let person = stack.register();
@@ -149,7 +149,7 @@ fn a_database_that_turns_read_only_is_away_for_those_who_write_and_costs_no_even
     wait_until("people could sign in", seconds(10), || {
         let answer = stack.http.post("/users/login").json(&credentials).send();
         if answer.status == 200 {
-            stack.keep_secrets_of(&answer.json());
+            stack.register_secrets_of(&answer.json());
         }
         answer.status == 200
     });
@@ -159,7 +159,7 @@ fn a_database_that_turns_read_only_is_away_for_those_who_write_and_costs_no_even
 }
 
 #[test]
-fn an_event_waits_uncounted_for_resources_and_is_counted_for_what_is_wrong_with_it() {
+fn only_an_events_own_failures_count_as_attempts() {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "10").start();
     let person = stack.register();
     let db = stack.users_db();
@@ -191,7 +191,7 @@ fn an_event_waits_uncounted_for_resources_and_is_counted_for_what_is_wrong_with_
     db.execute("INSERT INTO trouble VALUES ('23514')");
     person.place("is at fault");
     let dead = || stack.wire().queue("users.on_order_created.dead").unwrap().ready;
-    wait_until("it was buried", seconds(10), || dead() == 1);
+    wait_until("it was dead-lettered", seconds(10), || dead() == 1);
 }
 
 #[test]
@@ -221,8 +221,8 @@ fn a_listener_that_freezes_inside_its_transaction_loses_it_in_seconds() {
 }
 
 #[test]
-fn clean_up_that_fails_is_logged_and_holds_up_nothing() {
-    const KEPT: &str = "cannot remove old rows; they stay a while";
+fn a_failing_clean_up_is_logged_and_blocks_nothing() {
+    const KEPT: &str = "cannot remove old rows; trying again later";
     let stack = Stack::plan().with_events().start();
     for (db, tables) in [
         (stack.users_db(), &["inbox", "outbox", "sessions"][..]),
@@ -257,7 +257,7 @@ fn clean_up_that_fails_is_logged_and_holds_up_nothing() {
     });
     let credentials = json!({ "email": person.email, "password": person.password });
     let signed_in = stack.http.post("/users/login").json(&credentials).send().expect(200).json();
-    stack.keep_secrets_of(&signed_in);
+    stack.register_secrets_of(&signed_in);
     for name in prunes {
         let process = stack.process(name);
         let said = || process.events(KEPT);
@@ -268,7 +268,7 @@ fn clean_up_that_fails_is_logged_and_holds_up_nothing() {
 }
 
 #[test]
-fn a_cursor_that_no_page_gave_is_refused_by_name() {
+fn an_invalid_cursor_is_refused_by_name() {
     let stack = Stack::start();
     let person = stack.register();
     person.place("x");

@@ -1,4 +1,4 @@
-//! Processes and servers are killed, stopped and restarted under the system: it loses nothing and comes back by itself.
+//! Processes and servers are killed, stopped and restarted: the system loses nothing and recovers by itself.
 
 use system_tests::http::Pending;
 use system_tests::problem::problem;
@@ -15,7 +15,7 @@ fn assert_orders(stack: &Stack<'_>, answers: Vec<Answer>) {
 }
 
 #[test]
-fn a_worker_killed_with_a_request_in_hand_loses_nothing_for_another_finishes_it() {
+fn the_request_of_a_killed_worker_is_finished_by_another() {
     let stack = Stack::plan().copies("orders-create", 2).start();
     let person = stack.register();
     let hold = stack.hold_orders();
@@ -36,7 +36,7 @@ fn a_worker_killed_with_a_request_in_hand_loses_nothing_for_another_finishes_it(
 }
 
 #[test]
-fn a_worker_killed_alone_leaves_its_request_to_its_successor() {
+fn the_request_of_a_killed_lone_worker_is_finished_by_its_successor() {
     let stack = Stack::start();
     let person = stack.register();
     let hold = stack.hold_orders();
@@ -59,7 +59,7 @@ fn a_registration_survives_its_worker() {
     stack.launch_worker("users-register");
     hold.release();
     let signed_in = request.wait().expect(201).json();
-    stack.keep_secrets_of(&signed_in);
+    stack.register_secrets_of(&signed_in);
     let token = signed_in["tokens"]["access_token"].as_str().unwrap();
     let profile = stack.http.get("/users/profile").token(token).send().expect(200).json();
     assert_eq!(profile["id"], signed_in["user"]["id"]);
@@ -67,7 +67,7 @@ fn a_registration_survives_its_worker() {
 }
 
 #[test]
-fn a_worker_told_to_stop_finishes_what_it_has_and_takes_nothing_new() {
+fn a_stopping_worker_finishes_its_requests_and_takes_no_new_ones() {
     let stack = Stack::plan().copies("orders-create", 2).start();
     let person = stack.register();
     let hold = stack.hold_orders();
@@ -86,7 +86,7 @@ fn a_worker_told_to_stop_finishes_what_it_has_and_takes_nothing_new() {
 }
 
 #[test]
-fn a_worker_told_to_stop_under_load_loses_no_request() {
+fn a_worker_that_stops_under_load_loses_no_request() {
     let stack = Stack::plan().copies("orders-create", 2).alone().start();
     let person = stack.register();
     let ordering = |n: usize| (0..60).map(|m| person.ordering(&format!("{n}/{m}")).send()).collect::<Vec<_>>();
@@ -106,7 +106,7 @@ fn a_worker_told_to_stop_under_load_loses_no_request() {
 }
 
 #[test]
-fn a_gateway_told_to_stop_answers_what_it_has_taken() {
+fn a_stopping_gateway_answers_the_requests_that_it_has() {
     let stack = Stack::plan().copies("orders-create", 2).start();
     let person = stack.register();
     let hold = stack.hold_orders();
@@ -131,7 +131,7 @@ fn a_gateway_with_idle_connections_stops_at_once() {
     assert!(stack.process("gateway").stop(seconds(2)).success());
 }
 
-/// What the system answers while something under it is away.
+/// The system's answer while a server is away.
 #[track_caller]
 fn assert_honest(answer: &Answer, codes: &[&str]) {
     let (status, code) = answer.outcome();
@@ -140,7 +140,7 @@ fn assert_honest(answer: &Answer, codes: &[&str]) {
 }
 
 #[test]
-fn the_system_comes_back_by_itself_when_the_broker_does() {
+fn the_system_recovers_when_the_broker_returns() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).alone().start();
     let person = stack.register();
@@ -198,7 +198,7 @@ fn the_system_survives_a_killed_broker() {
     assert_eq!(titles, ["in hand", "after"]);
 }
 
-/// While a database is away its service says so at once, and the other service does not care.
+/// While a database is away, its service says so at once, and the other service is not affected.
 #[track_caller]
 fn a_database_goes_and_comes(servers: &Servers, service: &str, use_it: impl Fn(&Stack<'_>, &Person) -> Answer) {
     let stack = Stack::on(servers).alone().start();
@@ -228,14 +228,14 @@ fn a_database_goes_and_comes(servers: &Servers, service: &str, use_it: impl Fn(&
 }
 
 #[test]
-fn the_order_service_comes_back_by_itself_when_its_database_does() {
+fn the_order_service_recovers_when_its_database_returns() {
     let servers = Servers::fragile();
     a_database_goes_and_comes(&servers, "orders", |_, person| person.ordering("x").send());
     a_database_goes_and_comes(&servers, "orders", |_, person| person.get("/orders").send());
 }
 
 #[test]
-fn the_user_service_comes_back_by_itself_when_its_database_does() {
+fn the_user_service_recovers_when_its_database_returns() {
     let servers = Servers::fragile();
     a_database_goes_and_comes(&servers, "users", |stack, person| {
         let credentials = serde_json::json!({ "email": person.email, "password": person.password });
@@ -245,7 +245,7 @@ fn the_user_service_comes_back_by_itself_when_its_database_does() {
 }
 
 #[test]
-fn a_database_that_dies_under_an_order_leaves_its_outcome_unknown() {
+fn a_database_that_dies_during_an_order_leaves_its_outcome_unknown() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).alone().start();
     let person = stack.register();

@@ -1,5 +1,4 @@
-//! The processes stay small, and a request stays cheap. The bounds are looser than the aims: this catches a mistake, it
-//! does not measure a machine.
+//! The processes stay small, and a request stays cheap. The limits are loose: they catch a mistake, not a slow machine.
 #![cfg(target_os = "linux")] // /proc tells
 
 use std::time::Duration;
@@ -54,7 +53,7 @@ fn a_read_costs_little_processor_time() {
     let order = person.place("read often");
     let path = format!("/orders/{}", order["id"].as_str().unwrap());
     let whole = || person.get(&path).send().expect(200).json().get("customer").is_some();
-    wait_until("the order service knew who that is", seconds(5), whole);
+    wait_until("the order service had the customer", seconds(5), whole);
     let head = format!("host: a\r\nauthorization: Bearer {}\r\n\r\n", person.token);
     let request = format!("GET {path} HTTP/1.1\r\n{head}");
     let read = |times: u32| {

@@ -1,6 +1,6 @@
-//! Random messages over every queue, exchange and reply address of a running system, with honest traffic beside them.
+//! Random messages over every queue, exchange and reply address of a running system, with ordinary traffic beside them.
 //!
-//! `FUZZ_SECONDS` says for how long (10), `FUZZ_SEED` repeats a run: the seed is part of every failure.
+//! `FUZZ_SECONDS` sets the duration (10), `FUZZ_SEED` repeats a run: every failure names the seed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -187,7 +187,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-fn random_messages_cost_nobody_else_anything() {
+fn random_messages_harm_no_other_request() {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     let seed = number("FUZZ_SEED", u64::try_from(clock).unwrap()).max(1);
     let duration = seconds(number("FUZZ_SECONDS", 10));

@@ -1,4 +1,4 @@
-//! Writes that come together share a commit; that one of them fails, or waits for a lock, is nobody else's trouble.
+//! Concurrent writes share a commit, and one that fails or waits for a lock does not affect the others.
 
 use system_tests::problem::problem;
 use system_tests::wait::seconds;
@@ -12,7 +12,7 @@ const BREAK: &str = "
         'BEGIN IF NEW.title = ''broken'' THEN RAISE EXCEPTION ''refused for a test''; END IF; RETURN NEW; END';
     CREATE TRIGGER refuse_broken BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse_broken()";
 
-/// An order called `locked` waits for whoever holds this lock.
+/// An order called `locked` waits for this lock.
 const LOCK: &str = "
     CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN IF NEW.title = ''locked'' THEN PERFORM pg_advisory_xact_lock(1); END IF; RETURN NEW; END';
@@ -57,7 +57,7 @@ fn writes_share_transactions_and_each_gets_its_own_answer() {
 }
 
 #[test]
-fn a_write_that_waits_for_a_lock_holds_up_no_other() {
+fn a_write_that_waits_for_a_lock_blocks_no_other() {
     let stack = Stack::start();
     let person = stack.register();
     let db = stack.orders_db();

@@ -67,7 +67,7 @@ fn a_key_whose_first_request_still_runs_is_409() {
 }
 
 #[test]
-fn many_at_once_with_one_key_place_one_order() {
+fn concurrent_requests_with_one_key_place_one_order() {
     let stack = Stack::plan().copies("orders-create", 2).start();
     let person = stack.register();
     for round in 0..5 {
@@ -119,7 +119,7 @@ fn requests_without_a_key_are_each_their_own_order() {
 }
 
 #[test]
-fn keys_of_yesterday_may_be_used_again_while_they_are_swept() {
+fn expired_keys_may_be_used_again_while_they_are_pruned() {
     let stack = Stack::plan().copies("orders-create", 2).start();
     let person = stack.register();
     let db = stack.orders_db();

@@ -1,5 +1,5 @@
-//! Under 100 orders a second, with workers and the broker killed meanwhile: no order that was acknowledged is lost, none
-//! is doubled, and none that was refused is done.
+//! Under 100 orders a second, while workers and the broker are killed: no acknowledged order is lost, none is duplicated,
+//! and no refused order is placed.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,7 +17,7 @@ const AFTERMATH: Duration = seconds(3);
 /// As many clients as can be waiting at a time: a request may take five seconds.
 const CLIENTS: usize = 128;
 
-/// What became of an order, in the client's eyes.
+/// The outcome of an order, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
     /// Since the load began.
@@ -27,7 +27,7 @@ struct Outcome {
     code: String,
 }
 
-/// Places orders at a steady rate while `trouble` goes on, and a little longer; returns what became of each title.
+/// Places orders at a steady rate during `trouble` and a little longer; returns the outcome of each title.
 fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTreeMap<String, Outcome> {
     let begun = Instant::now();
     let (next, end, outcomes) = (AtomicU32::new(0), Mutex::new(Duration::MAX), Mutex::new(BTreeMap::new()));
@@ -55,7 +55,7 @@ fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTreeMap<String
     outcomes.into_inner().unwrap()
 }
 
-/// Holds every answer against what the database says.
+/// Compares every answer with the database.
 fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<String, Outcome>) {
     let titles: Vec<String> = stack.orders_db().column("SELECT title FROM orders WHERE title LIKE 'load %'", &[]);
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
@@ -82,7 +82,7 @@ fn share(outcomes: &BTreeMap<String, Outcome>, status: u16) -> f64 {
     count(outcomes.values().filter(|outcome| outcome.status == status).count()) / count(outcomes.len())
 }
 
-/// After this nothing of the load is under way any more.
+/// After this no request of the load is in flight.
 fn settle(stack: &Stack<'_>, person: &Person) {
     wait_until("orders were taken again", seconds(20), || person.ordering("marker").send().status == 201);
     let queue = || stack.wire().queue("orders.create").is_some_and(|queue| queue.ready == 0);
@@ -93,14 +93,14 @@ fn settle(stack: &Stack<'_>, person: &Person) {
     wait_until("the database had nothing to do", seconds(10), || stack.orders_db().value::<i64>(busy, &[]) == 0);
 }
 
-/// Waits until the load has placed so many more orders.
+/// Waits until the load has placed this many more orders.
 fn wait_for_orders(stack: &Stack<'_>, more: i64) {
     let before = stack.orders_db().count("orders");
     wait_until("orders went through", seconds(10), || stack.orders_db().count("orders") >= before + more);
 }
 
 #[test]
-fn workers_killed_under_load_cost_no_order_and_double_none() {
+fn workers_killed_under_load_lose_no_order_and_duplicate_none() {
     let stack = Stack::plan().copies("orders-create", 2).alone().start();
     let person = stack.register();
     let outcomes = under_load(&person, |_| {
@@ -117,7 +117,7 @@ fn workers_killed_under_load_cost_no_order_and_double_none() {
 }
 
 #[test]
-fn every_order_counts_whatever_is_killed_on_the_way_of_its_event() {
+fn every_order_is_counted_once_whatever_is_killed() {
     let stack = Stack::plan().with_events().copies("orders-create", 2).alone().start();
     let person = stack.register();
     let victims = ["orders-relay", "users-on-order-created", "orders-create"];
@@ -137,7 +137,7 @@ fn every_order_counts_whatever_is_killed_on_the_way_of_its_event() {
 }
 
 #[test]
-fn the_only_worker_killed_under_load_makes_no_answer_lie() {
+fn answers_stay_true_when_the_only_worker_is_killed_under_load() {
     // Requests that wait for the next worker would not be refused.
     let stack = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "0").alone().start();
     let person = stack.register();
@@ -156,7 +156,7 @@ fn the_only_worker_killed_under_load_makes_no_answer_lie() {
 }
 
 #[test]
-fn a_broker_killed_under_load_makes_no_answer_lie() {
+fn answers_stay_true_when_the_broker_is_killed_under_load() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).copies("orders-create", 2).alone().start();
     let person = stack.register();

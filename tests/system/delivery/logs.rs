@@ -1,4 +1,4 @@
-//! Whoever reads a log, or does not, holds nobody up.
+//! A log that nobody reads blocks no process.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 const REQUESTS: usize = 600;
 
 #[test]
-fn a_worker_whose_log_nobody_reads_goes_on() {
+fn a_worker_continues_when_nobody_reads_its_log() {
     let stack = Stack::plan().without("orders-get").start();
     let mut worker = stack.command("orders-get").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     stack.wait_for_consumers("orders.get", 1);

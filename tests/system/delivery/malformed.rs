@@ -1,4 +1,4 @@
-//! What no proper client sends is refused in the same form as everything else: broken, too large or too slow messages.
+//! HTTP messages that are malformed, too large or too slow are refused in the usual format.
 
 use system_tests::problem::problem;
 use system_tests::raw::{Raw, exchange};
@@ -6,7 +6,7 @@ use system_tests::stack::order;
 use system_tests::wait::millis;
 use system_tests::{Answer, Stack};
 
-/// The gateway answers, in its usual form, and says that it hangs up.
+/// The gateway answers in the usual format and closes the connection.
 #[track_caller]
 fn refused_for_good(connection: &mut Raw, status: u16, code: &str) -> Answer {
     let answer = connection.answer().expect("the gateway closed without an answer");
@@ -96,7 +96,7 @@ fn a_body_of_64_kib_is_taken_and_one_byte_more_is_413() {
     person.post("/orders").text(padded_order(LIMIT)).send().expect(201);
     problem(&person.post("/orders").text(padded_order(LIMIT + 1)).send(), 413, "body_too_large");
 
-    // Nobody knows how much is coming: it is refused once it is too much.
+    // The length is unknown: the body is refused once it is too long.
     let head = format!(
         "POST /orders HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
         person.token
@@ -115,7 +115,7 @@ fn a_body_of_64_kib_is_taken_and_one_byte_more_is_413() {
 }
 
 #[test]
-fn a_body_that_is_cut_short_orders_nothing() {
+fn a_truncated_body_places_no_order() {
     let stack = Stack::start();
     let person = stack.register();
     let order = order("half").to_string();
@@ -149,7 +149,7 @@ fn a_connection_serves_one_request_after_another() {
     for _ in 0..3 {
         assert_eq!(connection.write(&list).answer().unwrap().status, 200);
     }
-    // Also after a refusal whose body nobody wanted, and when the next request is there already.
+    // Also after a refusal whose body was not read, and when the next request has arrived already.
     let unwanted = "POST /nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody";
     connection.write(format!("{unwanted}{list}"));
     assert_eq!(connection.answer().unwrap().status, 404);

@@ -1,4 +1,4 @@
-//! Requests arrive, are done once, and are answered truthfully, whatever is killed meanwhile.
+//! Requests are delivered, executed once, and answered truthfully, whatever is killed meanwhile.
 
 mod clocks;
 mod database_faults;

@@ -1,4 +1,4 @@
-//! One odd message, whatever its bytes, headers, size or effect, costs at most itself.
+//! A malformed message, whatever its bytes, headers, size or effect, harms only itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -18,13 +18,13 @@ pub(crate) fn assert_every_pattern_answers(stack: &Stack<'_>) {
         let begun = Instant::now();
         let message =
             Message::request(pattern, &json!({ "unheard": "of" })).correlation_id(&Uuid::now_v7().to_string());
-        let reply = stack.wire().ask(&message);
+        let reply = stack.wire().call(&message);
         assert!(["invalid_input", "missing_token"].contains(&reply.code()), "{pattern}: {reply:?}");
         assert!(begun.elapsed() < seconds(1), "{pattern} took {:?}", begun.elapsed());
     }
 }
 
-/// Every listener still hears: what is ordered now is counted.
+/// Every listener still works: a new order is counted.
 #[track_caller]
 pub(crate) fn assert_listeners_hear(stack: &Stack<'_>) {
     let person = stack.register();
@@ -37,7 +37,7 @@ pub(crate) fn assert_listeners_hear(stack: &Stack<'_>) {
     wait_until("the customer was known", seconds(5), || stack.orders_db().value::<i64>(known, &[&person.id]) == 1);
 }
 
-/// Nothing was restarted, and no process had to come to the broker anew.
+/// No process was restarted or had to reconnect to the broker.
 #[track_caller]
 fn assert_nobody_noticed(stack: &Stack<'_>, pids: &[(String, u32)]) {
     assert_eq!(stack.pids(), pids, "a process has ended");
@@ -54,7 +54,7 @@ fn text(value: &str) -> Vec<u8> {
     [b"S", &long(value.as_bytes())[..]].concat()
 }
 
-/// Properties that break what parses them naively.
+/// Properties that break a naive parser.
 pub(crate) fn odd_properties() -> Vec<(&'static str, Properties)> {
     let plain = Properties::default;
     let many = (0..2_000).fold(plain(), |all, n| all.text(&format!("x-{n}"), "some text"));
@@ -109,7 +109,7 @@ pub(crate) fn odd_properties() -> Vec<(&'static str, Properties)> {
 }
 
 #[test]
-fn a_message_with_odd_properties_costs_at_most_itself() {
+fn a_message_with_odd_properties_harms_only_itself() {
     let stack = Stack::plan().with_events().start();
     let pids = stack.pids();
     let mut raw = RawAmqp::at(&stack.amqp);
@@ -161,7 +161,7 @@ fn a_message_with_odd_properties_costs_at_most_itself() {
 }
 
 #[test]
-fn a_routing_key_that_is_no_text_costs_at_most_its_message() {
+fn a_routing_key_that_is_not_text_harms_only_its_message() {
     let stack = Stack::start();
     let pids = stack.pids();
     let mut raw = RawAmqp::at(&stack.amqp);
@@ -196,11 +196,11 @@ fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     assert_nobody_noticed(&stack, &pids);
     // What is large and yet taken is answered.
     let request = Message::new("users.profile", vec![b' '; 1 << 20]).correlation_id("large");
-    assert_eq!(stack.wire().ask(&request).code(), "malformed_json");
+    assert_eq!(stack.wire().call(&request).code(), "malformed_json");
 }
 
 #[test]
-fn a_request_that_brings_down_its_worker_again_and_again_is_given_up() {
+fn a_request_that_repeatedly_crashes_its_worker_is_given_up() {
     let stack = Stack::start();
     let hold = stack.hold_orders();
     let poison =
@@ -223,13 +223,13 @@ fn a_request_that_brings_down_its_worker_again_and_again_is_given_up() {
     wait_until("it was logged", seconds(5), || given_up() == 1);
     hold.release();
     let order = Message::request("orders.create", &order("innocent")).caller("u").correlation_id("innocent");
-    assert_eq!(stack.wire().ask(&order).body["response"]["title"], "innocent");
+    assert_eq!(stack.wire().call(&order).body["response"]["title"], "innocent");
     for queue in ["orders.create", "orders.create.redelivered"] {
         assert_eq!(stack.wire().queue(queue).unwrap().ready, 0, "{queue}");
     }
 }
 
-/// Where the gateway has its replies: whoever serves a pattern sees it. For a stack without `users-logout`.
+/// The gateway's reply address, as every worker sees it. For a stack without `users-logout`.
 pub(crate) fn reply_address_of_the_gateway(stack: &Stack<'_>, person: &Person) -> String {
     stack.wire().make_pattern_queue("users.logout");
     let (address, id) = stack.wire().take("users.logout", || {
@@ -243,7 +243,7 @@ pub(crate) fn reply_address_of_the_gateway(stack: &Stack<'_>, person: &Person) -
 }
 
 #[test]
-fn forged_replies_reach_nobody() {
+fn forged_replies_are_ignored() {
     let stack = Stack::plan().without("users-logout").start();
     let person = stack.register();
     let address = reply_address_of_the_gateway(&stack, &person);

@@ -1,11 +1,11 @@
-//! No answer lies: what was answered 503 is never executed, and what nobody can know is answered 504.
+//! Answers are true: a request that was answered 503 is never executed, and an unknown outcome is answered 504.
 
 use serde_json::{Value, json};
 use system_tests::problem::problem;
 use system_tests::wait::{millis, seconds};
 use system_tests::{Answer, Person, Signal, Stack, wait_until};
 
-/// The titles of all orders, however they came to be.
+/// The titles of all orders.
 fn titles(stack: &Stack<'_>) -> Vec<String> {
     stack.orders_db().column("SELECT title FROM orders ORDER BY title", &[])
 }
@@ -30,7 +30,7 @@ fn without_a_worker_and_no_wait_the_answer_is_503_within_50_ms_and_nothing_is_do
     for answer in &answers {
         not_done(answer, "service_unavailable");
     }
-    // The slower ones tell of this machine, not of the gateway: what it waits for, it waits for every time.
+    // Slow answers show a busy machine, not a waiting gateway, which would delay every answer.
     let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
     times.sort_unstable();
     assert!(times[5] < millis(50), "{times:?}");
@@ -73,7 +73,7 @@ fn a_pattern_that_was_never_served_is_503() {
     assert_eq!(titles(&stack), ["taken"]);
 }
 
-/// In the place of `orders-create` and `users-profile`, which do not run.
+/// Replies in place of `orders-create` and `users-profile`, which do not run.
 fn what_another_service_makes_up_is_502(stack: &Stack<'_>, person: &Person) {
     let order = json!({ "id": person.id, "title": "t", "description": "d", "price": 1.5, "userId": person.id,
         "orderReference": null, "createdAt": "2026-01-31T12:00:00.000Z", "updatedAt": "2026-01-31T12:00:00.000Z" });
@@ -172,7 +172,7 @@ fn more_than_the_bound_of_requests_in_flight_is_503_and_other_patterns_go_on() {
 }
 
 #[test]
-fn one_slow_request_does_not_hold_up_the_others_of_its_worker() {
+fn a_slow_request_does_not_block_others_of_its_worker() {
     let stack = Stack::start();
     let person = stack.register();
     person.place("first");

@@ -1,4 +1,4 @@
-//! What is restarted is not noticed: a lone worker, however it ends, and a gateway that another one takes over from.
+//! Clients do not notice the restart of a lone worker, however it ends, or of a gateway.
 
 use std::thread;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use system_tests::wait::seconds;
 use system_tests::{Answer, Stack, wait_until};
 
-/// So many requests a second, whatever the answers take, from several clients; all answers, once `meanwhile` is done.
+/// Sends requests at a fixed rate from several clients until `meanwhile` is done; returns all answers.
 fn at_a_steady_rate(
     requests: u32,
     rate: u32,
@@ -38,7 +38,7 @@ fn assert_all_served(answers: &[Answer]) {
 }
 
 #[test]
-fn a_lone_worker_that_ends_is_not_missed_if_another_comes() {
+fn requests_survive_the_end_of_a_lone_worker_if_another_starts() {
     const REQUESTS: u32 = 480;
     // A machine that also builds may take longer to start a process than anybody should wait.
     let stack = Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500").alone().start();
@@ -65,14 +65,14 @@ fn a_lone_worker_that_ends_is_not_missed_if_another_comes() {
 }
 
 #[test]
-fn gateways_that_take_over_from_each_other_lose_no_request() {
+fn a_rolling_restart_of_gateways_loses_no_request() {
     const REQUESTS: u32 = 3_000;
     let stack = Stack::plan().set("GATEWAY_REUSE_PORT", "true").alone().start();
     let person = stack.register();
     let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
     let ask = |n: u32| {
         let call = if n.is_multiple_of(8) { person.ordering(&format!("n{n}")) } else { person.get(&path) };
-        // Some come by a connection of their own, and must be taken in by either.
+        // Some use a connection of their own, which either gateway must accept.
         if n.is_multiple_of(3) { call.header("connection", "close").send() } else { call.send() }
     };
     let answers = at_a_steady_rate(REQUESTS, 200, ask, || {
@@ -80,7 +80,7 @@ fn gateways_that_take_over_from_each_other_lose_no_request() {
             let old = stack.process("gateway");
             let new = stack.launch("gateway");
             wait_until("the new one served", seconds(15), || !new.events("serving").is_empty());
-            wait_until("requests came to it", seconds(10), || new.events("request").len() > 20);
+            wait_until("it received requests", seconds(10), || new.events("request").len() > 20);
             assert!(old.stop(seconds(15)).success());
         }
     });

@@ -1,4 +1,4 @@
-//! More copies of a worker share its work; which of them answers makes no difference.
+//! More copies of a worker share its work; it makes no difference which of them answers.
 
 use std::thread;
 

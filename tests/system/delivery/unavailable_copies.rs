@@ -1,4 +1,4 @@
-//! A copy that cannot work takes no work: with one of two cut off from its database nobody notices.
+//! A copy without its database takes no work: if one of two loses it, clients do not notice.
 
 use std::thread;
 
@@ -6,9 +6,9 @@ use system_tests::problem::problem;
 use system_tests::wait::seconds;
 use system_tests::{Process, Proxy, Stack, wait_until};
 
-const LEAVES: &str = "cannot work, and leaves requests to the other copies";
-const REFUSES: &str = "cannot work, and nobody else is there: refuses requests";
-const WORKS: &str = "can work again, and takes requests";
+const LEAVES: &str = "no database: leaving requests to the other copies";
+const REFUSES: &str = "no database, and no other copy: refusing requests";
+const WORKS: &str = "the database is back: taking requests again";
 
 fn port(url: &str) -> u16 {
     url.rsplit_once(':').unwrap().1.split('/').next().unwrap().parse().unwrap()
@@ -40,7 +40,7 @@ fn with_one_of_two_copies_cut_off_from_its_database_every_request_succeeds() {
     let read = |_| person.get(&path).send().status;
     let proxy = Proxy::to(port(&stack.orders_url));
 
-    // One that comes without a database takes nothing in the first place.
+    // A copy that starts without a database takes no requests.
     proxy.cut();
     let reader = stack.launch_through("orders-get", &proxy);
     wait_until("it left requests to the other", seconds(10), || has_said(&reader, LEAVES) == 1);
@@ -66,11 +66,11 @@ fn with_one_of_two_copies_cut_off_from_its_database_every_request_succeeds() {
     assert_eq!(many(200, read), [200; 200]);
     stack.wait_for_consumers("orders.get", 1);
 
-    // When nobody else is left it says what is the matter, and works as soon as it can.
+    // When no other copy is left it refuses requests, and works again as soon as it can.
     let healthy = stack.all("orders-get").into_iter().find(|process| process.pid() != reader.pid()).unwrap();
     healthy.stop(seconds(10));
     wait_until("it refused requests", seconds(10), || has_said(&reader, REFUSES) == 1);
-    wait_until("callers heard why", seconds(5), || person.get(&path).send().code() == "database_unavailable");
+    wait_until("callers were refused", seconds(5), || person.get(&path).send().code() == "database_unavailable");
     let refused = problem(&person.get(&path).send(), 503, "database_unavailable");
     let logged = || {
         let events = reader.events("a request failed on our side");
@@ -78,7 +78,7 @@ fn with_one_of_two_copies_cut_off_from_its_database_every_request_succeeds() {
     };
     wait_until("the cause was logged", seconds(5), || logged().len() == 1);
     assert!(logged()[0]["error"].as_str().unwrap().contains("usable connection"), "{:?}", logged());
-    // Another that comes to help gets everything.
+    // A second copy gets all requests.
     let helper = stack.launch_worker("orders-get");
     wait_until("the other served", seconds(10), || read(0) == 200);
     assert_eq!(many(80, read), [200; 80]);
@@ -88,7 +88,7 @@ fn with_one_of_two_copies_cut_off_from_its_database_every_request_succeeds() {
 }
 
 #[test]
-fn what_changes_something_is_done_once_though_one_of_two_copies_loses_its_database() {
+fn a_write_takes_effect_once_when_one_of_two_copies_loses_its_database() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let (orders, users) = (Proxy::to(port(&stack.orders_url)), Proxy::to(port(&stack.users_url)));

@@ -1,4 +1,4 @@
-//! Requests wait for a worker while there is none, and what is said of those that waited in vain is certain.
+//! Requests wait for a worker while there is none, and a 503 for one that waited in vain is certain.
 
 use system_tests::forged_death::forge_deaths;
 use system_tests::problem::problem;
@@ -6,7 +6,7 @@ use system_tests::stack::Plan;
 use system_tests::wait::{millis, seconds};
 use system_tests::{Person, Signal, Stack, wait_until};
 
-/// The titles of all orders, however they came to be.
+/// The titles of all orders.
 fn titles(stack: &Stack<'_>) -> Vec<String> {
     stack.orders_db().column("SELECT title FROM orders ORDER BY title", &[])
 }
@@ -15,7 +15,7 @@ fn waiting(stack: &Stack<'_>, pattern: &str) -> u32 {
     stack.wire().queue(pattern).unwrap().ready
 }
 
-/// A stack in which nobody serves `orders.create` any more, and somebody who orders.
+/// A stack in which no worker serves `orders.create` any more, and a person who orders.
 fn without_orders_create(plan: Plan<'static>) -> (Stack<'static>, Person) {
     let stack = plan.start();
     let person = stack.somebody();
@@ -25,7 +25,7 @@ fn without_orders_create(plan: Plan<'static>) -> (Stack<'static>, Person) {
 }
 
 #[test]
-fn a_request_waits_for_a_worker_that_comes() {
+fn a_request_waits_for_a_worker_that_starts() {
     let (stack, person) = without_orders_create(Stack::plan().set("GATEWAY_WAIT_FOR_WORKER_MS", "4500"));
     let patient = person.ordering("patient").send_in_background();
     wait_until("it waited in its queue", seconds(4), || waiting(&stack, "orders.create") == 1);
@@ -91,7 +91,7 @@ fn behind_a_hung_worker_what_was_not_begun_is_503_and_what_was_begun_is_504() {
 }
 
 #[test]
-fn what_a_killed_worker_had_begun_is_never_called_not_done() {
+fn a_request_that_a_killed_worker_had_begun_is_never_reported_as_not_executed() {
     let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "1500").start();
     let person = stack.somebody();
     let hold = stack.hold_orders();

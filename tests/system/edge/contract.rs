@@ -1,5 +1,5 @@
-//! The published contract is true of the running system: what is served is what is written, its examples work, and
-//! generated requests, good and bad, are answered as it says.
+//! The published contract is true of the running system: the gateway serves the committed documents, their examples work,
+//! and generated requests, valid and invalid, are answered as it says.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn written(name: &str) -> Value {
 }
 
 #[test]
-fn the_gateway_serves_what_is_written() {
+fn the_gateway_serves_the_committed_documents() {
     let stack = Stack::start();
     for path in ["/openapi.json", "/openapi-3.0.json", "/asyncapi.json"] {
         let served = stack.http.get(path).send().expect(200);
@@ -24,7 +24,7 @@ fn the_gateway_serves_what_is_written() {
 }
 
 #[test]
-fn the_page_loads_nothing_from_elsewhere() {
+fn the_docs_page_loads_nothing_from_other_hosts() {
     let stack = Stack::start();
     let page = stack.http.get("/docs").send().expect(200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
@@ -87,7 +87,7 @@ fn address(path: &str, operation: &Value) -> String {
 }
 
 #[test]
-fn the_examples_of_the_routes_are_understood() {
+fn the_examples_of_the_routes_are_accepted() {
     let stack = Stack::start();
     let document = written("openapi.json");
     let person = stack.register();
@@ -100,7 +100,7 @@ fn the_examples_of_the_routes_are_understood() {
             }
             let mut call = stack.http.call(&method.to_uppercase(), &address(path, operation)).token(&person.token);
             if let Some(mut body) = example(&document, operation) {
-                // An example cannot know it.
+                // An example cannot contain it.
                 if body["currentPassword"].is_string() {
                     body["currentPassword"] = json!(person.password);
                 }
@@ -116,7 +116,7 @@ fn the_examples_of_the_routes_are_understood() {
 }
 
 #[test]
-fn the_examples_of_the_messages_are_understood() {
+fn the_examples_of_the_messages_are_accepted() {
     let stack = Stack::start();
     let document = written("asyncapi.json");
     let messages = document["components"]["messages"].as_object().unwrap();
@@ -129,7 +129,7 @@ fn the_examples_of_the_messages_are_understood() {
             data["currentPassword"] = json!(caller.password);
         }
         let asked = Message::request(contract.pattern, &data).caller(&caller.id).header("session", &session);
-        let reply = stack.wire().ask(&asked);
+        let reply = stack.wire().call(&asked);
         let codes = &messages[&format!("{}.fault", contract.pattern)]["payload"]["properties"]["err"]["allOf"][1];
         let promised = codes["properties"]["code"]["enum"].as_array().unwrap();
         let code = reply.code();

@@ -1,4 +1,4 @@
-//! Every refusal has its status, its code and its headers, always in the one form, and nothing was done.
+//! Every error has its status, code and headers in one format, and nothing was executed.
 
 use serde_json::{Value, json};
 use system_tests::http::Call;
@@ -235,7 +235,7 @@ fn a_taken_address_is_409_however_it_is_written() {
 }
 
 #[test]
-fn an_address_is_one_however_it_is_typed() {
+fn an_email_address_is_the_same_however_it_is_typed() {
     let stack = Stack::start();
     let form = |email: &str, name: &str| json!({ "email": email, "password": "long enough 7", "firstName": name, "lastName": "B" });
     let register = |email: &str, name: &str| stack.http.post("/users/register").json(&form(email, name)).send();
@@ -246,11 +246,11 @@ fn an_address_is_one_however_it_is_typed() {
     .into_iter()
     .enumerate()
     {
-        stack.keep_secrets_of(&register(twins[n], "\u{660e}").expect(201).json());
+        stack.register_secrets_of(&register(twins[n], "\u{660e}").expect(201).json());
         for twin in twins {
             problem(&register(twin, "X \u{c6} A-12"), 409, "email_taken");
             let credentials = json!({ "email": twin, "password": "long enough 7" });
-            stack.keep_secrets_of(&stack.http.post("/users/login").json(&credentials).send().expect(200).json());
+            stack.register_secrets_of(&stack.http.post("/users/login").json(&credentials).send().expect(200).json());
         }
     }
     assert_eq!(stack.users_db().count("users"), 2);
@@ -358,7 +358,7 @@ fn a_guarded_route_asks_for_a_token_before_anything_else() {
             problem(&answer, 401, code);
             answer.header("www-authenticate").to_owned()
         };
-        // RFC 6750: who sent no token is told what is wanted, not that something was wrong.
+        // RFC 6750: without a token the challenge has no error code.
         assert!(!refused(call(&stack.http).send(), "missing_token").contains("error"));
         assert!(
             !refused(call(&stack.http).header("authorization", "Basic YTpi").send(), "missing_token").contains("error")

@@ -1,4 +1,4 @@
-//! What the gateway does around every request: its id, its log line, browsers' cross-origin questions, health.
+//! What the gateway does around every request: request id, access log, CORS, health.
 
 use contracts::naming::process_name;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn log_lines_are_json_and_hold_neither_bodies_nor_queries() {
 }
 
 #[test]
-fn pages_of_known_origins_may_call_and_others_may_not() {
+fn only_pages_of_known_origins_may_call() {
     let stack = Stack::plan().set("GATEWAY_CORS_ORIGINS", "http://localhost:3000,https://shop.example").start();
     let preflight = |origin: &str| {
         let call = stack.http.call("OPTIONS", "/orders").header("origin", origin);
@@ -120,7 +120,7 @@ fn head_answers_like_get_without_the_body() {
 }
 
 #[test]
-fn readiness_tells_who_serves_and_does_not_depend_on_it() {
+fn readiness_lists_workers_and_does_not_depend_on_them() {
     let stack = Stack::plan().without("orders-get").copies("orders-list", 2).start();
     stack.admin.get("/livez").send().expect(200);
     let consumers = |pattern: &str| stack.readiness().unwrap().json()["patterns"][pattern].clone();

@@ -1,4 +1,4 @@
-//! Every route does what it is for, and its answer has exactly the promised fields.
+//! Every route does its work, and its answer has exactly the promised fields.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -38,7 +38,7 @@ fn registering_answers_201_with_tokens_and_the_user() {
     let form = stack.form();
     let answer = stack.http.post("/users/register").json(&form).send().expect(201);
     assert_signed_in(&answer);
-    stack.keep_secrets_of(&answer.json());
+    stack.register_secrets_of(&answer.json());
     for field in ["email", "firstName", "lastName"] {
         assert_eq!(answer.json()["user"][field], form[field]);
     }
@@ -54,7 +54,7 @@ fn signing_in_answers_200_with_the_same_user_and_new_tokens() {
         let credentials = json!({ "email": email, "password": person.password });
         let answer = stack.http.post("/users/login").json(&credentials).send().expect(200);
         assert_signed_in(&answer);
-        stack.keep_secrets_of(&answer.json());
+        stack.register_secrets_of(&answer.json());
         assert_eq!(answer.json()["user"]["id"], person.id);
         assert_eq!(answer.json()["user"]["email"], person.email, "the address stays as it was registered");
         let token = answer.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
@@ -64,7 +64,7 @@ fn signing_in_answers_200_with_the_same_user_and_new_tokens() {
 }
 
 #[test]
-fn a_profile_shows_the_account_and_none_of_its_secrets() {
+fn a_profile_shows_the_account_without_its_secrets() {
     let stack = Stack::start();
     let person = stack.register();
     let answer = person.get("/users/profile").send().expect(200);
@@ -153,7 +153,7 @@ fn orders_are_listed_newest_first_over_all_pages_without_loss_or_repetition() {
         let mut pages = Pages { person: &person, next: Some(first_page.into()) };
         let mut seen = pages.next().unwrap();
         assert_eq!(seen.len(), size, "{first_page}");
-        // What is new comes before what was seen, and shifts nothing.
+        // New orders come before those that were seen, and shift nothing.
         let newest = person.place("placed while somebody pages");
         for page in pages {
             assert!((1..=size).contains(&page.len()), "{first_page}");

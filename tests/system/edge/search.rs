@@ -1,4 +1,4 @@
-//! `GET /orders` finds what is looked for, in any order, page by page, and counts it; and does so however many there are.
+//! `GET /orders` finds, sorts, pages and counts a user's orders, however many there are.
 
 use serde_json::{Value, json};
 use system_tests::problem::problem;
@@ -83,7 +83,7 @@ fn orders_are_found_sorted_counted_and_paged() {
 }
 
 #[test]
-fn what_cannot_be_looked_for_is_said_at_its_field() {
+fn an_invalid_filter_is_reported_at_its_field() {
     let stack = Stack::start();
     let person = stack.somebody();
     (0..3).for_each(|n| drop(person.place(&format!("engine {n}"))));
@@ -114,7 +114,7 @@ fn what_cannot_be_looked_for_is_said_at_its_field() {
     }
     assert_eq!(at("q=&min=x&sort=up").len(), 3);
 
-    // A cursor goes with what it was given for.
+    // A cursor is valid only for the filters that it was issued for.
     let cursor = |query: &str| {
         let answer = person.get(&format!("/orders?limit=1&{query}")).send().expect(200);
         let link = answer.header("link").to_owned();

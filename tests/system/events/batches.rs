@@ -1,4 +1,4 @@
-//! Events that come together take effect together, and an event that kills its listener costs the others next to nothing.
+//! Events that arrive together share a transaction, and an event that crashes its listener costs the others few deliveries.
 
 use std::fs;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ fn owner_of(port: i32, processes: &[Arc<Process>]) -> Option<Arc<Process>> {
 }
 
 #[test]
-fn events_that_come_together_share_a_transaction_and_what_is_none_is_buried_by_itself() {
+fn events_share_a_transaction_and_a_malformed_one_is_dead_lettered_alone() {
     const EVENTS: i64 = 300;
     let stack = Stack::plan().with_events().start();
     let db = stack.users_db();
@@ -59,11 +59,11 @@ fn events_that_come_together_share_a_transaction_and_what_is_none_is_buried_by_i
     wait_until("all were counted", seconds(20), || counted(&db) == EVENTS);
     let transactions: i64 = db.value("SELECT count(DISTINCT xmin::text) FROM inbox", &[]);
     assert!(transactions < EVENTS / 2, "{EVENTS} events took {transactions} transactions");
-    wait_until("the one was buried", seconds(5), || stack.wire().queue(DEAD).unwrap().ready == 1);
+    wait_until("the malformed one was dead-lettered", seconds(5), || stack.wire().queue(DEAD).unwrap().ready == 1);
 }
 
 #[test]
-fn an_event_that_kills_among_many_costs_them_two_deliveries_at_most_and_is_buried() {
+fn an_event_that_crashes_its_listener_costs_others_two_deliveries_and_is_dead_lettered() {
     const EVENTS: i64 = 9_999;
     /// Of the 20 that the broker allows: the first one, the first recorded attempt, and the one that applies the event.
     const FEW: i64 = 3;
@@ -88,7 +88,7 @@ fn an_event_that_kills_among_many_costs_them_two_deliveries_at_most_and_is_burie
     let dead = || stack.wire().queue(DEAD).unwrap().ready;
     while dead() == 0 {
         let mut victim = None;
-        wait_until("one was stuck, or it was buried", seconds(20), || {
+        wait_until("one was stuck, or it was dead-lettered", seconds(20), || {
             let ports: Vec<i32> = db.column(blocked, &[&pid]);
             victim = ports.first().and_then(|port| owner_of(*port, &processes));
             victim.is_some() || dead() > 0
@@ -102,7 +102,7 @@ fn an_event_that_kills_among_many_costs_them_two_deliveries_at_most_and_is_burie
         processes.push(stack.launch(LISTENER));
     }
     wait_until("all others were counted", seconds(60), || counted(&db) == EVENTS);
-    assert_eq!((dead(), counted(&db)), (1, EVENTS), "one is buried, and the others are applied once");
+    assert_eq!((dead(), counted(&db)), (1, EVENTS), "one is dead-lettered, and the others are applied once");
     let heard: Vec<Value> = processes.iter().flat_map(|process| process.events("event handled")).collect();
     // A process may die between a commit and its acknowledgement.
     assert!(heard.iter().all(|event| event["status"] == "applied" || event["status"] == "repeated"), "{heard:?}");
@@ -113,14 +113,14 @@ fn an_event_that_kills_among_many_costs_them_two_deliveries_at_most_and_is_burie
 }
 
 #[test]
-fn the_relay_is_told_after_the_commit_and_not_by_a_trigger() {
+fn the_relay_is_notified_after_the_commit_and_not_by_a_trigger() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     person.place("told");
     let db = stack.orders_db();
     let said =
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'orders-create' AND query = 'NOTIFY outbox'";
-    wait_until("the relay was told", seconds(5), || db.value::<i64>(said, &[]) == 1);
+    wait_until("the relay was notified", seconds(5), || db.value::<i64>(said, &[]) == 1);
     let triggers: Vec<String> =
         db.column("SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'outbox'::regclass AND NOT tgisinternal", &[]);
     assert_eq!(triggers, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Events survive the death of anything on their way, and what cannot be handled ends where an operator finds it.
+//! Events survive the death of any process on their way, and those that cannot be handled become dead letters.
 
 use serde_json::Value;
 use system_tests::raw_amqp::{Properties, long, nested, short};
@@ -35,7 +35,7 @@ fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
 const ROUNDS: usize = 20;
 
 #[test]
-fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_counts_once() {
+fn an_event_published_twice_by_a_killed_relay_counts_once() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     for n in 0..ROUNDS {
@@ -55,7 +55,7 @@ fn a_relay_killed_after_publishing_and_before_marking_publishes_again_and_it_cou
         let heard = stack.process("users-on-order-created").events("event handled");
         heard.iter().filter(|event| event["status"] == "repeated").count()
     };
-    wait_until("each came twice", seconds(10), || repeated() >= ROUNDS);
+    wait_until("each was delivered twice", seconds(10), || repeated() >= ROUNDS);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_listener_killed_as_it_commits_applies_each_event_once() {
 }
 
 #[test]
-fn a_worker_killed_as_it_commits_leaves_an_order_whose_event_is_told() {
+fn the_event_of_a_worker_killed_as_it_commits_is_published() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let orders = stack.orders_db();
@@ -140,7 +140,7 @@ fn of_two_relays_one_publishes_and_the_other_takes_over() {
 }
 
 #[test]
-fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
+fn only_a_relay_can_lead_and_an_unpublishable_event_blocks_no_other() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let owner = stack.orders_db();
@@ -154,7 +154,7 @@ fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
     if let Some(reader) = stack.account("orders-get") {
         let reader = Sql::open(&reader);
         assert_eq!(reader.refusal("LOCK TABLE relay_leadership IN EXCLUSIVE MODE").as_deref(), Some("42501"));
-        // What it may take leads nobody: the number that relays once used, and every lock of that kind that there is.
+        // Locks that it may take give no leadership: the number that relays once used, and every other advisory lock.
         reader.execute("SELECT pg_advisory_lock(31371446158456832)");
         let writer = Sql::open(&stack.account("orders-create").unwrap());
         for name in ["x", "", "order.created; --", "user.registered", "order.Created", &"order.".repeat(60)] {
@@ -167,7 +167,7 @@ fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
         assert_every_order_counts(&stack, std::slice::from_ref(&person));
     }
 
-    // However they came to be there.
+    // However they got there.
     owner.execute("ALTER TABLE outbox DROP CONSTRAINT outbox_name; ALTER TABLE outbox DROP CONSTRAINT outbox_data");
     let long = format!("[{}1]", "1,".repeat(600_000));
     for (name, data) in [
@@ -195,7 +195,7 @@ fn only_a_relay_can_lead_and_what_cannot_be_published_holds_up_nothing() {
 }
 
 #[test]
-fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() {
+fn an_event_that_always_fails_is_dead_lettered_after_its_retries() {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "50,100").start();
     let (poisoned, healthy) = (stack.register(), stack.register());
     let poison = format!(
@@ -208,7 +208,7 @@ fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() 
     poisoned.place("poison");
     healthy.place("fine");
     let dead = || stack.wire().queue("users.on_order_created.dead").unwrap().ready;
-    wait_until("the poisoned event was buried", seconds(15), || dead() == 1);
+    wait_until("the poisoned event was dead-lettered", seconds(15), || dead() == 1);
     let listener = stack.process("users-on-order-created");
     wait_until("its end was logged", seconds(5), || {
         listener.events("event handled").iter().any(|event| event["status"] == "buried")
@@ -222,7 +222,7 @@ fn an_event_that_always_fails_is_buried_after_its_retries_and_the_others_flow() 
 }
 
 #[test]
-fn what_is_no_event_is_buried_at_once() {
+fn a_message_that_is_not_an_event_is_dead_lettered_at_once() {
     let stack = Stack::plan().with_events().start();
     let send = |name: &str, body: &str, id: &str| {
         stack.wire().send(&Message::new(name, body).through("events").without_reply().message_id(id));
@@ -233,14 +233,14 @@ fn what_is_no_event_is_buried_at_once() {
     send("order.created", r#"{"pattern":"order.created","data":{}}"#, "no uuid");
     send("user.registered", r#"{"pattern":"user.registered","data":[]}"#, &id());
     for (listener, count) in [("users.on_order_created", 3), ("orders.on_user_registered", 1)] {
-        wait_until(&format!("{listener} had buried {count}"), seconds(10), || {
+        wait_until(&format!("{listener} had dead-lettered {count}"), seconds(10), || {
             stack.wire().queue(&format!("{listener}.dead")).unwrap().ready == count
         });
     }
     let listener = stack.process("users-on-order-created");
     wait_until("the field was named", seconds(5), || {
-        let buried = listener.events("an event that cannot be decoded is dead-lettered");
-        buried.iter().any(|event| event["error"] == "the field 'id' is not as the event's contract says")
+        let dead_lettered = listener.events("an event that cannot be decoded is dead-lettered");
+        dead_lettered.iter().any(|event| event["error"] == "the field 'id' is not as the event's contract says")
     });
     let person = stack.register();
     person.place("the next");
@@ -264,7 +264,7 @@ fn text(value: &str) -> Vec<u8> {
 }
 
 #[test]
-fn an_event_with_forged_deaths_is_buried_without_them_and_the_broker_goes_on_to_dead_letter() {
+fn an_event_with_a_forged_x_death_is_dead_lettered_without_it() {
     const LISTENER: &str = "users.on_order_created";
     let stack = Stack::plan().with_events().start();
     let mut raw = RawAmqp::at(&stack.amqp);
@@ -287,7 +287,7 @@ fn an_event_with_forged_deaths_is_buried_without_them_and_the_broker_goes_on_to_
         nested(40, true),
         nested(5_000, false),
     ];
-    let mut buried = 0;
+    let mut dead_lettered = 0;
     for deaths in &forged {
         // By itself; with something that makes the message unreadable in another way; and behind one that is sound.
         let alone = Properties::default().header(b"x-death", deaths);
@@ -295,14 +295,14 @@ fn an_event_with_forged_deaths_is_buried_without_them_and_the_broker_goes_on_to_
         let first = alone.clone().header(b"x-death", &sound);
         for properties in [alone, unreadable, first] {
             raw.publish("events", b"order.created", &properties.message_id(&id()).encode(), body);
-            buried += 1;
+            dead_lettered += 1;
         }
-        wait_until(&format!("{buried} were buried"), seconds(10), || dead() == buried);
+        wait_until(&format!("{dead_lettered} were dead-lettered"), seconds(10), || dead() == dead_lettered);
     }
     // What the broker itself dead-letters still arrives.
     let large = Properties::default().text("owner", &"o".repeat(9_000)).header(b"x-death", &sound);
     raw.publish("events", b"order.created", &large.message_id(&id()).encode(), body);
-    wait_until("the broker had buried one", seconds(10), || dead() == buried + 1);
+    wait_until("the broker had dead-lettered one", seconds(10), || dead() == dead_lettered + 1);
     let person = stack.register();
     person.place("the next");
     wait_until("the next one counted", seconds(10), || {
@@ -311,7 +311,7 @@ fn an_event_with_forged_deaths_is_buried_without_them_and_the_broker_goes_on_to_
 }
 
 #[test]
-fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
+fn only_the_event_that_crashes_its_listener_is_dead_lettered() {
     let stack = Stack::plan().with_events().start();
     let (deadly, innocent) = (stack.register(), stack.register());
     deadly.place("counts");
@@ -325,7 +325,7 @@ fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
     let mut deaths = 0;
     while dead() == 0 {
         let innocents_turn = || innocent.get("/users/profile").send().json()["orderCount"] == 1;
-        wait_until("it was worked on, or was buried", seconds(20), || {
+        wait_until("it was worked on, or was dead-lettered", seconds(20), || {
             lock.is_waited_for() || dead() > 0 || innocents_turn()
         });
         if dead() > 0 || innocents_turn() {
@@ -337,7 +337,7 @@ fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
         stack.launch_worker("users-on-order-created");
     }
     assert!(deaths > 3, "it was given up after {deaths} deaths");
-    wait_until("it was buried", seconds(10), || dead() == 1);
+    wait_until("it was dead-lettered", seconds(10), || dead() == 1);
     wait_until("the innocent one counted", seconds(10), || {
         innocent.get("/users/profile").send().expect(200).json()["orderCount"] == 1
     });
@@ -346,7 +346,7 @@ fn an_event_that_kills_its_listener_is_buried_and_innocent_ones_are_not() {
 }
 
 #[test]
-fn while_its_database_is_away_a_listener_waits_and_holds_it_against_no_event() {
+fn while_its_database_is_away_a_listener_waits_and_counts_no_attempt() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().set("EVENTS_RETRY_MS", "10").alone().start();
     let person = stack.register();

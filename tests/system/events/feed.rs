@@ -1,4 +1,4 @@
-//! The live feed shows a user's own events as they are published, and a client that was away misses none.
+//! The live feed shows a user's own events as they are published, and a client that reconnects misses none.
 
 use std::time::Duration;
 
@@ -34,14 +34,14 @@ fn an_order_appears_in_its_owners_feed_and_in_no_other() {
 }
 
 #[test]
-fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
+fn a_feed_continues_over_a_restart_of_the_gateway_without_a_gap() {
     let stack = Stack::plan().with_events().start();
     let person = stack.somebody();
     let mut feed = LiveSubscription::open(stack.port, &person.token, None);
     person.place("before");
     let seen = feed.event();
     assert_eq!(title(&seen), "before");
-    // What comes while nobody looks: before the gateway is gone, and while the relay is gone as well.
+    // Events while no client follows: before the gateway is gone, and while the relay is gone as well.
     drop(feed);
     person.place("meanwhile 1");
     let gateway = stack.process("gateway");
@@ -50,7 +50,7 @@ fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
     stack.launch("gateway");
     stack.wait_until_ready();
     person.place("meanwhile 2");
-    wait_until("events came in again", seconds(5), || {
+    wait_until("events arrived again", seconds(5), || {
         LiveSubscription::try_open(stack.port, &person.token, None).is_ok()
     });
     let mut feed = LiveSubscription::open(stack.port, &person.token, Some(&seen.id));
@@ -60,7 +60,7 @@ fn a_feed_goes_on_over_a_restart_of_the_gateway_without_a_gap() {
     assert_eq!(titles, ["meanwhile 1", "meanwhile 2", "after"]);
 }
 
-/// What a feed shows that is resumed after an event: all until the order with this title.
+/// The events of a feed that is resumed after an event, up to the order with this title.
 #[track_caller]
 fn resumed(stack: &Stack<'_>, token: &str, after: &str, until: &str) -> Vec<Value> {
     let mut feed = LiveSubscription::open(stack.port, token, Some(after));
@@ -150,7 +150,7 @@ fn an_event_that_a_second_relay_publishes_again_is_not_shown_again() {
 fn a_feed_that_breaks_before_its_first_event_is_resumed_where_it_began() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
-    // Nothing was ever told; something was, and is not told again.
+    // First no event was ever sent; then one was, and is not sent again.
     for (before, after) in [(None, "first"), (Some("first"), "second")] {
         let place = LiveSubscription::open(stack.port, &person.token, None).place();
         person.place(after);
@@ -169,7 +169,7 @@ fn a_feed_ends_with_its_token() {
 }
 
 #[test]
-fn a_feed_ends_when_the_gateway_stops_and_does_not_hold_it_up() {
+fn a_feed_ends_when_the_gateway_stops_and_does_not_delay_it() {
     let stack = Stack::start();
     let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     let ended = stack.process("gateway").stop(seconds(3));
@@ -177,7 +177,7 @@ fn a_feed_ends_when_the_gateway_stops_and_does_not_hold_it_up() {
 }
 
 #[test]
-fn feeds_end_when_the_broker_goes_for_they_have_a_gap() {
+fn feeds_end_when_the_broker_goes_because_they_have_a_gap() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().alone().start();
     let person = stack.somebody();
@@ -207,14 +207,14 @@ fn feeds_end_when_the_broker_had_to_drop_events() {
 }
 
 #[test]
-fn silence_is_broken_by_comments() {
+fn a_silent_feed_is_kept_open_by_comments() {
     let stack = Stack::plan().set("GATEWAY_STREAM_HEARTBEAT_MS", "50").start();
     let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
-    wait_until("some heartbeats came", seconds(5), || feed.comments(Duration::from_millis(200)) > 2);
+    wait_until("some heartbeats arrived", seconds(5), || feed.comments(Duration::from_millis(200)) > 2);
 }
 
 #[test]
-fn what_cannot_be_followed_is_refused() {
+fn a_feed_that_cannot_be_served_is_refused() {
     let stack = Stack::plan().set("GATEWAY_STREAMS_PER_USER", "2").set("GATEWAY_STREAM_HEARTBEAT_MS", "100").start();
     problem(&stack.http.get("/orders/events").send(), 401, "missing_token");
     let person = stack.somebody();
@@ -235,7 +235,7 @@ fn what_cannot_be_followed_is_refused() {
 }
 
 #[test]
-fn without_its_worker_a_feed_that_missed_something_is_refused_and_not_torn() {
+fn without_its_worker_a_resumed_feed_is_refused_and_has_no_gap() {
     let stack = Stack::plan().without("orders-events").start();
     let person = stack.somebody();
     let after = uuid::Uuid::now_v7().to_string();

@@ -1,8 +1,8 @@
-//! Holds a part of a database, so that a process is caught while it waits for it.
+//! Holds a lock in a database, so that a test can catch a process that waits for it.
 
 use system_tests::Sql;
 
-/// A transaction that keeps a table, or a part of it, to itself, and a connection that sees who waits for it.
+/// A transaction that locks a table or a part of it, and a connection that sees who waits for the lock.
 pub(crate) struct Lock {
     holder: Sql,
     // Within a transaction the list of activities is read once and stays as it was.
@@ -28,12 +28,12 @@ impl Lock {
         Self::take(url, &format!("SELECT pg_advisory_xact_lock({MARKS})"))
     }
 
-    /// Whether somebody waits for it.
+    /// Whether a process waits for it.
     pub(crate) fn is_waited_for(&self) -> bool {
         !self.observer.column::<i32>(&format!("SELECT pid FROM {WAITING}"), &[]).is_empty()
     }
 
-    /// Ends the connections that wait for it: what they wanted is never done.
+    /// Ends the connections that wait for it: their statements are never executed.
     pub(crate) fn end_those_who_wait(&self) {
         self.observer.column::<bool>(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"), &[]);
     }

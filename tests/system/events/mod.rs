@@ -1,4 +1,4 @@
-//! What is committed is published, reaches every listener, and takes effect once.
+//! Every committed event is published, reaches every listener, and takes effect once.
 
 mod batches;
 mod event_faults;

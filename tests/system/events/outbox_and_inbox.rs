@@ -1,4 +1,4 @@
-//! A fact that is committed reaches everybody who listens, and takes effect once.
+//! A committed event reaches every listener and takes effect once.
 
 use serde_json::{Value, json};
 use system_tests::problem::problem;
@@ -7,7 +7,7 @@ use system_tests::wait::seconds;
 use system_tests::{Message, Stack, wait_until};
 use uuid::Uuid;
 
-/// Waits until a profile shows so many orders.
+/// Waits until a profile shows this many orders.
 #[track_caller]
 fn wait_for_count(person: &Person, orders: i64) {
     wait_until(&format!("the profile showed {orders} orders"), seconds(10), || {
@@ -35,7 +35,7 @@ fn a_profile_counts_the_orders_and_an_order_names_its_customer() {
         let customer = person.get(&path).send().expect(200).json()["customer"].clone();
         customer["firstName"] == "Ann" && customer["email"] == person.email.as_str()
     });
-    // Somebody of whom the user service knows nothing has orders all the same, and no customer is made up.
+    // A user unknown to the user service can have orders, without a customer.
     let stranger = stack.somebody();
     let order = stranger.place("third");
     let path = format!("/orders/{}", order["id"].as_str().unwrap());
@@ -72,14 +72,14 @@ fn an_event_that_is_delivered_three_times_counts_once() {
     stack.wire().send(&event("order.created", &order).message_id(&Uuid::now_v7().to_string()));
     wait_for_count(&person, 2);
     let listener = stack.process("users-on-order-created");
-    wait_until("all four were heard", seconds(5), || listener.events("event handled").len() == 4);
+    wait_until("all four events were handled", seconds(5), || listener.events("event handled").len() == 4);
     let statuses: Vec<Value> = listener.events("event handled").iter().map(|event| event["status"].clone()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == "repeated").count(), 2, "{statuses:?}");
     assert_eq!(stack.wire().queue("users.on_order_created.dead").unwrap().ready, 0);
 }
 
 #[test]
-fn the_history_of_an_order_says_what_is_known() {
+fn the_history_of_an_order_shows_what_is_known() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let listener_of = |history: &Value| history["events"][0]["listeners"][0].clone();
@@ -121,7 +121,7 @@ fn the_history_of_an_order_says_what_is_known() {
     stack.orders_db().execute("UPDATE outbox SET failed_at = now(), error = 'test' WHERE published_at IS NULL");
     assert!(history_of(&recorded)["events"][0]["failedAt"].is_string(), "it is said that it cannot be published");
 
-    // Nobody tells what was applied: what is known is shown all the same.
+    // Without users.inbox it is unknown what was applied; the rest is shown.
     stack.process("users-inbox").stop(seconds(10));
     stack.wait_until_unserved("users.inbox");
     let history = history_of(&order);
@@ -131,13 +131,13 @@ fn the_history_of_an_order_says_what_is_known() {
     // Events are kept for a while; the order stays.
     stack.orders_db().execute("DELETE FROM outbox");
     assert_eq!(history_of(&order)["events"], json!([]));
-    // Of the pattern "orders.history" nobody is left.
+    // No worker of the pattern "orders.history" is left.
     stack.process("orders-history").stop(seconds(10));
     stack.wait_until_unserved("orders.history");
     problem(&person.get(&path).send(), 503, "service_unavailable");
 }
 
-/// A listener that has not applied an event, as far as anybody knows.
+/// The history entry of a listener that is not known to have applied an event.
 fn waits(status: &str) -> Value {
     json!({ "name": "users.on_order_created", "status": status, "appliedAt": null })
 }

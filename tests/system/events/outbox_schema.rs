@@ -1,4 +1,4 @@
-//! The migrations of every service make the outbox and the inbox as their one definition says.
+//! The migrations of every service create the outbox and the inbox as the one definition says.
 
 use system_tests::environment::repository;
 use system_tests::servers::Database;
@@ -54,7 +54,7 @@ fn assert_as_defined(database: &Database, service: &str, subject: &str) {
 }
 
 #[test]
-fn the_outbox_of_every_service_is_as_it_is_defined() {
+fn the_outbox_of_every_service_matches_its_definition() {
     let servers = Servers::shared();
     assert_as_defined(&servers.users, "users", "user");
     assert_as_defined(&servers.orders, "orders", "order");

@@ -1,4 +1,4 @@
-//! The operator's tool: dead messages are seen, redriven and dropped, the topology is compared, an order is accounted for.
+//! The operator's tool: dead letters are shown, redriven and dropped, the topology is compared, an order is traced.
 
 use std::process::Command;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 const LISTENER: &str = "users.on_order_created";
 const DEAD: &str = "users.on_order_created.dead";
 
-/// How a command ended, what it said and what it complained of.
+/// A command's exit code, output and error output.
 type Said = (Option<i32>, String, String);
 
 fn run(mut command: Command, arguments: &[&str]) -> Said {
@@ -26,7 +26,7 @@ fn bus(stack: &Stack<'_>, arguments: &str) -> Said {
     run(stack.command("signalbox"), &arguments.split(' ').collect::<Vec<_>>())
 }
 
-/// The JSON that a command says, which has to end well.
+/// The JSON output of a command that must succeed.
 #[track_caller]
 fn told(stack: &Stack<'_>, arguments: &str) -> Value {
     let (code, said, complained) = bus(stack, &format!("{arguments} --json"));
@@ -34,7 +34,7 @@ fn told(stack: &Stack<'_>, arguments: &str) -> Value {
     serde_json::from_str(&said).unwrap()
 }
 
-/// A system in which no order can be counted until that is mended.
+/// A system in which no order can be counted until the test repairs it.
 fn poisoned() -> Stack<'static> {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "50,100").start();
     stack.users_db().execute(
@@ -48,14 +48,14 @@ fn mend(stack: &Stack<'_>) {
     stack.users_db().execute("DROP TRIGGER poison ON order_statistics");
 }
 
-/// Buries the events of so many orders, one after the other.
+/// Makes the events of this many orders dead letters, one after the other.
 #[track_caller]
-fn bury(stack: &Stack<'_>, person: &Person, orders: u32) {
+fn dead_letter_orders(stack: &Stack<'_>, person: &Person, orders: u32) {
     let before = dead(stack);
     for n in 0..orders {
         person.place(&format!("secret title {n}"));
     }
-    wait_until("all events were buried", seconds(30), || dead(stack) == before + orders);
+    wait_until("all events were dead-lettered", seconds(30), || dead(stack) == before + orders);
 }
 
 fn dead(stack: &Stack<'_>) -> u32 {
@@ -77,7 +77,7 @@ fn ids(shown: &Value) -> Vec<String> {
 fn dead_messages_are_counted_and_shown_and_stay_where_they_are() {
     let stack = poisoned();
     let person = stack.register();
-    bury(&stack, &person, 3);
+    dead_letter_orders(&stack, &person, 3);
     let listening = told(&stack, "dead list")["listeners"][0].clone();
     assert_eq!(
         listening,
@@ -115,7 +115,7 @@ fn dead_messages_are_counted_and_shown_and_stay_where_they_are() {
 }
 
 #[test]
-fn what_is_no_event_is_shown_without_harm() {
+fn a_message_that_is_not_an_event_is_shown_without_harm() {
     let stack = Stack::plan().with_events().start();
     let message = Message::new(DEAD, "\u{1b}[2J").without_reply().message_id("\u{1b}[2J");
     stack.wire().send(&message.header("reason", "\u{1b}[2J"));
@@ -127,10 +127,10 @@ fn what_is_no_event_is_shown_without_harm() {
 }
 
 #[test]
-fn a_redrive_after_the_mending_has_exactly_one_effect() {
+fn a_redrive_after_the_fix_has_exactly_one_effect() {
     let stack = poisoned();
     let person = stack.register();
-    bury(&stack, &person, 4);
+    dead_letter_orders(&stack, &person, 4);
     let events = ids(&told(&stack, &format!("dead show {LISTENER}")));
 
     let redrive = |options: &str| told(&stack, &format!("dead redrive {LISTENER}{options}"));
@@ -140,9 +140,9 @@ fn a_redrive_after_the_mending_has_exactly_one_effect() {
     assert_eq!(redrive(" --dry-run"), counted);
     assert_eq!(ids(&told(&stack, &format!("dead show {LISTENER}"))), events, "a dry run leaves them in place");
 
-    // While the cause is there they come back, each is moved once all the same, and starts afresh.
+    // While the cause persists they return to the dead-letter queue; each is moved once, without its failure headers.
     assert_eq!(redrive("")["messages"], 4);
-    wait_until("all were buried again", seconds(10), || dead(&stack) == 4);
+    wait_until("all were dead-lettered again", seconds(10), || dead(&stack) == 4);
     assert_eq!(told(&stack, &format!("dead show {LISTENER}"))["messages"][0]["attempts"], 3);
 
     mend(&stack);
@@ -166,7 +166,7 @@ fn a_redrive_after_the_mending_has_exactly_one_effect() {
 fn a_rate_bounds_a_redrive() {
     let stack = poisoned();
     let person = stack.register();
-    bury(&stack, &person, 6);
+    dead_letter_orders(&stack, &person, 6);
     mend(&stack);
     let begun = Instant::now();
     assert_eq!(told(&stack, &format!("dead redrive {LISTENER} --rate 10"))["messages"], 6);
@@ -179,7 +179,7 @@ fn a_redrive_that_is_killed_or_interrupted_loses_none_and_doubles_no_effect() {
     const ORDERS: u32 = 40;
     let stack = poisoned();
     let person = stack.register();
-    bury(&stack, &person, ORDERS);
+    dead_letter_orders(&stack, &person, ORDERS);
     mend(&stack);
     let begin = |log: &str| {
         let mut command = stack.command("signalbox");
@@ -214,14 +214,14 @@ fn a_redrive_that_is_killed_or_interrupted_loses_none_and_doubles_no_effect() {
 }
 
 #[test]
-fn dead_messages_are_dropped_only_by_who_means_it() {
+fn dead_messages_are_dropped_only_after_confirmation() {
     let stack = poisoned();
     let person = stack.register();
-    bury(&stack, &person, 4);
+    dead_letter_orders(&stack, &person, 4);
     let events = ids(&told(&stack, &format!("dead show {LISTENER}")));
     let (code, _, complained) = bus(&stack, &format!("dead drop {LISTENER}"));
     assert!(code == Some(64) && complained.contains("--yes"), "{complained}");
-    wait_until("nobody was asked, so none went", seconds(5), || dead(&stack) == 4);
+    wait_until("nothing was confirmed or dropped", seconds(5), || dead(&stack) == 4);
 
     let dropped = told(&stack, &format!("dead drop {DEAD} --yes --id {}", events[1]));
     let expected =
@@ -261,7 +261,7 @@ impl Drop for Vhost {
 }
 
 #[test]
-fn what_is_missing_on_a_broker_is_told_and_made() {
+fn missing_topology_is_reported_and_declared() {
     let vhost = Vhost::make();
     let (code, missing) = vhost.topology("check");
     assert!(missing["missing"].as_array().unwrap().contains(&json!("policy requests")), "{missing}");
@@ -285,7 +285,7 @@ fn what_is_missing_on_a_broker_is_told_and_made() {
 }
 
 #[test]
-fn what_differs_on_a_broker_is_told_and_left_alone() {
+fn different_topology_is_reported_and_left_alone() {
     let vhost = Vhost::make();
     Wire::open(&vhost.url).make_queue(DEAD);
     let (code, report) = vhost.topology("check");
@@ -299,7 +299,7 @@ fn what_differs_on_a_broker_is_told_and_left_alone() {
 }
 
 #[test]
-fn what_the_processes_declare_is_what_is_compared() {
+fn the_compared_topology_is_the_one_that_processes_declare() {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "70").start();
     let report = told(&stack, "topology check");
     assert_eq!((&report["missing"], &report["different"]), (&json!([]), &json!([])));
@@ -307,7 +307,7 @@ fn what_the_processes_declare_is_what_is_compared() {
 }
 
 #[test]
-fn the_status_shows_relays_and_what_they_have_not_published() {
+fn the_status_shows_relays_and_unpublished_events() {
     let stack = Stack::plan().with_events().start();
     stack.register();
     let status = || told(&stack, "status");
@@ -347,7 +347,7 @@ fn wait_for_state(stack: &Stack<'_>, id: &str, state: &str) -> Value {
 }
 
 #[test]
-fn an_order_is_accounted_for_by_any_of_its_ids() {
+fn an_order_is_traced_by_any_of_its_ids() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let request = person.ordering("secret title").header("idempotency-key", "k-1").header("x-request-id", "my-request");
@@ -407,7 +407,7 @@ fn an_order_whose_event_is_dead_says_where_and_why() {
 }
 
 #[test]
-fn an_event_that_nobody_publishes_or_hears_is_pending() {
+fn an_event_without_a_relay_or_a_listener_is_pending() {
     let stack = Stack::start();
     let order = stack.register().place("x");
     let report = told(&stack, &format!("why {}", order["id"].as_str().unwrap()));
@@ -420,7 +420,7 @@ fn an_event_that_nobody_publishes_or_hears_is_pending() {
 }
 
 #[test]
-fn wrong_usage_and_wrong_settings_are_told_from_failures() {
+fn wrong_usage_and_wrong_settings_differ_from_failures() {
     let stack = Stack::start();
     for (arguments, sentence) in [
         ("dead show users.login", "users.on_order_created, orders.on_user_registered"),
@@ -448,7 +448,7 @@ fn wrong_usage_and_wrong_settings_are_told_from_failures() {
     assert_eq!(told(&stack, "dead redrive orders.on_user_registered")["messages"], 0);
 }
 
-/// What a queue has in the management API, once it has it: its figures are some seconds old.
+/// A value of a queue in the management API, once it is there: its figures are some seconds old.
 #[track_caller]
 fn of_queue(vhost: &Vhost, queue: &str, field: &str, wanted: &Value) {
     let path = format!("/api/queues/{}/{queue}", vhost.name);
@@ -482,7 +482,7 @@ fn bounds_of_queues_are_policies_that_are_compared_and_set() {
 }
 
 #[test]
-fn a_queue_of_an_older_release_is_renewed_with_what_waits_in_it() {
+fn a_queue_of_an_older_release_is_replaced_and_keeps_its_messages() {
     let vhost = Vhost::make();
     let wire = Wire::open(&vhost.url);
     wire.make_former_queue("orders.get");
@@ -493,7 +493,7 @@ fn a_queue_of_an_older_release_is_renewed_with_what_waits_in_it() {
     let differs = report["different"].as_array().unwrap();
     assert!(code == Some(1) && differs.iter().any(|it| it["item"] == "queue orders.get"), "{report}");
 
-    // As long as somebody takes from it, it is left alone.
+    // While it has a consumer it is left alone.
     let worker = Wire::open(&vhost.url);
     let holds = worker.hold("orders.get");
     let (code, report) = vhost.topology("apply");
@@ -518,7 +518,7 @@ fn a_queue_of_an_older_release_is_renewed_with_what_waits_in_it() {
 }
 
 #[test]
-fn a_worker_takes_an_old_queue_as_it_is_and_says_what_to_do() {
+fn a_worker_uses_an_old_queue_as_it_is_and_says_what_to_do() {
     let stack = Stack::plan().without("orders-get").start();
     stack.wire().make_former_queue("orders.get");
     let worker = stack.launch_worker("orders-get");
@@ -528,7 +528,7 @@ fn a_worker_takes_an_old_queue_as_it_is_and_says_what_to_do() {
     assert!(worker.log().contains("signalbox topology apply"), "{}", worker.log());
 }
 
-/// What a person at a terminal sees, who types an answer. `script` makes the terminal.
+/// The output at a terminal where a person types an answer. `script` provides the terminal.
 fn at_a_terminal(stack: &Stack<'_>, arguments: &str, answer: &str) -> (Option<i32>, String) {
     use std::io::Write as _;
     let bus = stack.command("signalbox");
@@ -563,17 +563,17 @@ fn exactly_what_was_shown_is_dropped() {
     let ids = format!("dead drop {LISTENER} --id {known} --id {unknown}");
     let (code, said) = at_a_terminal(&stack, &ids, "n\n");
     assert!(code == Some(1) && said.contains("0 dead messages dropped"), "{said}");
-    wait_until("none went", seconds(5), || dead(&stack) == 3);
+    wait_until("no message was dropped", seconds(5), || dead(&stack) == 3);
     let (code, said) = at_a_terminal(&stack, &ids, "y\n");
     assert!(said.contains(&known) && said.contains(&format!("no dead message has the id {unknown}")), "{said}");
     assert_eq!((code, said.contains("1 dead message dropped")), (Some(1), true), "{said}");
-    wait_until("only that one went", seconds(5), || dead(&stack) == 2);
+    wait_until("only that message was dropped", seconds(5), || dead(&stack) == 2);
     // Nobody can be asked for those that have no id by an empty one.
     assert_eq!(bus(&stack, &format!("dead drop {LISTENER} --yes --id=")).0, Some(64));
 }
 
 #[test]
-fn a_check_for_cron_speaks_only_of_what_is_dead() {
+fn a_check_for_cron_prints_only_dead_letters() {
     let stack = Stack::plan().with_events().start();
     assert_eq!(bus(&stack, "dead list --check"), (Some(0), String::new(), String::new()));
     stack.wire().send(&Message::new(DEAD, "{}").without_reply());
@@ -593,7 +593,7 @@ fn a_broker_that_cannot_be_used_is_named_with_the_likely_cause_and_without_its_p
     for (url, code, sentence) in [
         ("amqp://me:hunter2@127.0.0.1:1/%2f".to_owned(), 69, "nothing listens there"),
         ("amqp://me:hunter2@no-such-host.invalid:5672/%2f".to_owned(), 69, "no-such-host.invalid:5672"),
-        (format!("amqp://guest:hunter2@127.0.0.1:{port}/%2f"), 77, "is the user right"),
+        (format!("amqp://guest:hunter2@127.0.0.1:{port}/%2f"), 77, "refused the user name or the password"),
     ] {
         let mut command = stack.command("signalbox");
         command.env("AMQP_URL", &url);

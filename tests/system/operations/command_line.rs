@@ -1,5 +1,5 @@
-//! Every program says what it is, checks its settings when asked, and refuses an argument that it does not know, without
-//! connecting to anything.
+//! Every program has a help, checks its settings on request, and refuses unknown arguments, without connecting to
+//! anything.
 
 use std::process::{Command, Output, Stdio};
 
@@ -36,7 +36,7 @@ pub(super) fn ended(command: &mut Command) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn every_program_says_what_it_is() {
+fn every_program_has_a_help_and_a_version() {
     for name in programs().iter().map(String::as_str).chain(["signalbox"]) {
         let (code, said, complained) = ended(started(name).arg("--version"));
         assert_eq!((code, complained.as_str()), (Some(0), ""), "{name}");
@@ -66,7 +66,7 @@ fn an_unknown_argument_starts_nothing() {
 }
 
 #[test]
-fn settings_are_checked_and_nothing_is_reached() {
+fn check_config_checks_settings_and_connects_to_nothing() {
     for name in programs() {
         let (code, said, complained) = ended(started(&name).arg("--check-config"));
         let fine = (Some(0), "the settings are fine\n", "");
@@ -113,7 +113,7 @@ fn the_files_that_settings_name_are_checked_too() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_with_its_value_and_where_it_stands() {
+fn all_wrong_settings_are_reported_at_once_with_value_and_source() {
     let file = scratch().join("data").join("wrong.toml");
     std::fs::write(&file, "[worker]\nprefetch = 0\ndrain = 5\n[gateway]\nlisten = \"here\"\nthreads = 0\n").unwrap();
     let path = file.to_str().unwrap();
@@ -167,7 +167,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_value_and_where_it_stands()
 }
 
 #[test]
-fn the_former_name_of_the_operators_tool_says_so_to_a_person_and_does_the_same() {
+fn the_former_name_of_the_operators_tool_still_works_and_says_so() {
     for arguments in [&["man"][..], &["completions", "bash"], &["status", "--json"], &["--version"]] {
         assert_eq!(ended(started("bus").args(arguments)), ended(started("signalbox").args(arguments)), "{arguments:?}");
     }

@@ -1,4 +1,4 @@
-//! Adding a pattern touches six places; this is red until they agree. And crates know only whom they may know.
+//! Adding a pattern touches six places; these tests fail until they agree. And crates depend only on allowed crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +37,7 @@ fn listeners() -> BTreeSet<String> {
     LISTENERS.iter().map(|listener| process_name(listener.name)).collect()
 }
 
-/// Processes that serve no pattern and hear no event but belong to a service.
+/// Processes of a service that are neither workers nor listeners.
 fn of_services() -> BTreeSet<String> {
     ["users-migrate", "orders-migrate", "users-relay", "orders-relay"].map(str::to_owned).into()
 }
@@ -94,7 +94,7 @@ fn every_pattern_has_a_process_and_every_process_a_program() {
 }
 
 #[test]
-fn every_process_has_its_rights_in_the_database() {
+fn every_process_has_its_privileges_in_the_database() {
     for service in ["users", "orders"] {
         let grants = read(format!("sql/{service}/grants.sql"));
         let named: BTreeSet<String> = grants.split(" TO \"").skip(1).map(|rest| before(rest, '"').to_owned()).collect();
@@ -121,7 +121,7 @@ fn before(text: &str, end: char) -> &str {
 }
 
 #[test]
-fn every_pattern_and_every_route_is_spoken_of_in_a_test() {
+fn every_pattern_and_every_route_is_named_in_a_test() {
     let tests = system_tests();
     for pattern in PATTERNS {
         assert!(tests.contains(&format!("\"{pattern}\"")), "no test speaks of {pattern}");
@@ -166,7 +166,7 @@ fn dependencies(crate_directory: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn crates_depend_only_on_whom_they_may() {
+fn crates_depend_only_on_allowed_crates() {
     let rooms: [(&str, &[&str]); 11] = [
         ("crates/contracts", &[]),
         ("crates/amqp", &["contracts", "runtime"]),
@@ -267,8 +267,8 @@ fn cycles_levels_and_imports_are_found() {
 }
 
 /// The files of a source directory, by their modules, with the other files that each imports by `crate::…`, and those
-/// imports that are no file but something of the crate's root. Programs and the root itself are on top of everything and
-/// import whom they like.
+/// imports that are no file but something of the crate's root. Programs and the root itself are on top and may import
+/// anything.
 fn imports(source: &Path) -> (Imports, Vec<String>) {
     let mut files = Vec::new();
     rust_files(source, &mut files);
@@ -382,7 +382,7 @@ fn levels(graph: &Imports) -> usize {
     levels
 }
 
-/// What is left when everybody is taken away who imports nobody that is left, or whom nobody imports: the cycles.
+/// The cycles: what remains after repeatedly removing files that import none of the others, or that none of them imports.
 fn cycle(graph: &Imports) -> Vec<String> {
     let mut left = graph.clone();
     loop {

@@ -1,5 +1,4 @@
-//! `docs/configuration.md` is what the programs say of their settings: each name, its default, and the comment beside its
-//! field in the code.
+//! `docs/configuration.md` agrees with the programs: each setting, its default, and the comment of its field in the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The scripts' reader of `.env`: values arrive as they are written, nothing in them is run, and a bad line costs itself.
+//! The scripts' reader of `.env`: values arrive as written, none is executed, and a malformed line harms only itself.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use system_tests::environment::{scratch, script_line};
 
-/// What the scripts' environment is with this file, and what was said about it.
+/// The scripts' environment with this file, and the messages about it.
 fn load(text: &str) -> (HashMap<String, String>, String) {
     let path = scratch().join("generated.env");
     fs::write(&path, text).unwrap();
@@ -40,7 +40,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What is no line of a `.env`, or sets what nobody may set.
+/// A malformed line of a `.env`, or one that sets a read-only variable.
 fn junk() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~]{0,30}".prop_filter("no assignment", |line| !line.contains('=')),
@@ -74,7 +74,7 @@ proptest! {
 }
 
 #[test]
-fn a_line_that_is_none_is_named_and_the_others_count() {
+fn a_malformed_line_is_named_and_the_others_apply() {
     let (environment, said) =
         load("A=1\nnonsense\nUID=0\n  # words\nB=\"x # y\" # z\nC= spaced  # c\nD=\"a\"b\"\nE='\nlast=7");
     assert!(said.contains("line 2: not NAME=VALUE") && said.contains("line 3: UID cannot be set here"), "{said}");

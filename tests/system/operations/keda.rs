@@ -1,4 +1,4 @@
-//! The ScaledObjects of ops/keda: one for each request pattern, as their script writes them.
+//! The ScaledObjects of ops/keda: one for each request pattern, as generated.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use contracts::PATTERNS;
 use contracts::naming::process_name;
 use system_tests::environment::{repository, scratch, script};
 
-/// The manifests of a directory, by name, without what KEDA needs to come to the broker.
+/// The manifests of a directory, by name, without KEDA's access to the broker.
 fn manifests(directory: &Path) -> BTreeMap<String, String> {
     let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
     let named = files.map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), file));
@@ -17,7 +17,7 @@ fn manifests(directory: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_pattern_has_its_scaled_object_and_nobody_else_has_one() {
+fn exactly_the_patterns_have_scaled_objects() {
     let to = scratch().join("data").join("keda");
     let output = script("keda").arg(&to).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! The migrate processes bring a database to the schema, any number of them at a time, and end.
+//! The migrate processes bring a database to the schema, also several at a time, and end.
 
 use std::process::{Child, Output, Stdio};
 
@@ -76,7 +76,7 @@ fn a_refresh_token_given_out_by_the_first_schema_stays_good() {
 }
 
 #[test]
-fn addresses_of_before_get_the_key_of_todays_rules_and_no_two_get_the_same() {
+fn old_addresses_get_the_key_of_the_current_rules_and_stay_unique() {
     let servers = Servers::shared();
     let name = format!("migrate_addresses_{}", std::process::id());
     let url = servers.users.make_empty(&name);
@@ -98,7 +98,7 @@ fn addresses_of_before_get_the_key_of_todays_rules_and_no_two_get_the_same() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let said = migrate();
-    assert!(said.contains("values that another row has already stay as they were"), "{said}");
+    assert!(said.contains("some values stay as they were, because another row has the new value"), "{said}");
     let keys = || -> Vec<String> { db.column("SELECT email_key FROM users", &[]) };
     let expected = [
         "ada@b\u{fc}cher.example", // a twin's, which signs in by its address as it was registered
@@ -122,7 +122,7 @@ fn addresses_of_before_get_the_key_of_todays_rules_and_no_two_get_the_same() {
 }
 
 #[test]
-fn an_older_release_leaves_a_newer_schema_as_it_is_and_says_so() {
+fn an_older_release_leaves_a_newer_schema_unchanged_and_warns() {
     let servers = Servers::shared();
     for database in [&servers.users, &servers.orders] {
         let name = format!("migrate_newer_{}", std::process::id());

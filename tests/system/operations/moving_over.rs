@@ -1,4 +1,4 @@
-//! `docs/from-nestjs.md` is true: its statements copy what a system on Nest has, and its users find their orders here.
+//! `docs/from-nestjs.md` works: its statements copy the data of a Nest system, and its users find their orders.
 
 use serde_json::json;
 use system_tests::Stack;
@@ -24,7 +24,7 @@ const ORDERS: &str = r#"CREATE SCHEMA nest; CREATE TABLE nest.orders (
     "updatedAt" timestamp NOT NULL DEFAULT now())"#;
 
 #[test]
-fn what_a_system_on_nest_has_is_copied() {
+fn the_data_of_a_nest_system_is_copied() {
     let stack = Stack::start();
     let [copy_users, copy_orders] = statements();
     let (user, order) = (Uuid::now_v7(), Uuid::now_v7());

@@ -1,4 +1,4 @@
-//! A process that is managed tells its manager when it serves, that it lives, and that it stops.
+//! A process notifies its service manager when it serves, that it is alive, and when it stops.
 
 use std::os::unix::net::UnixDatagram;
 
@@ -6,7 +6,7 @@ use system_tests::Stack;
 use system_tests::environment::scratch;
 use system_tests::wait::seconds;
 
-/// What a manager hears next.
+/// The next notification that the manager receives.
 fn next(manager: &UnixDatagram) -> String {
     let mut heard = [0; 256];
     let length = manager.recv(&mut heard).expect("nothing came");
@@ -14,7 +14,7 @@ fn next(manager: &UnixDatagram) -> String {
 }
 
 #[test]
-fn a_program_of_each_kind_tells_its_manager_how_it_fares() {
+fn a_program_of_each_kind_notifies_its_service_manager() {
     let stack = Stack::plan().with_events().start();
     for name in ["gateway", "orders-create", "orders-relay", "orders-on-user-registered"] {
         let path = scratch().join(format!("notify-{name}"));

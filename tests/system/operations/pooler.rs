@@ -1,5 +1,5 @@
-//! PgBouncer between the processes and their databases: in session mode everything works, in transaction mode those say so who
-//! need a connection of their own.
+//! PgBouncer between the processes and their databases: in session mode everything works; in transaction mode the processes
+//! that need a connection of their own refuse to start.
 
 use std::fs;
 use std::net::TcpStream;
@@ -61,7 +61,7 @@ fn through_a_pooler_in_session_mode_everything_works_and_in_transaction_mode_som
     stack.wait_until_ready();
     let order = person.place("through a pooler");
     person.get(&format!("/orders/{}", order["id"].as_str().unwrap())).send().expect(200);
-    wait_until("its event was heard", seconds(20), || {
+    wait_until("its event was handled", seconds(20), || {
         person.get("/users/profile").send().expect(200).json()["orderCount"] == 1
     });
     // The limit on statements holds there as well.

@@ -1,4 +1,4 @@
-//! The README's tour works as it is pasted.
+//! The README's tour works when it is pasted.
 
 use serde_json::Value;
 use system_tests::environment::{command, need, repository};

@@ -1,4 +1,4 @@
-//! The scaler: what sleeps wakes when somebody asks, grows with what waits, and goes back to sleep.
+//! The scaler starts a worker for the first request, adds copies as the queue grows, and stops idle ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -80,7 +80,7 @@ fn asleep() -> Stack<'static> {
 }
 
 #[test]
-fn a_pattern_sleeps_wakes_for_a_request_and_sleeps_again() {
+fn a_pattern_scales_from_zero_for_a_request_and_back() {
     let stack = asleep();
     let person = stack.register();
     let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
@@ -93,7 +93,7 @@ fn a_pattern_sleeps_wakes_for_a_request_and_sleeps_again() {
         assert_eq!(ground.pids().len(), 1);
         ground.wait_for_sleep();
     }
-    // One that is killed is replaced when somebody asks.
+    // A killed copy is replaced at the next request.
     person.get(&path).send().expect(200);
     let killed = Command::new("kill").args(["-s", "KILL", &ground.pids()[0]]).status();
     assert!(killed.unwrap().success());
@@ -102,7 +102,7 @@ fn a_pattern_sleeps_wakes_for_a_request_and_sleeps_again() {
 }
 
 #[test]
-fn a_sleeping_pattern_whose_queue_is_missing_or_has_crashed_gets_a_worker_that_makes_one() {
+fn an_idle_pattern_whose_queue_is_missing_or_has_crashed_gets_a_worker() {
     let stack = asleep();
     let person = stack.register();
     let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
@@ -119,7 +119,7 @@ fn a_sleeping_pattern_whose_queue_is_missing_or_has_crashed_gets_a_worker_that_m
 }
 
 #[test]
-fn copies_grow_with_what_waits_and_a_scaler_that_dies_is_replaced_by_the_one_that_stands_by() {
+fn copies_grow_with_the_queue_and_a_standby_scaler_takes_over() {
     let stack = asleep();
     let person = stack.register();
     let path = format!("/orders/{}", person.place("first")["id"].as_str().unwrap());
@@ -144,7 +144,7 @@ fn copies_grow_with_what_waits_and_a_scaler_that_dies_is_replaced_by_the_one_tha
     });
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert!(ground.pids().len() <= 2);
-    // It knows the copies that the first one had started.
+    // It finds the copies that the first one had started.
     ground.wait_for_sleep();
     person.get(&path).send().expect(200);
     ground.wait_for_sleep();

@@ -1,4 +1,4 @@
-//! A process with a setting that cannot be used does not start: exit code 64, and a sentence that names the variable.
+//! A process with an invalid setting does not start: exit code 64, and a message that names the variable.
 
 use std::io::Read;
 use std::process::{Output, Stdio};
@@ -11,7 +11,7 @@ use system_tests::token::keys;
 use system_tests::wait::seconds;
 use system_tests::wait_for;
 
-/// Runs a program with settings that are fine but for these, until it ends.
+/// Runs a program with valid settings, except for these, until it ends.
 #[track_caller]
 fn run(name: &str, settings: &[(&str, &str)]) -> Output {
     let mut command = command(program(name));
@@ -40,7 +40,7 @@ fn run(name: &str, settings: &[(&str, &str)]) -> Output {
     output
 }
 
-/// It ends with code 64 and one sentence that begins with what is wrong; returns the sentence.
+/// Expects exit code 64 and one sentence that begins with the problem; returns the sentence.
 #[track_caller]
 fn refused(name: &str, settings: &[(&str, &str)], variable: &str) -> String {
     let output = run(name, settings);
@@ -135,7 +135,7 @@ fn mock_mode_does_not_open_to_the_network() {
 }
 
 #[test]
-fn a_secret_may_be_handed_over_in_a_file() {
+fn a_secret_may_be_read_from_a_file() {
     let file = scratch().join("data").join("amqp-url");
     std::fs::write(&file, "amqp://me:hunter2@host:port/%2f\n").unwrap();
     let mut command = command(program("orders-get"));
@@ -149,7 +149,7 @@ fn a_secret_may_be_handed_over_in_a_file() {
 }
 
 #[test]
-fn no_complaint_quotes_a_password() {
+fn no_error_message_quotes_a_password() {
     let secret = "hunter2";
     for (name, variable, value) in [
         ("gateway", "AMQP_URL", "amqp://me:hunter2@host:port/%2f"),
@@ -163,7 +163,7 @@ fn no_complaint_quotes_a_password() {
 }
 
 #[test]
-fn a_settings_file_counts_less_than_the_environment_and_is_checked_as_well() {
+fn the_environment_overrides_a_settings_file_and_both_are_checked() {
     let file = scratch().join("data").join("settings.toml");
     let with = |text: &str, more: &[(&str, &str)], complaint: &str| {
         std::fs::write(&file, text).unwrap();
@@ -179,7 +179,7 @@ fn a_settings_file_counts_less_than_the_environment_and_is_checked_as_well() {
 }
 
 #[test]
-fn a_taken_port_is_another_failure_than_a_wrong_setting() {
+fn a_taken_port_and_a_wrong_setting_are_different_failures() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run("gateway", &[("GATEWAY_LISTEN", &address)]);
@@ -189,7 +189,7 @@ fn a_taken_port_is_another_failure_than_a_wrong_setting() {
 }
 
 #[test]
-fn a_misspelt_variable_is_warned_of() {
+fn a_misspelt_variable_causes_a_warning() {
     let stack = system_tests::Stack::plan().set("GATEWAY_REQEST_TIMEOUT_MS", "5").set("WORKER_PREFECH", "5").start();
     for (name, variable) in [("gateway", "GATEWAY_REQEST_TIMEOUT_MS"), ("orders-get", "WORKER_PREFECH")] {
         let warned = || stack.process(name).log().lines().any(|line| line.contains("WARN") && line.contains(variable));

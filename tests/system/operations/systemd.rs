@@ -1,4 +1,4 @@
-//! The units of ops/systemd: as their script writes them, valid, confined, and with all that each program needs to start.
+//! The units of ops/systemd: as generated, valid, confined, and with all that each program needs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ fn written(programs: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn each_program_has_the_unit_that_the_script_writes() {
+fn every_program_has_the_unit_that_the_script_generates() {
     let wanted = units(&written(Path::new("/usr/local/lib/signalbox")));
     let kept = units(&repository().join("ops/systemd"));
     assert!(wanted.len() > 20, "{:?}", wanted.keys());
@@ -65,7 +65,7 @@ fn units_are_valid_and_confined() {
 }
 
 #[test]
-fn a_unit_hands_its_program_all_that_it_needs_and_nothing_else() {
+fn a_unit_passes_its_program_what_it_needs_and_nothing_else() {
     let credentials = directory("credentials");
     openssl(&credentials, &["genpkey", "-algorithm", "ed25519", "-out", "USERS_TOKEN_PRIVATE_KEY_FILE"]);
     openssl(&credentials, &["pkey", "-in", "USERS_TOKEN_PRIVATE_KEY_FILE", "-pubout", "-out", "public.pem"]);

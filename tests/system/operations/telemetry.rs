@@ -1,4 +1,4 @@
-//! What processes tell of themselves: over the broker, to whoever may ask, and by the gateway to Prometheus.
+//! The status of processes: over the broker to permitted clients, and through the gateway to Prometheus.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,31 +32,31 @@ fn instances(stack: &Stack<'_>, pattern: &str) -> usize {
 }
 
 #[test]
-fn every_process_says_what_it_is_and_how_it_fares() {
+fn every_process_reports_its_description_and_its_status() {
     let stack = Stack::plan().with_events().start();
     for (name, kind) in everybody() {
-        let told = stack.wire().ask_control(&format!("describe.{name}"))["response"].clone();
+        let told = stack.wire().request_status(&format!("describe.{name}"))["response"].clone();
         assert_eq!((&told["name"], &told["kind"]), (&Value::from(name), &Value::from(kind)), "{told}");
         assert!(told["version"].as_str().is_some_and(|version| version.starts_with("0.1.0 (")), "{told}");
         assert!(told["startedAt"].is_string() && told["host"].is_string(), "{told}");
         let pids: Vec<u64> = stack.all(&process_name(name)).iter().map(|process| process.pid().into()).collect();
         assert_eq!(pids, [told["pid"].as_u64().unwrap()], "{name}");
-        let stats = stack.wire().ask_control(&format!("stats.{name}"))["response"].clone();
+        let stats = stack.wire().request_status(&format!("stats.{name}"))["response"].clone();
         assert_eq!((&stats["process"], &stats["instance"]), (&told, &told["instance"]), "{stats}");
         assert!(stats["work"]["memoryBytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{stats}");
     }
     let person = stack.register();
     person.place("x");
-    let work = stack.wire().ask_control("stats.orders.create")["response"]["work"].clone();
+    let work = stack.wire().request_status("stats.orders.create")["response"]["work"].clone();
     assert_eq!((&work["outcomes"]["ok"], &work["consuming"], &work["inFlight"]), (&1.into(), &true.into(), &0.into()));
     for histogram in ["queueWait", "handling", "databaseTime"] {
         let counts = work[histogram]["counts"].as_array().unwrap_or_else(|| panic!("{histogram}: {work}"));
         assert!(counts.iter().any(|count| count.as_u64() > Some(0)), "{histogram}: {work}");
     }
     wait_until("the listener had applied it", seconds(15), || {
-        stack.wire().ask_control("stats.users.on_order_created")["response"]["work"]["outcomes"]["applied"] == 1
+        stack.wire().request_status("stats.users.on_order_created")["response"]["work"]["outcomes"]["applied"] == 1
     });
-    let relay = stack.wire().ask_control("stats.orders.relay")["response"].clone();
+    let relay = stack.wire().request_status("stats.orders.relay")["response"].clone();
     assert_eq!(
         (&relay["work"]["outcomes"]["published"], &relay["outbox"]["leader"]),
         (&1.into(), &true.into()),
@@ -65,7 +65,7 @@ fn every_process_says_what_it_is_and_how_it_fares() {
 }
 
 #[test]
-fn who_may_answer_may_not_ask() {
+fn an_account_that_may_answer_may_not_request() {
     let stack = Stack::plan().with_events().start();
     for process in ["orders-get", "users-on-order-created", "orders-relay"] {
         for key in ["stats", "describe", "stats.orders.create"] {
@@ -80,12 +80,12 @@ fn who_may_answer_may_not_ask() {
 }
 
 #[test]
-fn the_gateway_tells_of_all_and_a_frozen_process_is_missed() {
+fn the_gateway_reports_all_processes_and_a_frozen_one_as_unresponsive() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     person.place("secret title");
     let mut metrics = String::new();
-    wait_until("everybody was told of", seconds(10), || {
+    wait_until("all processes were reported", seconds(10), || {
         metrics = stack.metrics();
         everybody().iter().all(|(name, _)| series(&metrics, "signalbox_build_info", &[("pattern", name)]).len() == 1)
     });
@@ -111,7 +111,7 @@ fn the_gateway_tells_of_all_and_a_frozen_process_is_missed() {
     second.signal(Signal::Cont);
     wait_until("it was back", seconds(5), || instances(&stack, "orders.get") == 2 && unresponsive() == 0);
     second.kill();
-    wait_until("it was gone, and nobody missed it", seconds(5), || {
+    wait_until("it was gone and not reported as unresponsive", seconds(5), || {
         instances(&stack, "orders.get") == 1 && unresponsive() == 0
     });
 }

@@ -1,5 +1,5 @@
-//! What a person at a terminal, and a script, have of `signalbox`: colours, progress, completions, pages that fit, exit codes; and
-//! what the broker's log has of it.
+//! `signalbox` at a terminal and in scripts: colours, progress, completions, output that fits, exit codes, and clean
+//! connections in the broker's log.
 
 use std::process::{Command, Stdio};
 
@@ -40,7 +40,7 @@ fn bury(stack: &Stack<'_>, count: u32) {
 }
 
 #[test]
-fn completions_complete_and_the_manual_page_is_one() {
+fn completions_and_the_manual_page_are_valid() {
     let (code, script) = signalbox("completions bash");
     assert_eq!(code, Some(0));
     for (typed, wanted) in [("dead re", "redrive"), ("dead redrive --ra", "--rate"), ("topo", "topology")] {
@@ -64,7 +64,7 @@ fn completions_complete_and_the_manual_page_is_one() {
 }
 
 #[test]
-fn the_rights_of_accounts_fit_a_terminal_and_are_those_that_json_has() {
+fn permissions_fit_a_terminal_and_equal_those_of_json() {
     let (code, text) = signalbox("accounts");
     assert_eq!(code, Some(0));
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
@@ -184,12 +184,12 @@ fn the_brokers_log_has_no_unclean_end_of_a_command() {
         let (code, said) = ended(stack.command("signalbox").args(arguments.split(' ')));
         assert!(code.is_some_and(|code| code <= 1), "{arguments}: {said}");
     }
-    // This one goes without a word: when the log has it, it has everything before.
+    // This connection breaks: once the log has that, it has everything before.
     let url = stack.address_of("bus");
     let mut rude = RawAmqp::at(&url);
     assert!(rude.publish("", b"orders.get", &[0, 0], b"{}"));
     drop(rude);
-    wait_until("the log had the one that went without a word", seconds(20), || !unclean().is_empty());
+    wait_until("the log had the broken connection", seconds(20), || !unclean().is_empty());
     let unclean = unclean();
     assert_eq!(unclean.len(), 1, "{unclean:#?}");
 }

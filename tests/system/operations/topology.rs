@@ -1,4 +1,4 @@
-//! `GET /system` shows the system as it is now: who serves what, what waits, how much passes and how fast.
+//! `GET /system` shows the current state: workers, queues, rates and latencies.
 
 use serde_json::{Value, json};
 use system_tests::wait::{millis, seconds};
@@ -13,7 +13,7 @@ fn row(person: &Person, pattern: &str) -> Value {
 }
 
 #[test]
-fn it_is_for_everybody_unless_a_setting_says_otherwise() {
+fn the_system_is_public_unless_a_setting_forbids_it() {
     let stack = Stack::start();
     let open = stack.http.get("/system").send().expect(200);
     assert_eq!(open.header("cache-control"), "no-store");
@@ -54,7 +54,7 @@ fn requests_that_wait_for_a_worker_are_counted() {
 }
 
 #[test]
-fn listeners_are_shown_with_what_waits_and_what_is_dead() {
+fn listeners_are_shown_with_waiting_and_dead_lettered_events() {
     let stack = Stack::plan().with_events().start();
     let somebody = stack.somebody();
     let listeners = || somebody.get("/system").send().expect(200).json()["listeners"].clone();
@@ -74,7 +74,7 @@ fn listeners_are_shown_with_what_waits_and_what_is_dead() {
 }
 
 #[test]
-fn what_is_tried_again_later_is_counted() {
+fn events_that_wait_for_a_retry_are_counted() {
     let stack = Stack::plan().with_events().set("EVENTS_RETRY_MS", "600000").start();
     let somebody = stack.register();
     stack.users_db().execute("ALTER TABLE order_statistics RENAME TO away");
@@ -94,7 +94,7 @@ fn relay(stack: &Stack<'_>) -> (Value, Value) {
 }
 
 #[test]
-fn relays_tell_who_leads_and_what_is_not_published() {
+fn relays_report_who_leads_and_how_much_is_unpublished() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().start();
     let is = |workers: Value, standby: Value, unpublished: Value, reachable: Value| {
@@ -106,7 +106,7 @@ fn relays_tell_who_leads_and_what_is_not_published() {
     stack.launch_worker("orders-relay");
     wait_until("the second relay stood by", seconds(3), || is(json!(2), json!(1), json!(0), json!(true)));
 
-    // Frozen ones do not answer, and nobody makes up what they would have said.
+    // Frozen processes do not answer, and their values are null.
     let relays = stack.all("orders-relay");
     let signal = |signal: Signal| {
         for relay in &relays {
@@ -114,16 +114,16 @@ fn relays_tell_who_leads_and_what_is_not_published() {
         }
     };
     signal(Signal::Shutdown);
-    wait_until("nobody knew", seconds(3), || is(Value::Null, Value::Null, Value::Null, Value::Null));
+    wait_until("the values were unknown", seconds(3), || is(Value::Null, Value::Null, Value::Null, Value::Null));
     stack.somebody().place("published later");
     signal(Signal::Cont);
     wait_until("all was published", seconds(15), || is(json!(2), json!(1), json!(0), json!(true)));
 
-    // None at all is known, for the broker knows it.
+    // That there is no relay is known from the broker.
     for relay in &relays {
         relay.stop(seconds(10));
     }
-    wait_until("there was none", seconds(3), || is(json!(0), json!(0), Value::Null, Value::Null));
+    wait_until("no relay was left", seconds(3), || is(json!(0), json!(0), Value::Null, Value::Null));
     stack.somebody().place("waits for a relay");
     stack.launch_worker("orders-relay");
     wait_until("it was published", seconds(5), || is(json!(1), json!(0), json!(0), json!(true)));
@@ -135,13 +135,13 @@ fn relays_tell_who_leads_and_what_is_not_published() {
 }
 
 #[test]
-fn what_waits_in_the_outbox_is_counted_with_its_age() {
+fn unpublished_events_are_counted_with_their_age() {
     let stack = Stack::plan().with_events().start();
     let somebody = stack.somebody();
     let leader = stack.process("orders-relay");
     wait_until("it led", seconds(5), || !leader.events("leading").is_empty());
     stack.launch_worker("orders-relay");
-    // Until the database ends its session nobody publishes; the other one tells what waits.
+    // Until the database ends its session no relay publishes; the other one reports what waits.
     leader.signal(Signal::Shutdown);
     (0..3).for_each(|n| drop(somebody.place(&format!("{n}"))));
     let age = |relay: &Value| relay["oldestUnpublishedS"].as_f64().unwrap_or_default();
@@ -157,9 +157,9 @@ fn what_waits_in_the_outbox_is_counted_with_its_age() {
 }
 
 #[test]
-fn a_stranger_is_answered_on_the_exchange_control() {
+fn any_client_is_answered_on_the_exchange_control() {
     let stack = Stack::plan().with_events().start();
-    let told = stack.wire().ask_control("stats.orders.relay");
+    let told = stack.wire().request_status("stats.orders.relay");
     assert_eq!((&told["response"]["name"], &told["isDisposed"]), (&json!("orders.relay"), &json!(true)), "{told}");
     assert_eq!(told["response"]["outbox"]["leader"], true, "{told}");
 }
@@ -182,7 +182,7 @@ fn rate_and_latency_are_those_of_the_last_seconds() {
 }
 
 #[test]
-fn without_a_broker_what_nobody_can_know_is_null() {
+fn without_a_broker_unknown_values_are_null() {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).start();
     let somebody = stack.somebody();
@@ -197,7 +197,7 @@ fn without_a_broker_what_nobody_can_know_is_null() {
             && system["broker"] == false
             && rows.iter().all(|row| row["workers"].is_null() && row["waiting"].is_null())
     };
-    wait_until("the gateway knew nothing", seconds(10), unknown);
+    wait_until("the gateway had no data", seconds(10), unknown);
     servers.broker.start_and_time();
     stack.wait_until_ready();
 }

@@ -1,5 +1,5 @@
-//! What its owner changes of an account: the password ("users.change_password"), the names ("users.update_profile"), where he
-//! is signed in ("users.sessions", "users.end_sessions").
+//! What owners change about their accounts: the password ("users.change_password"), the names ("users.update_profile"),
+//! and their sessions ("users.sessions", "users.end_sessions").
 
 use serde_json::{Value, json};
 use system_tests::http::Call;
@@ -32,13 +32,13 @@ fn session_of(person: &Person) -> String {
 fn status_of_sign_in(stack: &Stack, person: &Person, password: &str) -> u16 {
     let answer = stack.http.post("/users/login").json(&json!({ "email": person.email, "password": password })).send();
     if answer.status == 200 {
-        stack.keep_secrets_of(&answer.json());
+        stack.register_secrets_of(&answer.json());
     }
     answer.status
 }
 
 #[test]
-fn a_changed_password_ends_the_other_sessions_and_this_one_goes_on() {
+fn a_changed_password_ends_all_other_sessions() {
     let stack = Stack::start();
     let here = stack.register();
     let (elsewhere, somebody_else) = (stack.sign_in(&here), stack.register());
@@ -51,7 +51,7 @@ fn a_changed_password_ends_the_other_sessions_and_this_one_goes_on() {
 }
 
 #[test]
-fn a_password_is_only_changed_by_who_knows_it_and_to_one_that_may_be_used() {
+fn changing_a_password_needs_the_old_one_and_an_acceptable_new_one() {
     let stack = Stack::start();
     let person = stack.register();
     let elsewhere = stack.sign_in(&person);
@@ -69,7 +69,7 @@ fn a_password_is_only_changed_by_who_knows_it_and_to_one_that_may_be_used() {
 }
 
 #[test]
-fn guessing_the_present_password_is_held_up_like_guessing_at_the_door() {
+fn guessing_the_current_password_is_limited_like_sign_ins() {
     let stack = Stack::plan().set("GATEWAY_LIMIT_LOGIN_FAILURES", "3").start();
     let (person, other) = (stack.register(), stack.register());
     for _ in 0..3 {
@@ -81,7 +81,7 @@ fn guessing_the_present_password_is_held_up_like_guessing_at_the_door() {
 }
 
 #[test]
-fn a_change_of_password_that_is_delivered_again_is_done_once() {
+fn a_redelivered_change_of_password_is_done_once() {
     let stack = Stack::start();
     let person = stack.register();
     let data = json!({ "currentPassword": person.password, "newPassword": "a new long password" });
@@ -90,11 +90,11 @@ fn a_change_of_password_that_is_delivered_again_is_done_once() {
         .header("session", &session_of(&person))
         .message_id("0190a000-0000-7000-8000-000000000021");
     for _ in 0..2 {
-        assert_eq!(stack.wire().ask(&message).body["response"], json!({ "ended": 0 }));
+        assert_eq!(stack.wire().call(&message).body["response"], json!({ "ended": 0 }));
     }
-    // Another one knows the old password, which is none any more.
+    // Another client has the old password, which is no longer valid.
     let later = message.message_id("0190a000-0000-7000-8000-000000000022");
-    assert_eq!(stack.wire().ask(&later).code(), "invalid_input");
+    assert_eq!(stack.wire().call(&later).code(), "invalid_input");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn sessions_are_listed_and_ended_from_another_browser() {
 }
 
 #[test]
-fn a_token_that_names_no_session_ends_all_or_says_that_it_cannot_keep_its_own() {
+fn a_token_without_a_session_ends_all_or_is_refused_to_keep_one() {
     let stack = Stack::start();
     let person = stack.register();
     let mut nameless = person.clone();
@@ -169,7 +169,7 @@ fn a_new_name_is_shown_on_old_orders_within_a_second() {
     wait_until("the order showed the new name", seconds(3), || customer()["lastName"] == "King");
     assert_eq!(customer(), json!({ "email": person.email, "firstName": "Ann", "lastName": "King" }));
 
-    // What changes nothing is told to nobody.
+    // A change of nothing publishes no event.
     update(json!({ "lastName": "King" })).expect(200);
     update(json!({})).expect(200);
     invalid(&update(json!({ "lastName": "" })), &["lastName"]);
@@ -181,7 +181,7 @@ fn a_new_name_is_shown_on_old_orders_within_a_second() {
 }
 
 #[test]
-fn an_older_change_that_is_heard_late_undoes_nothing() {
+fn an_older_change_that_arrives_late_undoes_nothing() {
     let stack = Stack::plan().with_events().start();
     let person = stack.register();
     let name = |name: &str| {
@@ -194,8 +194,8 @@ fn an_older_change_that_is_heard_late_undoes_nothing() {
     };
     name("First");
     name("Second");
-    wait_until("both were heard", seconds(5), || kept() == "Second");
-    // As when "orders.on_user_updated" has put one off: it comes after the later one, under an id that is new to the inbox.
+    wait_until("both events were handled", seconds(5), || kept() == "Second");
+    // As when "orders.on_user_updated" retries an event: it arrives after the later one, with an id that is new to the inbox.
     let applied = || stack.orders_db().count("inbox");
     wait_until("all was applied", seconds(5), || applied() == 3);
     stack.users_db().execute(

@@ -1,4 +1,4 @@
-//! What an attacker tries first: forged tokens, other people's things, and every route without the right to it.
+//! The first things an attacker tries: forged tokens, other users' data, and every route without permission.
 
 use std::fs;
 
@@ -52,7 +52,7 @@ fn every_guarded_route_is_closed_without_a_token_with_an_expired_one_and_to_othe
 }
 
 #[test]
-fn only_signing_up_in_and_out_is_asked_of_workers_without_a_token() {
+fn without_a_token_only_sign_up_in_and_out_reach_workers() {
     let open: Vec<&str> = TABLE.iter().filter(|route| !route.guarded).filter_map(Route::pattern).collect();
     let meant = ["users.register", "users.login", "users.refresh", "users.logout"];
     assert!(open.iter().all(|pattern| meant.contains(pattern)), "{open:?}");
@@ -64,7 +64,7 @@ fn forged(header: &Header, secret: &[u8]) -> String {
 }
 
 #[test]
-fn a_token_signed_by_what_is_public_is_nothing() {
+fn a_token_signed_with_the_public_key_is_refused() {
     let stack = Stack::start();
     let published = stack.http.get("/.well-known/jwks.json").send().expect(200);
     let jwk = published.json()["keys"][0].clone();
@@ -83,7 +83,7 @@ fn a_token_signed_by_what_is_public_is_nothing() {
 }
 
 #[test]
-fn the_header_of_a_token_chooses_no_key() {
+fn the_header_of_a_token_cannot_choose_the_key() {
     let stack = Stack::start();
     let own = Pair::new(Algorithm::EdDSA);
     let published = stack.http.get("/.well-known/jwks.json").send().expect(200).json();
@@ -109,7 +109,7 @@ fn the_header_of_a_token_chooses_no_key() {
 }
 
 #[test]
-fn a_token_is_good_to_the_second_and_no_longer() {
+fn a_token_expires_to_the_second() {
     let stack = Stack::start();
     let with = |exp: u64| {
         let mut claims = token::claims("u");

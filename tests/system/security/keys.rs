@@ -1,4 +1,4 @@
-//! Keys come and go without a failed request, and another issuer's are found in a file or at an address.
+//! Keys are rotated without a failed request, and another issuer's keys are read from a file or an address.
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -60,7 +60,7 @@ fn a_key_is_rotated_without_a_failed_request() {
     assert!(ids.len() == 2 && ids.contains(&old.id()) && ids.contains(&new.id()), "{ids:?}");
     assert!(published["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()), "no private half");
 
-    // When the last token of the old key has expired, it goes; what it has signed is worth nothing, remembered or not.
+    // When the last token of the old key has expired, the key is removed; its tokens are refused, cached or not.
     fs::remove_file(keys.join(format!("{}.pem", old.id()))).unwrap();
     wait_until("the old key was forgotten", seconds(15), || status(&stack, &before.token) == 401);
     assert_eq!(status(&stack, &after.token), 200);
@@ -177,7 +177,7 @@ fn another_issuer_is_trusted_by_the_address_of_its_keys() {
         .start();
     wait_until("the keys were fetched", seconds(5), || status(&stack, &first.sign(&external_claims())) == 200);
     assert_trusted(&stack, &[&first]);
-    // An answer that is none changes nothing; other keys are found soon after one of them is asked for.
+    // A malformed answer changes nothing; new keys are fetched soon after a token names one.
     *document.lock().unwrap() = "<html>".into();
     let warned = || {
         status(&stack, &second.sign(&external_claims()));

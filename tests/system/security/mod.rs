@@ -1,4 +1,4 @@
-//! Tokens, sessions, limits, privileges and TLS hold against those who try them.
+//! Tokens, sessions, rate limits, privileges and TLS withstand attacks.
 
 mod accounts;
 mod attacks;

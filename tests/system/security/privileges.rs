@@ -1,5 +1,5 @@
-//! Each process has accounts of its own, and they open nothing that is not its business. That they open enough is shown by
-//! every other test: all processes come with them.
+//! Each process has accounts of its own, which give it no unneeded permission. That they suffice is shown by every other
+//! test, because all processes use them.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const FORBIDDEN: &str = "42501";
 
 const RELAYS: [&str; 2] = ["users-relay", "orders-relay"];
 
-/// What each role may read something of, and what it may delete from. Nobody reads anything else.
+/// The tables that each role may read, at least in part, and those that it may delete from.
 const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("users-register", &["users", "sessions", "refresh_tokens"], &["sessions"]),
     ("users-login", &["users", "sessions", "refresh_tokens"], &["sessions"]),
@@ -41,14 +41,14 @@ const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("orders-relay", &["outbox", "outbox_sequence"], &["outbox"]),
 ];
 
-/// Every process that comes to the broker, with the name of the queue that it takes from, if it has one.
+/// Every process that connects to the broker, with the queue that it consumes, if any.
 fn at_the_broker() -> Vec<(String, Option<&'static str>)> {
     let serve = PATTERNS.into_iter().chain(LISTENERS.map(|listener| listener.name));
     let serve = serve.map(|name| (process_name(name), Some(name)));
     serve.chain(["gateway"].into_iter().chain(RELAYS).map(|name| (name.to_owned(), None))).collect()
 }
 
-/// Every queue that lasts.
+/// Every permanent queue.
 fn queues() -> Vec<String> {
     let aside = LISTENERS.iter().flat_map(|listener| {
         ["dead", "retry.1000ms", "retry.5000ms", "retry.30000ms", "retry.120000ms"]
@@ -58,8 +58,8 @@ fn queues() -> Vec<String> {
     names.chain(aside).collect()
 }
 
-/// With the account of each process in turn, at the broker of a running system; it is told the queue that the process takes
-/// from. Whatever was tried, the system is whole afterwards.
+/// Runs `attempt` with the account of each process in turn, at the broker of a running system; it gets the queue that the
+/// process consumes. Whatever was tried, the system works afterwards.
 fn each_at_the_broker(attempt: impl Fn(&str, Option<&str>, &Intruder)) {
     let servers = Servers::fragile();
     let stack = Stack::on(&servers).with_events().start();
@@ -72,7 +72,7 @@ fn each_at_the_broker(attempt: impl Fn(&str, Option<&str>, &Intruder)) {
 }
 
 #[test]
-fn nobody_takes_from_a_queue_that_is_not_its_own() {
+fn no_process_consumes_another_ones_queue() {
     each_at_the_broker(|process, own, intruder| {
         for queue in queues() {
             if own == Some(&queue) {
@@ -91,7 +91,7 @@ fn nobody_takes_from_a_queue_that_is_not_its_own() {
 }
 
 #[test]
-fn nobody_makes_or_deletes_what_is_not_its_own() {
+fn no_process_declares_or_deletes_what_it_does_not_own() {
     each_at_the_broker(|process, own, intruder| {
         let not_its_own =
             |queue: &String| own.is_none_or(|own| *queue != own && !queue.starts_with(&format!("{own}.")));
@@ -111,7 +111,7 @@ fn nobody_makes_or_deletes_what_is_not_its_own() {
 }
 
 #[test]
-fn events_are_published_by_the_relay_of_their_service_and_by_nobody_else() {
+fn only_the_relay_of_a_service_publishes_its_events() {
     each_at_the_broker(|process, _, intruder| {
         for event in EVENTS {
             let may = process == format!("{}-relay", event.service);
@@ -125,7 +125,7 @@ fn events_are_published_by_the_relay_of_their_service_and_by_nobody_else() {
 }
 
 #[test]
-fn nobody_listens_in_by_a_binding() {
+fn no_process_eavesdrops_by_a_binding() {
     each_at_the_broker(|process, own, intruder| {
         let Some(own) = own else { return };
         for pattern in PATTERNS.into_iter().filter(|pattern| *pattern != own).chain(["#"]) {
@@ -152,7 +152,7 @@ fn no_account_can_take_all_connections_of_the_broker() {
 }
 
 #[test]
-fn accounts_are_brought_to_what_they_should_be_and_others_left_alone() {
+fn accounts_are_corrected_and_foreign_ones_left_alone() {
     let servers = Servers::fragile();
     let (accounts, api) = (servers.accounts.as_ref().unwrap(), servers.broker.api());
     let rights = |user: &str| api.get(&format!("/api/permissions/%2F/{user}")).send().expect(200).json();
@@ -213,7 +213,7 @@ fn every_process_with_a_database_is_in_the_table_of_this_test() {
 }
 
 #[test]
-fn nobody_comes_to_a_database_of_another_service_or_without_a_password() {
+fn no_process_reaches_another_services_database_or_any_without_a_password() {
     each_in_its_database(|role, servers, database, url| {
         let accounts = servers.accounts.as_ref().unwrap();
         let address = |url: &str| accounts.address(url, role).unwrap();
@@ -224,7 +224,7 @@ fn nobody_comes_to_a_database_of_another_service_or_without_a_password() {
         }
         assert_eq!(refusal(&address(&database.url("postgres"))), FORBIDDEN);
         assert_eq!(refusal(&address(&database.url("template1"))), FORBIDDEN);
-        // The one that it may come to, as the script has left it.
+        // The database that it may reach, as the script has set it up.
         let home = Sql::open(&address(&database.url(role.split('-').next().unwrap())));
         for statement in
             ["CREATE TABLE public.mine ()", "CREATE TEMP TABLE mine ()", "CREATE SCHEMA mine", "CREATE ROLE mine"]
@@ -239,7 +239,7 @@ fn nobody_comes_to_a_database_of_another_service_or_without_a_password() {
 }
 
 #[test]
-fn nobody_reads_or_removes_rows_that_are_not_its_business() {
+fn no_process_reads_or_removes_rows_that_it_does_not_need() {
     each_in_its_database(|role, servers, _, url| {
         let all: Vec<String> = Sql::open(url).column(
             "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
@@ -269,7 +269,7 @@ fn nobody_reads_or_removes_rows_that_are_not_its_business() {
 }
 
 #[test]
-fn a_right_that_is_not_in_the_file_goes_at_the_next_start() {
+fn a_privilege_that_is_not_in_the_file_is_revoked_at_the_next_start() {
     let servers = Servers::fragile();
     let accounts = servers.accounts.as_ref().unwrap();
     let name = format!("privileges_more_{}", std::process::id());

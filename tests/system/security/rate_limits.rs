@@ -1,4 +1,4 @@
-//! Who knocks too often waits, and is told how long; everybody else gets in.
+//! A client above a rate limit is refused and told when to retry; all others are served.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn sign_in(stack: &Stack, email: &str, password: &str) -> Answer {
     stack.http.post("/users/login").json(&json!({ "email": email, "password": password })).send()
 }
 
-/// A refusal says when to come again; returns the seconds.
+/// A refusal says when to retry; returns the seconds.
 #[track_caller]
 fn told_to_wait(answer: &Answer) -> u64 {
     problem(answer, 429, "too_many_requests");
@@ -28,7 +28,7 @@ fn told_to_wait(answer: &Answer) -> u64 {
 }
 
 #[test]
-fn guessing_a_password_is_held_up_for_a_while_and_not_for_good() {
+fn guessing_a_password_is_limited_for_a_while_and_not_for_ever() {
     let stack = Stack::plan().set(FAILURES, "3").set(WINDOW, "2").start();
     let (person, other) = (stack.register(), stack.register());
     for _ in 0..3 {
@@ -36,20 +36,20 @@ fn guessing_a_password_is_held_up_for_a_while_and_not_for_good() {
     }
     let wait = told_to_wait(&sign_in(&stack, &person.email, "wrong password"));
     assert!(wait <= 4, "{wait}");
-    // Not even the right one tells the guesser anything now; nobody else is held up.
+    // Not even the right password gets an answer now; other clients are not limited.
     told_to_wait(&sign_in(&stack, &person.email, &person.password));
     let somebody_else = sign_in(&stack, &other.email, &other.password).expect(200);
-    stack.keep_secrets_of(&somebody_else.json());
+    stack.register_secrets_of(&somebody_else.json());
     let mut answer = None;
     wait_until("the owner got in again", seconds(8), || {
         let tried = sign_in(&stack, &person.email, &person.password);
         (tried.status == 200).then(|| answer = Some(tried)).is_some()
     });
-    stack.keep_secrets_of(&answer.unwrap().json());
+    stack.register_secrets_of(&answer.unwrap().json());
 }
 
 #[test]
-fn accounts_that_do_not_exist_are_held_up_like_those_that_do() {
+fn unknown_accounts_are_limited_like_existing_ones() {
     let stack = Stack::plan().set(FAILURES, "3").start();
     let person = stack.register();
     let outcomes = |email: &str| (0..5).map(|_| sign_in(&stack, email, "wrong password").outcome()).collect::<Vec<_>>();
@@ -62,7 +62,7 @@ fn right_passwords_are_not_counted() {
     let person = stack.register();
     let sign_in_often = || {
         for _ in 0..5 {
-            stack.keep_secrets_of(&sign_in(&stack, &person.email, &person.password).expect(200).json());
+            stack.register_secrets_of(&sign_in(&stack, &person.email, &person.password).expect(200).json());
         }
     };
     sign_in_often();
@@ -77,10 +77,10 @@ fn a_client_sees_what_is_left_of_its_quota() {
     let stack = Stack::plan().set(REGISTRATIONS, "2").set(LOGINS, "3").start();
     let register = || stack.http.post("/users/register").json(&stack.form()).send();
     let first = register().expect(201);
-    stack.keep_secrets_of(&first.json());
+    stack.register_secrets_of(&first.json());
     assert_eq!(first.header("ratelimit-policy"), r#""registrations";q=2;w=60"#);
     assert_eq!(first.header("ratelimit"), r#""registrations";r=1;t=60"#);
-    stack.keep_secrets_of(&register().expect(201).json());
+    stack.register_secrets_of(&register().expect(201).json());
     let refused = register();
     let wait = told_to_wait(&refused);
     assert_eq!(refused.header("ratelimit"), format!(r#""registrations";r=0;t={wait}"#));
@@ -95,12 +95,12 @@ fn a_client_sees_what_is_left_of_its_quota() {
 }
 
 #[test]
-fn only_a_trusted_proxy_says_whose_address_it_is() {
+fn only_a_trusted_proxy_sets_the_client_address() {
     let register = |stack: &Stack, client: &str| {
         let form: Value = stack.form();
         let answer = stack.http.post("/users/register").header("x-forwarded-for", client).json(&form).send();
         if answer.status == 201 {
-            stack.keep_secrets_of(&answer.json());
+            stack.register_secrets_of(&answer.json());
         }
         answer.status
     };
@@ -157,7 +157,7 @@ fn an_unknown_account_takes_as_long_as_a_wrong_password() {
         let ([low, middle, high], [other_low, other_middle, other_high]) =
             (quartiles(&mut known), quartiles(&mut unknown));
         println!("{known:?} and {unknown:?}");
-        // The middle halves of the two distributions overlap: a time tells nothing.
+        // The middle halves of the two distributions overlap: the time reveals nothing.
         low <= other_high && other_low <= high && middle.abs_diff(other_middle) * 4 <= middle
     });
     assert!(same, "the two differ three times");
@@ -173,7 +173,7 @@ fn more_sign_ins_than_can_be_served_in_time_are_refused_at_once_and_the_others_s
     let answers: Vec<Answer> = many.into_iter().map(Pending::wait).collect();
     let with = |status| answers.iter().filter(move |answer| answer.status == status);
     let (served, refused) = (with(200).count(), with(503).count());
-    with(200).for_each(|answer| stack.keep_secrets_of(&answer.json()));
+    with(200).for_each(|answer| stack.register_secrets_of(&answer.json()));
     for answer in with(503) {
         problem(answer, 503, "overloaded");
         assert_eq!(answer.header("retry-after"), "1");
@@ -185,7 +185,7 @@ fn more_sign_ins_than_can_be_served_in_time_are_refused_at_once_and_the_others_s
 }
 
 #[test]
-fn every_answer_keeps_browsers_from_making_more_of_it() {
+fn every_answer_has_the_security_headers() {
     let stack = Stack::start();
     let person = stack.register();
     for answer in [

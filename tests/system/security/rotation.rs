@@ -1,4 +1,4 @@
-//! Clients that refresh at once, late, or in a storm stay signed in; only a token that comes again later ends a session.
+//! Clients that refresh at once, late, or in large numbers stay signed in; only a token that is reused later ends a session.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ fn tabs_that_refresh_at_once_get_the_same_new_token() {
 }
 
 #[test]
-fn an_answer_that_was_lost_is_given_again_until_somebody_has_used_it() {
+fn a_lost_answer_is_repeated_until_its_token_was_used() {
     let stack = Stack::plan().set("USERS_TOKEN_REFRESH_GRACE_S", "1").start();
     let person = stack.register();
     let refresh = |token: &Value| stack.refresh(token.as_str().unwrap());
@@ -51,7 +51,7 @@ fn an_answer_that_was_lost_is_given_again_until_somebody_has_used_it() {
     for _ in 0..2 {
         assert_eq!(refresh(&old).expect(200).json()["refresh_token"], newest);
     }
-    // Its use, however, tells that the answer arrived.
+    // Its use, however, shows that the answer arrived.
     let next = refresh(&newest).expect(200).json()["refresh_token"].clone();
     grace_is_over();
     assert_eq!(refresh(&newest).expect(200).json()["refresh_token"], next, "that answer may be lost in its turn");
@@ -61,7 +61,7 @@ fn an_answer_that_was_lost_is_given_again_until_somebody_has_used_it() {
 }
 
 #[test]
-fn a_salt_is_kept_no_longer_than_it_serves() {
+fn a_salt_is_removed_when_no_longer_needed() {
     let stack = Stack::plan().set("USERS_TOKEN_REFRESH_GRACE_S", "0").start();
     let person = stack.register();
     let mut token = json!(person.refresh_token);

@@ -1,4 +1,4 @@
-//! A session lasts as long as it is used, up to a bound, and ends for good when its owner or the service says so.
+//! A session lasts while it is used, up to a limit, and ends for good when its owner or the service ends it.
 
 use serde_json::{Value, json};
 use system_tests::problem::problem;
@@ -25,13 +25,13 @@ fn next(stack: &Stack, refresh_token: &str) -> String {
 }
 
 #[test]
-fn a_refresh_answers_with_new_tokens_wherever_a_client_looks_for_them() {
+fn a_refresh_returns_new_tokens_in_every_place_that_clients_use() {
     let stack = Stack::start();
     let person = stack.register();
     let body = json!({ "userId": person.id, "refreshToken": person.refresh_token });
     let answer = stack.http.post("/users/refresh").json(&body).send().expect(200);
     let said = answer.json();
-    stack.keep_secrets_of(&said);
+    stack.register_secrets_of(&said);
     assert_eq!(answer.header("cache-control"), "no-store");
     for token in ["access_token", "refresh_token"] {
         assert_eq!(said[token], said["tokens"][token]);
@@ -57,7 +57,7 @@ fn the_database_holds_no_token() {
 }
 
 #[test]
-fn an_old_token_that_comes_again_ends_its_session_and_no_other() {
+fn a_reused_token_ends_its_session_and_no_other() {
     let stack = Stack::plan().set("USERS_TOKEN_REFRESH_GRACE_S", "0").start();
     let person = stack.register();
     let elsewhere = stack.sign_in(&person);
@@ -66,19 +66,19 @@ fn an_old_token_that_comes_again_ends_its_session_and_no_other() {
     assert_ended(&stack, &newest);
     next(&stack, &elsewhere.refresh_token);
     let told = || stack.process("users-refresh").log().contains("used again");
-    wait_until("the log told of it", seconds(2), told);
+    wait_until("the log had it", seconds(2), told);
 }
 
 #[test]
-fn a_request_that_is_delivered_again_is_no_second_use() {
+fn a_redelivered_request_is_not_a_second_use() {
     use system_tests::Message;
     let stack = Stack::plan().set("USERS_TOKEN_REFRESH_GRACE_S", "0").start();
     let person = stack.register();
     let message = Message::request("users.refresh", &json!({ "refreshToken": person.refresh_token }))
         .message_id("0190a000-0000-7000-8000-000000000001");
-    let answers = [0, 1].map(|_| stack.wire().ask(&message).body["response"].clone());
+    let answers = [0, 1].map(|_| stack.wire().call(&message).body["response"].clone());
     for answer in &answers {
-        stack.keep_secrets_of(answer);
+        stack.register_secrets_of(answer);
     }
     assert_eq!(answers[0]["refresh_token"], answers[1]["refresh_token"]);
     next(&stack, text(&answers[1], "refresh_token"));
@@ -86,27 +86,27 @@ fn a_request_that_is_delivered_again_is_no_second_use() {
     let credentials = json!({ "email": person.email, "password": person.password });
     let message = Message::request("users.login", &credentials).message_id("0190a000-0000-7000-8000-000000000002");
     for _ in 0..2 {
-        stack.keep_secrets_of(&stack.wire().ask(&message).body["response"]);
+        stack.register_secrets_of(&stack.wire().call(&message).body["response"]);
     }
     assert_eq!(stack.users_db().count("sessions"), 2);
     let message = Message::request("users.logout", &json!({ "refreshToken": person.refresh_token }));
     for _ in 0..2 {
-        assert_eq!(stack.wire().ask(&message).body["response"], json!({ "success": true }));
+        assert_eq!(stack.wire().call(&message).body["response"], json!({ "success": true }));
     }
     assert_eq!(stack.users_db().count("sessions"), 1);
 }
 
 #[test]
-fn no_message_that_comes_again_is_a_sign_in_without_the_password() {
+fn no_repeated_message_signs_in_without_the_password() {
     use system_tests::Message;
     let stack = Stack::start();
     let person = stack.register();
     let register = |id: &str, email: &str, password: &str| {
         stack.keep_secret(password);
         let form = json!({ "email": email, "password": password, "firstName": "Ann", "lastName": "Li" });
-        stack.wire().ask(&Message::request("users.register", &form).message_id(id))
+        stack.wire().call(&Message::request("users.register", &form).message_id(id))
     };
-    // Who somebody is and where he lives is known to many.
+    // A user's id and address are not secret.
     let wrong = "whatever it may be";
     for email in [person.email.clone(), person.email.to_uppercase()] {
         assert_eq!(register(&person.id, &email, wrong).code(), "email_taken");
@@ -114,16 +114,16 @@ fn no_message_that_comes_again_is_a_sign_in_without_the_password() {
     assert_eq!(register("0190a000-0000-7000-8000-000000000009", &person.email, wrong).code(), "email_taken");
     let session: String = stack.users_db().value("SELECT id::text FROM sessions", &[]);
     let login = json!({ "email": person.email, "password": wrong });
-    let answer = stack.wire().ask(&Message::request("users.login", &login).message_id(&session));
+    let answer = stack.wire().call(&Message::request("users.login", &login).message_id(&session));
     assert_eq!(answer.code(), "invalid_credentials");
     let tokens = stack.users_db().count("refresh_tokens");
     assert_eq!((stack.users_db().count("sessions"), tokens), (1, 1));
 
-    // The same request once more, with all it knows, gets its answer; it opens no second session.
+    // A full repetition of the request gets its answer, and opens no second session.
     let (id, email) = ("0190a000-0000-7000-8000-000000000010", "again@example.org");
     let answers = [0, 1].map(|_| register(id, email, "the same each time").body["response"].clone());
     for answer in &answers {
-        stack.keep_secrets_of(answer);
+        stack.register_secrets_of(answer);
     }
     assert_eq!(answers[0]["user"], answers[1]["user"]);
     assert_eq!(register(id, email, wrong).code(), "email_taken");
@@ -133,7 +133,7 @@ fn no_message_that_comes_again_is_a_sign_in_without_the_password() {
 }
 
 #[test]
-fn a_password_that_was_kept_in_an_older_way_is_kept_anew_when_it_is_used() {
+fn an_outdated_password_hash_is_replaced_at_the_next_sign_in() {
     // Of "correct horse battery", with less memory and one pass; of "hélène in Paris" with its accents apart.
     const LESS: &str =
         "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$HhdGxmsoo8pSkWu74EOdjWuyMCjKM2aof0XQCAMO4jU";
@@ -154,11 +154,11 @@ fn a_password_that_was_kept_in_an_older_way_is_kept_anew_when_it_is_used() {
         stack.users_db().execute(&format!("UPDATE users SET password_hash = '{hash}'"));
         login("a wrong password").expect(401);
         assert_eq!(kept(), hash);
-        stack.keep_secrets_of(&login(password).expect(200).json());
+        stack.register_secrets_of(&login(password).expect(200).json());
         let anew = kept();
         assert!(anew != hash && anew.contains("m=19456,t=2"), "{anew}");
         for password in [password, same] {
-            stack.keep_secrets_of(&login(password).expect(200).json());
+            stack.register_secrets_of(&login(password).expect(200).json());
         }
         assert_eq!(kept(), anew, "once is enough");
     }
@@ -183,7 +183,7 @@ fn signing_out_ends_the_session_whichever_of_its_tokens_is_sent() {
 }
 
 #[test]
-fn a_session_ends_when_it_lies_idle_or_has_lasted_long_enough() {
+fn a_session_ends_when_idle_or_at_its_maximum_age() {
     let stack = Stack::start();
     let (idle, old) = (stack.register(), stack.register());
     let db = stack.users_db();
@@ -222,7 +222,7 @@ fn sessions_that_have_ended_are_pruned_and_others_are_not() {
 }
 
 #[test]
-fn somebody_whose_account_is_closed_gets_in_by_no_door() {
+fn a_closed_account_cannot_sign_in_or_refresh() {
     let stack = Stack::start();
     let person = stack.register();
     stack.users_db().execute("UPDATE users SET is_active = false");
@@ -232,7 +232,7 @@ fn somebody_whose_account_is_closed_gets_in_by_no_door() {
 }
 
 #[test]
-fn a_token_is_refused_to_another_user_and_stays_good_for_its_own() {
+fn a_token_is_refused_to_another_user_and_stays_valid_for_its_owner() {
     let stack = Stack::start();
     let (person, other) = (stack.register(), stack.register());
     let body = json!({ "userId": other.id, "refreshToken": person.refresh_token });
@@ -251,10 +251,10 @@ fn the_original_systems_paths_do_the_same() {
     let stack = Stack::start();
     let form = stack.form();
     let registered = stack.http.post("/auth/register").json(&form).send().expect(201);
-    stack.keep_secrets_of(&registered.json());
+    stack.register_secrets_of(&registered.json());
     let credentials = json!({ "email": form["email"], "password": form["password"] });
     let signed_in = stack.http.post("/auth/login").json(&credentials).send().expect(200);
-    stack.keep_secrets_of(&signed_in.json());
+    stack.register_secrets_of(&signed_in.json());
     assert_eq!(signed_in.json()["user"], registered.json()["user"]);
     assert_eq!(signed_in.header("cache-control"), "no-store");
 }

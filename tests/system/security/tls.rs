@@ -1,4 +1,4 @@
-//! Where TLS is asked for, it is TLS with the right server or nothing.
+//! A TLS address connects to the right server or not at all.
 
 use std::process::Output;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn secure(servers: &Servers, authority: &Authority) -> u16 {
 }
 
 #[test]
-fn broker_and_database_are_reached_by_tls_with_the_right_authority_and_name_only() {
+fn tls_requires_the_right_authority_and_name() {
     let servers = Servers::fragile();
     let (authority, stranger) = (Authority::new("127.0.0.1"), Authority::new("127.0.0.1"));
     let port = secure(&servers, &authority);

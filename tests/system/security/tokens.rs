@@ -1,4 +1,4 @@
-//! A token opens a guarded route only if the user service signed it, for this gateway, and it has not expired.
+//! A guarded route accepts a token only if the user service signed it for this gateway and it has not expired.
 
 use std::fs;
 
@@ -86,7 +86,7 @@ fn an_expired_token_is_401_session_expired() {
 }
 
 #[test]
-fn a_token_expires_while_the_gateway_remembers_it() {
+fn a_cached_token_expires() {
     let stack = Stack::plan().set("USERS_TOKEN_TTL_S", "2").start();
     let person = stack.register();
     person.get("/orders").send().expect(200);
@@ -99,12 +99,12 @@ fn a_token_expires_while_the_gateway_remembers_it() {
 }
 
 #[test]
-fn the_caller_of_an_order_is_who_the_token_names() {
+fn the_caller_of_an_order_is_the_tokens_subject() {
     let stack = Stack::start();
     let token = sign(&with("sub", json!("user-from-elsewhere")));
     let order = stack.http.post("/orders").token(&token).json(&order("x")).send().expect(201).json();
     assert_eq!(order["userId"], "user-from-elsewhere");
-    // A header of the client's own is nobody's identity.
+    // A header that a client sets does not identify it.
     let answer = stack.http.get("/orders").header("caller", "user-from-elsewhere").send();
     problem(&answer, 401, "missing_token");
 }
@@ -115,7 +115,7 @@ const SAMPLE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
     SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
 
 #[test]
-fn mock_mode_takes_the_sample_token_and_says_so_in_its_log() {
+fn mock_mode_accepts_the_sample_token_and_logs_it() {
     let stack = Stack::plan().set("GATEWAY_AUTH", "mock").start();
     let order = stack.http.post("/orders").token(SAMPLE).json(&order("mocked")).send().expect(201);
     assert_eq!(order.json()["userId"], "mockUserId");
@@ -131,7 +131,7 @@ fn mock_mode_takes_the_sample_token_and_says_so_in_its_log() {
 }
 
 #[test]
-fn the_sample_token_is_nothing_to_a_gateway_that_verifies() {
+fn a_verifying_gateway_refuses_the_sample_token() {
     let stack = Stack::start();
     problem(&stack.http.get("/orders").token(SAMPLE).send(), 401, "invalid_token");
 }

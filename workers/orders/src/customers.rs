@@ -1,5 +1,5 @@
-//! A small cache of customers: fetching one with each order makes reading an order a fifth dearer, and clients often
-//! read several orders of one customer.
+//! A small cache of customers. Fetching the customer with each order makes reading an order a fifth more expensive, and
+//! clients often read several orders of one customer.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use contracts::orders::Customer;
 use worker_runtime::{Db, DbError};
 
-/// A changed name is seen after at most this long; with its event's way here it takes less than a second.
-const REMEMBERED: Duration = Duration::from_millis(500);
+/// How long a customer is cached. Together with the event's delivery, a changed name shows within a second.
+const CACHED_FOR: Duration = Duration::from_millis(500);
 /// The most customers that are cached, in some 200 KB.
-const MOST: usize = 1_000;
+const CAPACITY: usize = 1_000;
 
 const FIND: &str = "SELECT email, first_name, last_name FROM customers WHERE user_id = $1";
 
@@ -23,8 +23,8 @@ impl Customers {
     /// The customer; `None` while the order service does not know this user, which is not cached.
     pub async fn find(&self, user_id: &str, db: &Db) -> Result<Option<Customer>, DbError> {
         let now = Instant::now();
-        if let Some(known) = self.recall(user_id, now) {
-            return Ok(Some(known));
+        if let Some(cached) = self.get(user_id, now) {
+            return Ok(Some(cached));
         }
         let row = db.row(FIND, &[&user_id]).await?;
         let customer = row.map(|row| Customer {
@@ -33,23 +33,23 @@ impl Customers {
             last_name: row.get("last_name"),
         });
         if let Some(customer) = &customer {
-            self.remember(user_id, customer.clone(), now);
+            self.insert(user_id, customer.clone(), now);
         }
         Ok(customer)
     }
 
-    fn recall(&self, user_id: &str, now: Instant) -> Option<Customer> {
-        let known = self.0.borrow();
-        let (since, customer) = known.get(user_id)?;
-        (now.duration_since(*since) < REMEMBERED).then(|| customer.clone())
+    fn get(&self, user_id: &str, now: Instant) -> Option<Customer> {
+        let cached = self.0.borrow();
+        let (since, customer) = cached.get(user_id)?;
+        (now.duration_since(*since) < CACHED_FOR).then(|| customer.clone())
     }
 
-    fn remember(&self, user_id: &str, customer: Customer, now: Instant) {
-        let mut known = self.0.borrow_mut();
-        if known.len() >= MOST {
-            known.clear();
+    fn insert(&self, user_id: &str, customer: Customer, now: Instant) {
+        let mut cached = self.0.borrow_mut();
+        if cached.len() >= CAPACITY {
+            cached.clear();
         }
-        known.insert(user_id.to_owned(), (now, customer));
+        cached.insert(user_id.to_owned(), (now, customer));
     }
 }
 
@@ -62,20 +62,20 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_is_remembered_for_half_a_second() {
+    fn a_customer_is_cached_for_half_a_second() {
         let (customers, now) = (Customers::default(), Instant::now());
-        customers.remember("ann", ann(), now);
-        let recalled = |after| customers.recall("ann", now + Duration::from_millis(after)).is_some();
-        assert_eq!([recalled(0), recalled(499), recalled(500)], [true, true, false]);
-        assert!(customers.recall("bob", now).is_none());
+        customers.insert("ann", ann(), now);
+        let cached = |after| customers.get("ann", now + Duration::from_millis(after)).is_some();
+        assert_eq!([cached(0), cached(499), cached(500)], [true, true, false]);
+        assert!(customers.get("bob", now).is_none());
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_cache_is_bounded() {
         let (customers, now) = (Customers::default(), Instant::now());
-        for n in 0..=MOST {
-            customers.remember(&n.to_string(), ann(), now);
+        for n in 0..=CAPACITY {
+            customers.insert(&n.to_string(), ann(), now);
         }
-        assert!(customers.0.borrow().len() <= MOST && customers.recall(&MOST.to_string(), now).is_some());
+        assert!(customers.0.borrow().len() <= CAPACITY && customers.get(&CAPACITY.to_string(), now).is_some());
     }
 }

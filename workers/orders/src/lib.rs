@@ -1,4 +1,4 @@
-//! What the processes of the order service share: how a row becomes an order, and who ordered it.
+//! What the processes of the order service share: reading orders from rows, searching them, and their customers.
 
 mod customers;
 mod listing;

@@ -1,9 +1,9 @@
 //! Finds a page of a user's orders, with a bounded amount of work however many orders there are.
 //!
-//! By keyset, not OFFSET: a page costs the same however deep it is, and new orders shift nothing. With filters besides
-//! the sort key, the next thousand rows are searched first, which finds what is common. Another index finds what is
-//! rare. For the rest, the next twenty thousand rows are searched; then the page ends there, with what was found and
-//! the position to continue from.
+//! Pages are found by keyset, not by OFFSET: a page costs the same however deep it is, and new orders shift nothing. With
+//! filters besides the sort key, the next thousand rows are searched first, which suffices for common matches. Rare matches
+//! are found by another index. If that fails too, the next twenty thousand rows are searched, and the page ends there, with
+//! the matches so far and the position to continue from.
 
 use contracts::orders::{ListOrders, Order, OrderPage};
 use contracts::{Amount, Count, Cursor, Moment, Relation, SearchText, Sort};
@@ -15,7 +15,7 @@ use worker_runtime::{Db, Failure};
 use crate::row::order;
 use crate::search::{COUNT_BY_PRICE, COUNT_BY_TIME, COUNT_NEAR, Statements, statements};
 
-/// How many rows are searched first, by another index, and last.
+/// How many rows are searched: first, by another index, and last.
 const NEAR: i64 = 1_000;
 const BY_INDEX: i64 = 2_000;
 const FAR: i64 = 20_000;
@@ -78,7 +78,7 @@ impl<'a> Search<'a> {
     }
 
     async fn page(&self) -> Result<OrderPage, Failure> {
-        // One row more than requested tells whether there is a next page.
+        // One row more than requested shows whether there is a next page.
         let limit = i64::from(self.wanted.limit.rows()) + 1;
         let Statements { all, near, by_text, by_other, .. } = self.statements;
         if !self.has_more_to_match() {
@@ -195,7 +195,7 @@ fn exactly(counted: i64) -> Count {
     Count { count: counted.min(COUNTED), relation }
 }
 
-/// A LIKE pattern for a text that contains another. Three characters must be escaped in it.
+/// A LIKE pattern that matches every text that contains this one. Three characters must be escaped.
 fn like(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.chars() {
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_looked_for_stands_for_itself() {
+    fn a_searched_text_matches_only_itself() {
         assert_eq!(like(r"50%_a\b"), r"%50\%\_a\\b%");
     }
 

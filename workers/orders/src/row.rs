@@ -1,4 +1,4 @@
-//! How a row becomes an order.
+//! Reads an order from a row.
 
 use contracts::orders::Order;
 use contracts::{Price, Timestamp};

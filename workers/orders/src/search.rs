@@ -3,7 +3,6 @@
 //! All have the same parameters: `$1` user, `$2` and `$3` from and to, `$4` and `$5` the minimum and the maximum in
 //! cents, `$6` and `$7` the position to continue from (microseconds since 1970 or cents, and an id), `$8` how many rows
 //! are wanted, `$9` the LIKE pattern of the text, `$10` how many rows are searched.
-//! text must be like, `$10` how many rows are looked at.
 
 use contracts::Sort;
 
@@ -191,8 +190,7 @@ pub(crate) const fn statements(sort: Sort) -> &'static Statements {
     }
 }
 
-/// How many there are within the bounds of time, up to `$8`; within those of price; and how many match among the latest
-/// `$10`, up to `$8`.
+/// How many orders there are within the bounds of time, up to `$8`.
 pub(crate) const COUNT_BY_TIME: &str = concat!(
     with_parameters!(),
     " SELECT count(*) FROM (SELECT FROM orders WHERE user_id = $1 AND ",

@@ -6,7 +6,7 @@ use worker_runtime::{Context, Db, Dependencies};
 use crate::password::Passwords;
 use crate::sessions::Sessions;
 
-/// More requests than cores wait for a hash: a process can refuse at once what it cannot finish in time only if it sees them.
+/// A process takes more requests than it has cores: it can only refuse at once what it cannot finish in time if it sees it.
 const LOOKAHEAD: u16 = 4;
 
 /// Password hashes, and sessions with their database: for register and login.
@@ -25,7 +25,7 @@ impl Dependencies for Accounts {
     }
 }
 
-/// Password hashes and the database, for a worker that signs nobody in and so needs no key.
+/// Password hashes and the database, for a worker that issues no tokens and so needs no key.
 pub struct Credentials {
     /// Hashes and checks passwords.
     pub passwords: Passwords,

@@ -36,7 +36,7 @@ impl Drop for Place<'_> {
 }
 
 impl Admission {
-    /// Runs so many hashes at a time, each of which takes about so long.
+    /// Runs `width` hashes at a time, each of which takes about as long as `cost`.
     pub(crate) fn new(width: usize, cost: Duration) -> Self {
         Self { cores: Arc::new(Semaphore::new(width)), width, inside: Cell::new(0), cost: Cell::new(cost) }
     }
@@ -53,7 +53,7 @@ impl Admission {
         let core = core.map_err(|_| overloaded())?.map_err(Failure::broken)?;
         let begun = Instant::now();
         if begun > latest.into_std() {
-            // A core was free, so nothing is measured now: a single slow hash must not refuse everybody for ever.
+            // No hash was measured although a core was free. The estimate decays, or one slow hash would block all others.
             self.cost.set(self.cost.get() * 3 / 4);
             return Err(overloaded());
         }
@@ -85,7 +85,7 @@ impl Admission {
 }
 
 fn overloaded() -> Failure {
-    let message = "More passwords are to be checked than can be just now. Nothing was done; try again in a moment.";
+    let message = "Too many passwords are being checked at the moment. Nothing was done; try again in a moment.";
     Failure::answer(Code::Overloaded, message)
 }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_let_in_as_can_be_served_in_time_and_the_others_are_refused_at_once() {
+    fn requests_that_cannot_be_served_in_time_are_refused_at_once() {
         let (admission, now) = (Admission::new(2, COST), Instant::now());
         let deadline = now + Duration::from_millis(1_050);
         let inside: Vec<_> = (0..220).filter_map(|_| admission.enter(deadline, now).ok()).collect();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_too_long_takes_no_core_and_hears_of_it_in_time() {
+    async fn a_request_that_waits_too_long_is_refused_before_its_deadline() {
         let admission = Admission::new(1, COST);
         let core = Arc::clone(&admission.cores).acquire_owned().await.unwrap();
         let deadline = within(COST * 3);
@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_begun_for_a_caller_who_has_left() {
+    async fn no_hash_is_begun_for_a_caller_that_has_left() {
         let admission = Admission::new(1, COST);
         let _core = Arc::clone(&admission.cores).acquire_owned().await.unwrap();
         assert!(refused(&admission.run(Instant::now(), async |_| Ok(())).await));
     }
 
     #[tokio::test]
-    async fn one_hash_that_took_an_hour_refuses_nobody_for_ever() {
+    async fn a_single_very_slow_hash_does_not_block_others_for_ever() {
         let admission = Admission::new(1, COST);
         admission.measured(Duration::from_hours(1));
         let mut tries = 0;

@@ -22,13 +22,13 @@ const COMMON: &str = include_str!("common_passwords.txt");
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordSettings {
-    /// The least number of characters of a new password; at least 8 (NIST SP 800-63B).
+    /// The minimum length of a new password, in characters; at least 8 (NIST SP 800-63B).
     min_length: usize,
     /// How many hashes may be computed at a time in this process; 0 means one per core.
     concurrency: usize,
-    /// How much memory a hash takes, in KiB. A password that was hashed with less is hashed anew when it is next used.
+    /// How much memory a hash takes, in KiB. A password that was hashed with less is hashed again when it is next used.
     memory_kib: u32,
-    /// How often a hash passes over its memory; likewise.
+    /// How often a hash passes over its memory. A password that was hashed with fewer passes is hashed again as well.
     iterations: u32,
 }
 
@@ -96,7 +96,7 @@ impl Passwords {
         Ok(Self { min_length: settings.min_length, params, admission })
     }
 
-    /// Whether a new password is acceptable; the error is the rest of a sentence.
+    /// Whether a new password is acceptable; the error continues a sentence.
     pub fn accept<const MIN: usize>(&self, password: &Password<MIN>) -> Result<(), String> {
         let password = password.normalized();
         if password.chars().count() < self.min_length {
@@ -104,7 +104,7 @@ impl Passwords {
         }
         let lower = password.to_lowercase();
         if COMMON.lines().any(|common| common == lower) {
-            return Err("is one of the commonest passwords: choose another".into());
+            return Err("is one of the most common passwords: choose another".into());
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Passwords {
         kept: Option<&str>,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        let broken = |problem: String| Failure::broken(format!("a kept password hash is malformed: {problem}"));
+        let broken = |problem: String| Failure::broken(format!("a stored password hash is malformed: {problem}"));
         let phc = kept.map(PasswordHash::new).transpose().map_err(|error| broken(error.to_string()))?;
         let (params, salt) = match &phc {
             Some(phc) => {
@@ -149,9 +149,9 @@ impl Passwords {
         if same(normalized.clone()).await? {
             return Ok(if self.is_outdated(&params) { Verdict::Outdated } else { Verdict::Right });
         }
-        // Before passwords were normalised, they were hashed as they came.
-        let as_it_came = password.reveal();
-        let found = as_it_came != normalized && same(as_it_came.to_owned()).await?;
+        // Earlier releases hashed passwords without normalising them.
+        let raw = password.reveal();
+        let found = raw != normalized && same(raw.to_owned()).await?;
         Ok(if found { Verdict::Outdated } else { Verdict::Wrong })
     }
 
@@ -196,8 +196,8 @@ fn digest(password: &str, params: Params, salt: &[u8]) -> Result<Output, String>
     Output::new(&output).map_err(|error| error.to_string())
 }
 
-/// The working memory of one hash. glibc caches freed memory of up to 32 MiB and would keep 19 MiB per thread for ever;
-/// a larger allocation it maps afresh and returns. Untouched pages cost nothing.
+/// The working memory of one hash. glibc caches freed blocks of up to 32 MiB and would keep 19 MiB per thread for ever; it
+/// maps larger ones separately and returns them to the system. Untouched pages cost nothing.
 fn memory(blocks: usize) -> Vec<Block> {
     const NOT_KEPT_BY_GLIBC: usize = 33 * 1024 * 1024 / Block::SIZE;
     let mut memory = Vec::with_capacity(blocks.max(NOT_KEPT_BY_GLIBC));
@@ -229,7 +229,7 @@ mod tests {
         passwords().check(&password(text), kept, soon()).await.unwrap()
     }
 
-    /// A hash of an earlier release: of the password as it came, with these parameters.
+    /// A hash of an earlier release: of the raw password, with these parameters.
     fn kept(text: &str, params: Params) -> String {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params);
         let salt = b"somesaltsomesalt";
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kept_password_is_known_again_and_another_is_not() {
+    async fn the_right_password_matches_and_another_does_not() {
         let kept = passwords().hash(&password("correct horse"), soon()).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert_eq!(check("correct horse", Some(&kept)).await, Verdict::Right);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_with_less_is_understood_and_outdated_and_one_with_more_is_not() {
+    async fn a_hash_with_lower_parameters_matches_and_is_outdated() {
         let with = |memory, iterations| kept("password", Params::new(memory, iterations, 1, None).unwrap());
         assert_eq!(check("password", Some(&with(4_096, 3))).await, Verdict::Outdated);
         assert_eq!(check("password", Some(&with(19_456, 1))).await, Verdict::Outdated);
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(check(composed, Some(&new)).await, Verdict::Right);
         assert_eq!(check("helene  1", Some(&new)).await, Verdict::Wrong);
         let old = kept(decomposed, Params::DEFAULT);
-        assert_eq!(check(decomposed, Some(&old)).await, Verdict::Outdated, "kept as it came, before");
+        assert_eq!(check(decomposed, Some(&old)).await, Verdict::Outdated, "hashed without normalising, before");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Refresh tokens: 256 random bits, stored only as a hash, each leading to its successor.
 //!
-//! The first of a family is random. Each successor is derived from the token before and a fresh random salt. So the
-//! holder of the old token can get the same successor twice, which two tabs that refresh at once need. The database
-//! alone, with hashes and salts, yields no token.
+//! The first of a family is random. Each successor is derived from its predecessor and a fresh random salt, so the holder of
+//! the old token can get the same successor again, which two tabs need that refresh at once. The database alone, with its
+//! hashes and salts, reveals no token.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_the_sha_256_of_the_text() {
+    fn the_stored_hash_is_the_sha_256_of_the_text() {
         // Output of `printf abc | sha256sum`.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hexadecimal(&Secret("abc".into()).hash()), expected);

@@ -10,11 +10,11 @@ use worker_runtime::{Context, Db, Dependencies, Failure};
 use crate::secret::Secret;
 use crate::tokens::Tokens;
 
-/// The users database, and the maker of tokens.
+/// The users database, and the issuer of tokens.
 pub struct Sessions {
     /// The users database.
     pub db: Db,
-    /// Makes access tokens, and knows all lifetimes.
+    /// Issues access tokens, and knows all lifetimes.
     pub tokens: Tokens,
 }
 
@@ -22,7 +22,7 @@ impl Dependencies for Sessions {
     async fn open(context: &mut Context<'_>) -> Result<Self, StartError> {
         let tokens = match Tokens::new(context.settings.section()?) {
             Err(error) if context.settings.only_checked() => {
-                // What is wrong with the database's settings is told at the same time.
+                // Reports what is wrong with the database's settings at the same time.
                 Db::open(context).await?;
                 return Err(error.into());
             }
@@ -66,7 +66,7 @@ impl Sessions {
         self.signed_in(user, request, secret)
     }
 
-    /// What a user gets with a refresh token that is stored for a session.
+    /// The reply to a user whose refresh token was stored for a session.
     pub fn signed_in(&self, user: User, session: Uuid, secret: Secret) -> Result<SignedIn, Failure> {
         let access_token = self.tokens.access_token(user.id, &user.email, session)?;
         Ok(SignedIn { tokens: users::Tokens { access_token, refresh_token: secret.reveal() }, user })

@@ -1,4 +1,4 @@
-//! Makes access tokens, which the gateway verifies by their signature alone.
+//! Issues access tokens, which the gateway verifies by their signature alone.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,18 +17,18 @@ const HOW_TO_MAKE_A_KEY: &str = "make one with `openssl genpkey -algorithm ed255
 pub struct TokenSettings {
     /// The Ed25519 private key that signs access tokens, a PKCS#8 PEM file. There is no default.
     private_key_file: String,
-    /// How long an access token is good, in seconds.
+    /// The lifetime of an access token, in seconds.
     ttl_s: u64,
-    /// How long a refresh token is good, in seconds; so a session that is not used ends after this time.
+    /// The lifetime of a refresh token, in seconds: an unused session ends after this time.
     refresh_ttl_s: u32,
-    /// How long a refresh token that was used still leads to its successor, in seconds, for two tabs that refresh at once
-    /// and for answers that were lost. Later it ends the session.
+    /// How long a used refresh token still leads to its successor, in seconds, for two tabs that refresh at once and
+    /// for lost answers. Later it ends the session.
     refresh_grace_s: u32,
-    /// How long a session lasts however much it is used, in seconds.
+    /// The longest lifetime of a session, in seconds, however much it is used.
     session_ttl_s: u32,
-    /// Who issues: the `iss` of access tokens. The gateway must be told the same.
+    /// The issuer: the `iss` of access tokens. The gateway needs the same value.
     issuer: String,
-    /// For whom: their `aud`. The gateway must be told the same.
+    /// The audience: their `aud`. The gateway needs the same value.
     audience: String,
 }
 
@@ -67,7 +67,7 @@ impl Section for TokenSettings {
     }
 }
 
-/// Makes access tokens.
+/// Issues access tokens.
 pub struct Tokens {
     key: EncodingKey,
     /// With the key's id, its thumbprint (RFC 7638), which the gateway computes from the public half.
@@ -103,7 +103,7 @@ impl Tokens {
         Ok(Self { key, header, settings })
     }
 
-    /// A new access token for a user, in one of his sessions.
+    /// A new access token for a session of a user.
     pub fn access_token(&self, user: Uuid, email: &str, session: Uuid) -> Result<String, Failure> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::broken)?.as_secs();
         let claims = Claims {

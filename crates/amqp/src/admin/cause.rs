@@ -22,7 +22,7 @@ pub enum Cause {
     Vhost,
     /// The user lacks a permission.
     Denied,
-    /// What listens there is not a broker, or unexpectedly speaks TLS.
+    /// What listens there is not a broker, or it expects TLS.
     NoBroker,
 }
 
@@ -71,13 +71,13 @@ impl Cause {
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::NobodyListens => "nothing listens there: is the broker running, and the port right?",
-            Self::UnknownHost => "no such host is known: is its name right?",
+            Self::NobodyListens => "nothing listens there: is the broker running, and is the port right?",
+            Self::UnknownHost => "the host name is unknown: is it spelled right?",
             Self::Silent => "nothing answers there: is the host right, and does a firewall let this through?",
-            Self::Credentials => "is the user right, and the password?",
-            Self::Vhost => "does the vhost exist, and may this user use it?",
-            Self::Denied => "this user lacks a right that it takes: come as an administrator",
-            Self::NoBroker => "is it a RabbitMQ, and is TLS (amqps://) right there?",
+            Self::Credentials => "the broker refused the user name or the password",
+            Self::Vhost => "does the vhost exist, and may this user access it?",
+            Self::Denied => "this user lacks a permission: connect as an administrator",
+            Self::NoBroker => "is this a RabbitMQ server, and does the port expect TLS (amqps://)?",
         })
     }
 }

@@ -10,37 +10,37 @@ use crate::admin::queue_browser::{BrowsedMessage, Held, QueueBrowser};
 /// ends, unless it was redriven or removed.
 pub struct DeadLetters {
     listener: String,
-    look: QueueBrowser,
+    browser: QueueBrowser,
     publisher: Publisher,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(listener: &str, look: QueueBrowser, publisher: Publisher) -> Self {
-        Self { listener: listener.into(), look, publisher }
+    pub(crate) fn new(listener: &str, browser: QueueBrowser, publisher: Publisher) -> Self {
+        Self { listener: listener.into(), browser, publisher }
     }
 
     /// Takes the next message out; `None` at the end.
     pub async fn next(&self) -> Result<Option<BrowsedMessage>, Error> {
-        self.look.next().await
+        self.browser.next().await
     }
 
-    /// Sends a message back to its listener, to start afresh. It leaves the dead-letter queue only when the broker has
-    /// confirmed the copy; a crash in between leaves two, of which the inbox drops one.
+    /// Sends a message back to its listener, without its failure headers. It leaves the dead-letter queue only when the
+    /// broker has confirmed the copy. A crash in between leaves both; the inbox makes sure that only one takes effect.
     pub async fn redrive(&self, dead: &BrowsedMessage) -> Result<(), Error> {
         let properties = without_failures(&dead.message.delivery.properties);
         let copy = Outgoing { exchange: "", key: &self.listener, body: dead.body().to_vec(), properties };
         self.publisher.publish(std::iter::once(copy)).await?;
-        self.look.remove(&dead.held()).await
+        self.browser.remove(&dead.held()).await
     }
 
     /// Removes a message for ever.
     pub async fn remove(&self, dead: &Held) -> Result<(), Error> {
-        self.look.remove(dead).await
+        self.browser.remove(dead).await
     }
 
     /// Returns what was taken out and neither redriven nor removed.
     pub async fn close(self) -> Result<(), Error> {
-        self.look.close().await?;
+        self.browser.close().await?;
         self.publisher.close().await;
         Ok(())
     }

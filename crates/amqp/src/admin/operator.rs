@@ -39,15 +39,15 @@ impl Operator {
         topology::depth(&self.connection.channel().await?, queue).await
     }
 
-    /// Opens a queue to look at its messages.
-    pub async fn look(&self, queue: String) -> Result<QueueBrowser, Error> {
+    /// Opens a queue to browse its messages.
+    pub async fn browse(&self, queue: String) -> Result<QueueBrowser, Error> {
         Ok(QueueBrowser::new(queue, self.connection.channel().await?))
     }
 
     /// Opens a listener's dead-letter queue.
-    pub async fn graveyard(&self, listener: &str) -> Result<DeadLetters, Error> {
+    pub async fn dead_letters(&self, listener: &str) -> Result<DeadLetters, Error> {
         let publisher = Publisher::open(&self.broker, &[]).await?;
-        Ok(DeadLetters::new(listener, self.look(topology::dead_queue(listener)).await?, publisher))
+        Ok(DeadLetters::new(listener, self.browse(topology::dead_queue(listener)).await?, publisher))
     }
 
     /// Closes the connection.

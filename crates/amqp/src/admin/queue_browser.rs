@@ -18,7 +18,7 @@ use crate::topology;
 pub struct QueueBrowser {
     queue: String,
     channel: Channel,
-    /// How many are out.
+    /// How many are taken out.
     held: Cell<u32>,
 }
 
@@ -31,12 +31,12 @@ pub struct BrowsedMessage {
     pub failure: FailureInfo,
 }
 
-/// Which message it is; needed to remove it.
+/// A handle on a message that was taken out.
 #[derive(Clone, Copy)]
 pub struct Held(u64);
 
 impl BrowsedMessage {
-    /// The queue that it came from.
+    /// Its handle, for removing it later.
     pub fn held(&self) -> Held {
         Held(self.message.delivery.delivery_tag)
     }
@@ -46,7 +46,7 @@ impl BrowsedMessage {
         &self.message.delivery.data
     }
 
-    /// Its message id, whatever that is.
+    /// Its message id, whatever its form.
     pub fn id(&self) -> Option<&str> {
         self.message.delivery.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
     }
@@ -90,12 +90,12 @@ impl QueueBrowser {
     /// Returns everything that was not removed.
     pub async fn close(self) -> Result<(), Error> {
         const EVERYTHING: u64 = 0;
-        const LOOKS: u32 = 40;
+        const POLLS: u32 = 40;
         const BETWEEN: Duration = Duration::from_millis(50);
         let back = BasicNackOptions { multiple: true, requeue: true };
         in_time(self.channel.basic_nack(EVERYTHING, back)).await?;
-        // The broker does not say when they are back. Until then the queue looks empty.
-        for _ in 0..LOOKS {
+        // The broker does not report when they are back, and until then the queue looks empty.
+        for _ in 0..POLLS {
             let depth = topology::depth(&self.channel, &self.queue).await?;
             if depth.is_none_or(|depth| depth.waiting >= self.held.get()) {
                 break;

@@ -1,4 +1,4 @@
-//! Looks at queues for who has to know at once whether something waits in them. Of all who would, one does.
+//! Watches the depth of queues. Only one process at a time holds the lock to do so.
 
 use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
@@ -10,16 +10,16 @@ use crate::topology::crashed_queue::broker_answers;
 use crate::topology::names::SCALER_LOCK;
 use crate::topology::{self, Depth};
 
-/// A connection that looks at queues, and by which nobody else does.
+/// A connection that watches queues and holds the lock.
 pub struct QueueWatch {
     connection: BrokerConnection,
-    /// A question about a queue that does not exist closes it.
+    /// Replaced when a passive declaration of a missing queue has closed it.
     channel: Option<Channel>,
     _lock: Channel,
 }
 
 impl QueueWatch {
-    /// Connects; `None` while another one watches. The lock is a queue of this connection's own: it ends with it.
+    /// Connects; `None` while another process holds the lock, which is an exclusive queue: it ends with its connection.
     pub async fn open(broker: &Broker) -> Result<Option<Self>, Error> {
         let connection = broker.connect("scales").await?;
         let lock = connection.channel().await?;
@@ -34,8 +34,8 @@ impl QueueWatch {
         }
     }
 
-    /// How many wait in a queue and how many consume it. One that has crashed, and so does not answer though the broker
-    /// does, is as good as missing.
+    /// How many messages wait in a queue, and how many consumers it has. A queue that has crashed, and so does not answer
+    /// although the broker does, counts as missing.
     pub async fn depth(&mut self, queue: &str) -> Result<Depth, Error> {
         let channel = match self.channel.take() {
             Some(open) => open,

@@ -88,7 +88,7 @@ impl Operator {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Refused("a queue was filled again and again while it was to be replaced"))
+        Err(Error::Refused("a queue kept receiving messages while it was being replaced"))
     }
 }
 
@@ -102,8 +102,8 @@ async fn move_all(channel: &Channel, from: &str, to: &str, publisher: &Publisher
     Ok(())
 }
 
-/// The properties that a copy may have: the broker refuses another account's user id, and would also send to the queues
-/// in `CC`.
+/// The properties without those that a copy must not have: the broker refuses another account's user id, and would also
+/// deliver to the queues in `CC`.
 fn copied(before: &BasicProperties) -> BasicProperties {
     let mut after = BasicProperties::default();
     let headers = before.headers().iter().flat_map(FieldTable::inner);

@@ -1,4 +1,4 @@
-//! The asking side of the exchange `control`: asks processes for their status and collects the answers.
+//! The requesting side of the exchange `control`: requests the status of processes and collects the answers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,13 +67,13 @@ impl SystemStatus {
     }
 }
 
-/// The name of everything that can be asked.
+/// The names of all processes that report their status.
 fn all_names() -> Vec<&'static str> {
     let listeners = LISTENERS.iter().map(|listener| listener.name);
     PATTERNS.into_iter().chain(listeners).chain(RELAYS).chain([GATEWAY]).collect()
 }
 
-/// Asks for status over one connection.
+/// Requests the status of processes over one connection.
 #[derive(Default)]
 pub(crate) struct StatusClient {
     channel: tokio::sync::Mutex<Option<StatusChannel>>,
@@ -87,7 +87,7 @@ impl StatusClient {
             return Ok(status);
         }
         let mut channel = self.channel.lock().await;
-        // Another task may have asked while we waited for our turn.
+        // Another task may have requested it while we waited for the lock.
         if let Some(status) = self.cached() {
             return Ok(status);
         }
@@ -96,7 +96,7 @@ impl StatusClient {
             Some(open) => open,
             None => StatusChannel::open(connection, process).await?,
         };
-        let status = Arc::new(open.ask().await?);
+        let status = Arc::new(open.collect().await?);
         *channel = Some(open);
         *self.lock() = Some((Instant::now(), Arc::clone(&status)));
         Ok(status)
@@ -111,7 +111,7 @@ impl StatusClient {
     }
 }
 
-/// A channel to ask on, and the answers so far.
+/// A channel for status requests, and the answers so far.
 struct StatusChannel {
     channel: Channel,
     replies: Consumer,
@@ -135,7 +135,8 @@ impl StatusChannel {
         Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new(), unresponsive: HashMap::new() })
     }
 
-    async fn ask(&mut self) -> Result<SystemStatus, Error> {
+    /// One round: requests every process's status and waits for the answers.
+    async fn collect(&mut self) -> Result<SystemStatus, Error> {
         self.round += 1;
         let deadline = tokio::time::Instant::now() + ANSWER_TIMEOUT;
         let names = all_names();
@@ -165,8 +166,8 @@ impl StatusChannel {
         Ok(SystemStatus { by_name, unresponsive })
     }
 
-    /// Tells processes that are gone from those that are connected and do not answer: a request to one that is gone has
-    /// no queue to go to.
+    /// Distinguishes processes that are gone from those that are connected and do not answer: a request to one that is
+    /// gone cannot be routed.
     async fn probe_the_silent(&mut self) -> Result<(), Error> {
         let (round, answers) = (self.round, &self.answers);
         self.unresponsive.retain(|instance, _| answers.get(instance).is_none_or(|(answered, _)| *answered != round));
@@ -184,7 +185,7 @@ impl StatusChannel {
         Ok(())
     }
 
-    /// Asks by these keys. Whether each has a queue to go to.
+    /// Sends a request to each key; returns for each whether it was routed to a queue.
     async fn publish(&self, keys: Vec<String>) -> Result<Vec<bool>, Error> {
         let data = serde_json::from_str("{}").expect("a constant JSON text");
         let round = self.round.to_string();
@@ -195,7 +196,7 @@ impl StatusChannel {
             .with_expiration(ANSWER_TIMEOUT.as_millis().to_string().into())
             .with_correlation_id(round.as_str().into())
             .with_reply_to(self.reply_to.as_str().into());
-        // The broker returns a request that no queue is bound for.
+        // The broker returns a request that it cannot route.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let mut confirms = Vec::with_capacity(keys.len());
         for key in keys {

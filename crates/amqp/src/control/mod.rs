@@ -1,4 +1,4 @@
-//! The exchange `control`: processes are asked for their status, and answer.
+//! The exchange `control`: status requests to processes, and their answers.
 
 pub mod client;
 pub mod responder;

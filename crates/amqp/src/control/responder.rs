@@ -1,4 +1,4 @@
-//! The answering side of the exchange `control`: a process is asked for its status, or what it is, and answers.
+//! The answering side of the exchange `control`: a process receives requests for its status or its description.
 //!
 //! A request goes to the key `stats` or `describe` (every process), `stats.NAME` or `describe.NAME` (the processes of a
 //! name) or `stats.NAME.INSTANCE` (one of them). Its `reply_to` is a key of the same exchange, under `replies.`, and not
@@ -44,7 +44,7 @@ pub fn identify(name: &str, kind: ProcessKind, event: Option<&str>) -> ProcessIn
     }
 }
 
-/// A connection of this process over which it can also be asked.
+/// A connection of this process over which it also answers status requests.
 #[derive(Clone)]
 pub struct StatusConnection(pub(crate) BrokerConnection);
 
@@ -53,7 +53,7 @@ impl StatusConnection {
     pub async fn answer(&self, info: &Arc<ProcessInfo>, stats: impl Fn() -> Stats) -> Infallible {
         loop {
             let Err(error) = self.session(info, &stats).await;
-            tracing::debug!(error = %error, "this process cannot be asked for its status");
+            tracing::debug!(error = %error, "cannot receive status requests");
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -61,8 +61,8 @@ impl StatusConnection {
     async fn session(&self, info: &Arc<ProcessInfo>, stats: impl Fn() -> Stats) -> Result<Infallible, Error> {
         let mut control = Control::on(self.clone(), info).await?;
         loop {
-            let question = control.next().await?;
-            control.answer(&question, &stats)?;
+            let request = control.next().await?;
+            control.answer(&request, &stats)?;
         }
     }
 }
@@ -70,28 +70,27 @@ impl StatusConnection {
 /// The requests to one process, until the connection breaks.
 pub struct Control {
     info: Arc<ProcessInfo>,
-    questions: Consumer,
+    requests: Consumer,
     channel: Channel,
     _connection: BrokerConnection,
 }
 
 /// A status request that can be answered.
-pub struct Question {
-    asked: Asked,
+pub struct StatusRequest {
+    kind: RequestKind,
     reply_to: ShortString,
     correlation_id: Option<ShortString>,
 }
 
-/// What a request asks for.
-enum Asked {
+enum RequestKind {
     Describe,
     Stats,
 }
 
-impl Question {
-    /// Whether it asks for the status.
-    pub fn is_about_stats(&self) -> bool {
-        matches!(self.asked, Asked::Stats)
+impl StatusRequest {
+    /// Whether it is for the status rather than the description.
+    pub fn wants_stats(&self) -> bool {
+        matches!(self.kind, RequestKind::Stats)
     }
 }
 
@@ -109,24 +108,24 @@ impl Control {
         for key in [STATS.to_owned(), key_of(STATS, &info.name)] {
             bind(&channel, &queue, &key).await?;
         }
-        let questions = consume(&channel, &queue).await?;
+        let requests = consume(&channel, &queue).await?;
         if let Err(error) = bind_newer(&connection, &queue, info).await {
             tracing::debug!(error = %error, "the account of this process lacks permissions; see `signalbox accounts`");
         }
-        Ok(Self { info: Arc::clone(info), questions, channel, _connection: connection })
+        Ok(Self { info: Arc::clone(info), requests, channel, _connection: connection })
     }
 
     /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered.
-    pub async fn next(&mut self) -> Result<Question, Error> {
+    pub async fn next(&mut self) -> Result<StatusRequest, Error> {
         loop {
-            let delivery: Delivery = self.questions.next().await.ok_or(Error::ConsumerEnded)??;
+            let delivery: Delivery = self.requests.next().await.ok_or(Error::ConsumerEnded)??;
             let key = delivery.routing_key.as_str();
             let describe = key == DESCRIBE || key.starts_with(&format!("{DESCRIBE}."));
             let reply_to = delivery.properties.reply_to().clone().filter(|key| key.as_str().starts_with(REPLIES));
             let correlation_id = delivery.properties.correlation_id().clone();
             if let Some(reply_to) = reply_to {
-                return Ok(Question {
-                    asked: if describe { Asked::Describe } else { Asked::Stats },
+                return Ok(StatusRequest {
+                    kind: if describe { RequestKind::Describe } else { RequestKind::Stats },
                     reply_to,
                     correlation_id,
                 });
@@ -134,25 +133,25 @@ impl Control {
         }
     }
 
-    /// Answers a request, without waiting for the broker. Whether anybody still waits is not known.
-    pub fn answer(&self, question: &Question, stats: impl FnOnce() -> Stats) -> Result<(), Error> {
-        let body = match question.asked {
-            Asked::Describe => encode_response(self.info.as_ref()),
-            Asked::Stats => encode_response(&stats()),
+    /// Answers a request, without waiting for the broker or knowing whether anybody still waits for the answer.
+    pub fn answer(&self, request: &StatusRequest, stats: impl FnOnce() -> Stats) -> Result<(), Error> {
+        let body = match request.kind {
+            RequestKind::Describe => encode_response(self.info.as_ref()),
+            RequestKind::Stats => encode_response(&stats()),
         };
         let body = body.expect("names and numbers always serialise");
         let properties =
             BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(TRANSIENT);
-        let properties = match &question.correlation_id {
+        let properties = match &request.correlation_id {
             Some(id) => properties.with_correlation_id(id.clone()),
             None => properties,
         };
         let (exchange, options) = (CONTROL_EXCHANGE.into(), BasicPublishOptions::default());
-        Ok(send(self.channel.basic_publish(exchange, question.reply_to.clone(), options, &body, properties))?)
+        Ok(send(self.channel.basic_publish(exchange, request.reply_to.clone(), options, &body, properties))?)
     }
 }
 
-/// Binds keys that accounts of an earlier release may not bind, on a channel of its own, which a refusal closes.
+/// Binds keys that accounts of an earlier release may not bind. Uses a channel of its own, because a refusal closes it.
 async fn bind_newer(connection: &BrokerConnection, queue: &str, info: &ProcessInfo) -> Result<(), Error> {
     let channel = connection.channel().await?;
     let one = key_of(&key_of(STATS, &info.name), &info.instance.to_string());
@@ -162,7 +161,7 @@ async fn bind_newer(connection: &BrokerConnection, queue: &str, info: &ProcessIn
     in_time(channel.close(200, "done".into())).await
 }
 
-/// Makes a queue of at most so many messages that is this connection's own and ends with it.
+/// Declares an exclusive queue of at most `length` messages; it ends with the connection.
 pub(crate) async fn own_queue(channel: &Channel, process: &str, length: i32) -> Result<String, Error> {
     let name = format!("{}{}", queues_of(process), Uuid::now_v7());
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };

@@ -1,4 +1,4 @@
-//! Every event as it is published, for whoever shows it live: a queue of this process's own, which dies with it.
+//! Receives events as they are published, for live streams, through an exclusive queue that ends with the connection.
 
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
@@ -13,9 +13,10 @@ use crate::packet::EventPacket;
 use crate::topology::names::FEED_QUEUES;
 use crate::topology::{self, EVENTS_EXCHANGE, Item, arguments, text};
 
-/// Events that wait in the queue while this process does not read. Beyond that the broker drops the oldest, into a queue
-/// beside it: that anything at all is in there says that the feed has a gap.
+/// The most events that wait in the queue. Beyond that the broker drops the oldest into a second queue: any message there
+/// means that the stream has a gap.
 const LENGTH: i32 = 10_000;
+
 /// The events of some names, from now on, until the connection breaks.
 pub struct LiveSubscription {
     events: Consumer,
@@ -26,18 +27,18 @@ pub struct LiveSubscription {
     connection: BrokerConnection,
 }
 
-/// An event to show.
+/// A live event.
 pub struct LiveEvent {
-    /// What travelled beside it.
+    /// Its metadata.
     pub meta: EventMetadata,
     /// Its name.
     pub name: String,
-    /// What it tells, as JSON.
+    /// Its data, as JSON.
     pub data: String,
 }
 
 impl LiveSubscription {
-    /// Connects and listens to events of these names. What was published before is not in it.
+    /// Connects and declares the queues. Events arrive once [`Self::bind`] was called.
     pub async fn open(broker: &Broker, names: &[&'static str]) -> Result<Self, Error> {
         let connection = broker.connect("watches").await?;
         let channel = connection.channel().await?;
@@ -56,7 +57,7 @@ impl LiveSubscription {
         Ok(Self { events, dropped, channel, queue, names: names.to_vec(), connection })
     }
 
-    /// From its return on, events come in. While nobody wants them they cost this process nothing.
+    /// Binds the queue: events published from now on arrive. While it is unbound, events cost this process nothing.
     pub async fn bind(&self) -> Result<(), Error> {
         for name in &self.names {
             let (queue, options) = (self.queue.as_str().into(), QueueBindOptions::default());
@@ -67,7 +68,7 @@ impl LiveSubscription {
         Ok(())
     }
 
-    /// No more events come in, but for those that are in the queue.
+    /// Unbinds the queue: only events that are in it already still arrive.
     pub async fn unbind(&self) -> Result<(), Error> {
         for name in &self.names {
             let queue = self.queue.as_str().into();
@@ -78,7 +79,7 @@ impl LiveSubscription {
         Ok(())
     }
 
-    /// The next event. Safe to drop and call again; an error is final. What is no event is passed over.
+    /// The next event. Cancel-safe; an error is final. Skips messages that are not events.
     pub async fn next(&mut self) -> Result<LiveEvent, Error> {
         loop {
             let delivery = tokio::select! {
@@ -97,13 +98,13 @@ impl LiveSubscription {
         }
     }
 
-    /// Closes the connection, and with it the queue ends.
+    /// Closes the connection, which deletes the queues.
     pub async fn close(self) {
         self.connection.close().await;
     }
 }
 
-/// A queue that is this connection's own and ends with it.
+/// Declares an exclusive queue, which ends with its connection.
 async fn declare(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), Error> {
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     in_time(channel.queue_declare(name.into(), options, arguments)).await.map(drop)

@@ -1,4 +1,4 @@
-//! What travels beside an event, in AMQP properties and headers.
+//! The metadata of an event, in AMQP properties and headers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use uuid::Uuid;
 use crate::headers::{OWNER, REQUEST_ID, SEQUENCE, TRACEPARENT, text_header, whole_number};
 use crate::protocol::PERSISTENT;
 
-/// Everything about an event but its content.
+/// Everything about an event except its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventMetadata {
     /// The event's identity, the same at each delivery: its listeners apply it once.
     pub id: Uuid,
-    /// The user whose business it is.
+    /// The user whom it concerns.
     pub owner: Option<String>,
-    /// The request that it came of.
+    /// The request that caused it.
     pub request_id: Option<String>,
     /// W3C trace context of that request.
     pub traceparent: Option<String>,
@@ -44,8 +44,8 @@ impl EventMetadata {
             .with_headers(headers)
     }
 
-    /// Reads it back; `None` when the message has no id, for then it cannot be told from its copies. An id that is other
-    /// text than a UUID stands for one.
+    /// Reads it; `None` if the message has no id, because then duplicates cannot be detected. An id that is not a UUID is
+    /// mapped to one.
     pub(crate) fn read(properties: &BasicProperties) -> Option<Self> {
         let id = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.trim().is_empty())?;
         let sequence = properties.headers().as_ref().and_then(|headers| headers.inner().get(SEQUENCE));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_kind_stands_for_a_uuid_of_its_own() {
+    fn an_id_that_is_not_a_uuid_is_mapped_to_one() {
         let read =
             |id: &str| EventMetadata::read(&BasicProperties::default().with_message_id(id.into())).map(|meta| meta.id);
         assert_eq!(read("order-7"), read("order-7"));

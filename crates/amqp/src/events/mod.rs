@@ -1,4 +1,4 @@
-//! Events: the publisher, a listener's consumer, live subscriptions, and what travels beside an event.
+//! Events: the publisher, a listener's consumer, live subscriptions, and an event's metadata.
 
 pub mod consumer;
 pub mod live_subscription;

@@ -1,4 +1,4 @@
-//! Publishes what must not be lost: a message counts as sent when the broker has confirmed that a queue has it.
+//! Publishes messages that must not be lost: one counts as sent when the broker has confirmed that a queue has it.
 
 use futures_util::future::try_join_all;
 use lapin::options::BasicPublishOptions;
@@ -15,7 +15,7 @@ pub struct Publisher {
     connection: BrokerConnection,
 }
 
-/// A message on its way.
+/// A message to publish.
 pub(crate) struct Outgoing<'a> {
     pub(crate) exchange: &'static str,
     pub(crate) key: &'a str,
@@ -27,22 +27,22 @@ pub(crate) struct Outgoing<'a> {
 pub struct OutgoingEvent<'a> {
     /// Its name, such as `order.created`.
     pub name: &'a str,
-    /// What it tells, as JSON.
+    /// Its data, as JSON.
     pub data: &'a str,
-    /// What travels beside it.
+    /// Its metadata.
     pub meta: EventMetadata,
 }
 
 impl Publisher {
-    /// Connects and makes sure that there is what the messages will go to.
+    /// Connects and declares `items`, the topology that the messages need.
     pub async fn open(broker: &Broker, items: &[Item]) -> Result<Self, Error> {
         let (connection, channel) = broker.connect_confirming("publishes").await?;
         topology::declare_for_others(&connection, items).await?;
         Ok(Self { channel, connection })
     }
 
-    /// Publishes events, in order; returns when every one is with the queues of all its listeners. After an error
-    /// nobody knows which are: publish all of them again, on a new connection.
+    /// Publishes events, in order; returns when the broker has confirmed that all of them are in the queues of their
+    /// listeners. After an error it is unknown which are: publish all of them again, on a new connection.
     pub async fn publish_events(&self, events: &[OutgoingEvent<'_>]) -> Result<(), Error> {
         let outgoing = events.iter().map(|event| Outgoing {
             exchange: EVENTS_EXCHANGE,
@@ -54,7 +54,7 @@ impl Publisher {
     }
 
     pub(crate) async fn publish(&self, messages: impl Iterator<Item = Outgoing<'_>>) -> Result<(), Error> {
-        // A queue must be there to take it: without `mandatory` the broker confirms what it drops.
+        // Without `mandatory` the broker also confirms messages that it cannot route and drops.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let mut confirms = Vec::new();
         for Outgoing { exchange, key, body, properties } in messages {

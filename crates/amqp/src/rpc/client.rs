@@ -32,11 +32,12 @@ use crate::rpc::metadata::RequestMetadata;
 use crate::rpc::queue_states::QueueStates;
 use crate::topology::Depth;
 
-/// A request leaves its queue before its caller's time is over, by one part of so many, so that the proof of it is here in
-/// time, however busy the broker is.
+/// The last tenth of a request's budget is reserved for its way back: it expires in its queue that much earlier, so that the
+/// broker's proof of it arrives before the caller's deadline.
 const RETURN: u32 = 10;
 
-/// Why there is no answer. The first three mean that nothing was or will be executed, the others that nobody knows.
+/// Why there is no reply. The first three mean that the request was not and will not be executed; with the others the
+/// outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// There is no usable connection to the broker. Nothing was sent.
@@ -45,24 +46,24 @@ pub enum RpcError {
     /// No process consumes the pattern's queue. Nothing was sent.
     #[error("nobody serves this pattern")]
     NobodyServes,
-    /// The request waited in its queue until it expired, and no worker had begun with it.
+    /// The request expired in its queue, and no worker had begun it.
     #[error("no worker took it in time")]
     Expired,
     /// No reply came before the deadline.
     #[error("no reply came in time")]
     TimedOut,
     /// The connection broke while the request was in flight.
-    #[error("the connection broke while the request was out")]
+    #[error("the connection broke while the request was in flight")]
     Lost,
-    /// The reply is not what the contract says; this is what is wrong with it.
+    /// The reply violates the contract; the text says how.
     #[error("the reply is not what the contract says: {0}")]
     Malformed(String),
 }
 
-/// A success, still as the text that the worker wrote, or the fault that it replied with.
+/// The response as the worker's own JSON text, or the fault that it replied with.
 pub type Answer = Result<Box<RawValue>, Fault>;
 
-/// Where requests of one pattern wait while nobody serves it.
+/// Bounds the requests of one pattern that wait while nobody serves it.
 #[derive(Debug)]
 pub struct WaitingRoom {
     time: Duration,
@@ -71,27 +72,27 @@ pub struct WaitingRoom {
 }
 
 impl WaitingRoom {
-    /// One in which at most `bound` requests wait for `time` each. No time, no waiting.
+    /// At most `bound` requests wait, for at most `time` each. With a `time` of zero none waits.
     pub fn new(time: Duration, bound: u32) -> Self {
         let places = if time.is_zero() { 0 } else { usize::try_from(bound).unwrap_or(Semaphore::MAX_PERMITS) };
         Self { time, bound, places: Semaphore::new(places) }
     }
 
-    /// Takes a place, if there is one, and a queue to wait in that is not too long, whoever fills it.
+    /// Takes a place if one is free, and if the queue exists and is not too long, whoever filled it.
     fn enter(&self, queue: Depth) -> Option<SemaphorePermit<'_>> {
         if queue.exists && queue.waiting < self.bound { self.places.try_acquire().ok() } else { None }
     }
 }
 
-/// Asks patterns, over one supervised connection.
+/// Calls patterns over one supervised connection.
 pub struct RpcClient {
     broker: Broker,
     session: RwLock<Option<Arc<Session>>>,
-    teller: Option<Teller>,
+    status_responder: Option<StatusResponder>,
 }
 
-/// Answers status requests to the process itself.
-struct Teller {
+/// What status requests to this process are answered with.
+struct StatusResponder {
     info: Arc<ProcessInfo>,
     stats: Box<dyn Fn() -> Stats + Send + Sync>,
 }
@@ -99,13 +100,13 @@ struct Teller {
 impl RpcClient {
     /// Creates a client. It connects once [`RpcClient::run`] runs.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, session: RwLock::new(None), teller: None }
+        Self { broker, session: RwLock::new(None), status_responder: None }
     }
 
     /// Answers status requests to this process over the same connection.
     #[must_use]
-    pub fn telling(self, info: Arc<ProcessInfo>, stats: impl Fn() -> Stats + Send + Sync + 'static) -> Self {
-        Self { teller: Some(Teller { info, stats: Box::new(stats) }), ..self }
+    pub fn with_status(self, info: Arc<ProcessInfo>, stats: impl Fn() -> Stats + Send + Sync + 'static) -> Self {
+        Self { status_responder: Some(StatusResponder { info, stats: Box::new(stats) }), ..self }
     }
 
     /// Keeps the client connected until `stop` resolves.
@@ -124,9 +125,9 @@ impl RpcClient {
         }
     }
 
-    /// Sends one request and waits for its reply, at most until its deadline. While nobody serves the pattern it is sent
-    /// only if there is a room to wait in with a place left.
-    pub async fn ask(
+    /// Sends one request and waits for its reply, at most until its deadline. While nobody serves the pattern, the request
+    /// is sent only if `room` has a free place.
+    pub async fn call(
         &self,
         pattern: &str,
         data: &RawValue,
@@ -137,12 +138,12 @@ impl RpcClient {
         let counting = timeout(meta.deadline.remaining(), session.queue_before_request(pattern));
         let queue = counting.await.map_err(|_| RpcError::NotConnected)??;
         if queue.consumers > 0 {
-            return session.ask(pattern, data, meta, meta.deadline.remaining()).await;
+            return session.call(pattern, data, meta, meta.deadline.remaining()).await;
         }
-        // Without the broker's proof, waiting would end in "nobody knows".
+        // Without the broker's proof of expiry, waiting would end in an unknown outcome.
         let room = room.filter(|_| session.instance.is_some()).ok_or(RpcError::NobodyServes)?;
         let _place = room.enter(queue).ok_or(RpcError::NobodyServes)?;
-        session.ask(pattern, data, meta, room.time).await
+        session.call(pattern, data, meta, room.time).await
     }
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.
@@ -156,27 +157,27 @@ impl RpcClient {
         let session = self.session()?;
         let asking = session.status.stats(&session.connection, self.broker.process());
         asking.await.map_err(|error| {
-            tracing::debug!(error = %error, "processes could not be asked how they fare");
+            tracing::debug!(error = %error, "cannot request the status of the processes");
             RpcError::NotConnected
         })
     }
 
-    /// Resolves when there is a connection to the broker that it does not block.
+    /// Resolves when there is a connection that the broker does not block.
     pub async fn connected(&self) {
-        const LOOK: Duration = Duration::from_millis(10);
+        const POLL: Duration = Duration::from_millis(10);
         while !self.is_connected() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// Whether there is a connection to the broker that it does not block.
+    /// Whether there is a connection that the broker does not block.
     pub fn is_connected(&self) -> bool {
         self.session().is_ok()
     }
 
-    async fn tell(&self, connection: &BrokerConnection) -> Infallible {
-        match &self.teller {
-            Some(Teller { info, stats }) => StatusConnection(connection.clone()).answer(info, stats).await,
+    async fn answer_status_requests(&self, connection: &BrokerConnection) -> Infallible {
+        match &self.status_responder {
+            Some(StatusResponder { info, stats }) => StatusConnection(connection.clone()).answer(info, stats).await,
             None => pending().await,
         }
     }
@@ -210,7 +211,7 @@ impl Supervised for KeepConnected<'_> {
         self.0.set(Some(Arc::clone(&session)));
         let error = tokio::select! {
             error = session.receive(incoming) => error,
-            never = self.0.tell(&session.connection) => match never {},
+            never = self.0.answer_status_requests(&session.connection) => match never {},
         };
         self.0.set(None);
         let lost = session.abandon();
@@ -227,23 +228,23 @@ impl Supervised for KeepConnected<'_> {
     }
 }
 
-/// By correlation id.
-type Waiting = HashMap<u128, Waiter>;
+/// Requests in flight, by correlation id.
+type Pending = HashMap<u128, PendingRequest>;
 
-/// One who waits for what becomes of a request.
-struct Waiter {
-    tell: oneshot::Sender<Outcome>,
-    /// A worker has said that it began.
+/// A request in flight.
+struct PendingRequest {
+    outcome: oneshot::Sender<Outcome>,
+    /// A worker has announced that it has begun.
     begun: bool,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 enum Outcome {
     Reply(Vec<u8>),
     Expired,
 }
 
-/// What comes in by one connection.
+/// What one connection receives.
 struct Incoming {
     replies: Consumer,
     expired: Option<ExpiredRequests>,
@@ -253,12 +254,12 @@ struct Incoming {
 struct Session {
     connection: BrokerConnection,
     channel: Channel,
-    /// By what our expired requests find back; `None` where they do not.
+    /// The header value that routes our expired requests back to us; `None` where they do not come back.
     instance: Option<String>,
     queue_states: QueueStates,
     status: StatusClient,
-    /// Who waits for which correlation id; `None` once the connection is gone.
-    waiting: Mutex<Option<Waiting>>,
+    /// `None` once the connection is gone.
+    pending: Mutex<Option<Pending>>,
     /// The broker is short of memory or disk and does not read what we send.
     blocked: AtomicBool,
 }
@@ -277,13 +278,13 @@ impl Session {
             instance: expired.as_ref().map(|expired| expired.instance.clone()),
             queue_states: QueueStates::default(),
             status: StatusClient::default(),
-            waiting: Mutex::new(Some(HashMap::new())),
+            pending: Mutex::new(Some(HashMap::new())),
             blocked: AtomicBool::new(false),
         };
         Ok((session, Incoming { replies, expired }))
     }
 
-    /// Hands every reply to the one that waits for it, until the connection breaks.
+    /// Hands every reply to the request that waits for it, until the connection breaks.
     async fn receive(&self, Incoming { mut replies, mut expired }: Incoming) -> Error {
         let mut blocked = self.connection.blocked();
         loop {
@@ -306,7 +307,7 @@ impl Session {
                 },
                 Some(now) = blocked.next() => {
                     self.blocked.store(now, Ordering::Relaxed);
-                    tracing::warn!(blocked = now, "the broker changed whether it takes messages");
+                    tracing::warn!(blocked = now, "the broker blocks or unblocks publishing");
                 }
             }
         }
@@ -315,52 +316,54 @@ impl Session {
     fn hand_over(&self, reply: Delivery) {
         let Some(id) = correlation_id(&reply) else { return };
         if reply.properties.kind().as_ref().is_some_and(|kind| kind.as_str() == BEGUN) {
-            if let Some(waiter) = self.lock().as_mut().and_then(|waiting| waiting.get_mut(&id)) {
-                waiter.begun = true;
+            if let Some(request) = self.lock().as_mut().and_then(|pending| pending.get_mut(&id)) {
+                request.begun = true;
             }
             return;
         }
-        // A reply that comes after its deadline has nobody waiting any more, and is dropped.
-        if let Some(waiter) = self.take_waiter(id) {
-            let _ = waiter.tell.send(Outcome::Reply(reply.data));
+        // A reply after the deadline finds no pending request and is dropped.
+        if let Some(request) = self.take(id) {
+            let _ = request.outcome.send(Outcome::Reply(reply.data));
         }
     }
 
-    /// A request came back. If a worker had begun with it, that proves nothing, and another may yet answer it.
+    /// A request came back expired. If a worker had begun it, that proves nothing, and another worker may still reply.
     fn note_expired(&self, returned: &Delivery) {
         let Some(id) = correlation_id(returned) else { return };
-        let mut waiting = self.lock();
-        let Some(Waiter { begun: false, .. }) = waiting.as_ref().and_then(|waiting| waiting.get(&id)) else { return };
-        if let Some(waiter) = waiting.as_mut().and_then(|waiting| waiting.remove(&id)) {
-            let _ = waiter.tell.send(Outcome::Expired);
+        let mut pending = self.lock();
+        let Some(PendingRequest { begun: false, .. }) = pending.as_ref().and_then(|pending| pending.get(&id)) else {
+            return;
+        };
+        if let Some(request) = pending.as_mut().and_then(|pending| pending.remove(&id)) {
+            let _ = request.outcome.send(Outcome::Expired);
         }
     }
 
-    fn take_waiter(&self, id: u128) -> Option<Waiter> {
+    fn take(&self, id: u128) -> Option<PendingRequest> {
         self.lock().as_mut()?.remove(&id)
     }
 
     /// Fails all requests in flight; returns how many there were.
     fn abandon(&self) -> usize {
-        self.lock().take().map_or(0, |waiting| waiting.len())
+        self.lock().take().map_or(0, |pending| pending.len())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(
+    async fn call(
         &self,
         pattern: &str,
         data: &RawValue,
         meta: &RequestMetadata,
         wait: Duration,
     ) -> Result<Answer, RpcError> {
-        let (tell, outcome) = oneshot::channel();
+        let (sender, outcome) = oneshot::channel();
         let id = random_id().ok_or(RpcError::NotConnected)?;
-        let waiter = Waiter { tell, begun: false };
-        self.lock().as_mut().ok_or(RpcError::NotConnected)?.insert(id, waiter);
-        let _forget = PendingGuard { session: self, id };
+        let request = PendingRequest { outcome: sender, begun: false };
+        self.lock().as_mut().ok_or(RpcError::NotConnected)?.insert(id, request);
+        let _guard = PendingGuard { session: self, id };
 
         // Lets other ready tasks run first, so that several frames leave by one wake-up of lapin's thread.
         tokio::task::yield_now().await;
@@ -377,7 +380,7 @@ impl Session {
         }
     }
 
-    /// How long a request may wait in its queue so that, where expired requests come back, it is back in time.
+    /// How long a request may wait in its queue: where expired requests come back, it must be back before the deadline.
     fn longest_wait(&self, meta: &RequestMetadata) -> Duration {
         let left = meta.deadline.remaining();
         if self.instance.is_some() { left.saturating_sub(left / RETURN) } else { left }
@@ -391,8 +394,8 @@ impl Session {
     }
 
     async fn queue_before_request(&self, pattern: &str) -> Result<Depth, RpcError> {
-        let asking = self.queue_states.queue_before_request(&self.connection, pattern);
-        asking.await.map_err(|_| RpcError::NotConnected)
+        let querying = self.queue_states.queue_before_request(&self.connection, pattern);
+        querying.await.map_err(|_| RpcError::NotConnected)
     }
 }
 
@@ -400,15 +403,15 @@ fn correlation_id(message: &Delivery) -> Option<u128> {
     u128::from_str_radix(message.properties.correlation_id().as_ref()?.as_str(), 16).ok()
 }
 
-/// A correlation id nobody can guess. Everybody who serves a pattern knows where replies go, and whoever may publish can
-/// send some there; only who was asked knows the id of the request.
+/// An unguessable correlation id. Every worker knows our reply address, and whoever may publish can send forged replies
+/// there; only the worker that gets the request knows its id.
 fn random_id() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(u128::from_be_bytes(bytes))
 }
 
-/// Removes a request from the waiters when its future ends, for whatever reason.
+/// Removes a request from the pending ones when its future ends, for whatever reason.
 struct PendingGuard<'a> {
     session: &'a Session,
     id: u128,
@@ -416,6 +419,6 @@ struct PendingGuard<'a> {
 
 impl Drop for PendingGuard<'_> {
     fn drop(&mut self) {
-        self.session.take_waiter(self.id);
+        self.session.take(self.id);
     }
 }

@@ -8,10 +8,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 const TICK: Duration = Duration::from_millis(100);
 /// A longer gap between two checks means that the process was suspended, or got no processor time.
 const STALL: Duration = Duration::from_millis(300);
-/// For this long after a stall, what is read may have arrived during the stall.
+/// For this long after a stall, messages that are read may have arrived during the stall.
 const AFTERMATH: Duration = Duration::from_millis(500);
 
-/// Notices when this process was suspended: what it then reads from its socket may have waited there.
+/// Detects that this process was suspended: messages that it reads afterwards may have waited in its socket.
 pub(crate) struct Stalls {
     ticks: Interval,
     last: Instant,
@@ -32,7 +32,7 @@ impl Stalls {
         self.note();
     }
 
-    /// The earliest moment at which what is read now may have arrived.
+    /// The earliest moment at which a message that is read now may have arrived.
     pub(crate) fn arrival(&mut self) -> Instant {
         self.note();
         match self.stall {
@@ -52,18 +52,18 @@ impl Stalls {
 
 /// A smaller difference between clocks is ignored.
 const TOLERATED_MS: i64 = 1_000;
-/// A delay in the queue differs between requests; a wrong clock adds the same to all. This many requests tell the two
-/// apart.
+/// The time in the queue differs between requests; a wrong clock adds the same to each. With this many requests the two can
+/// be distinguished.
 const SAMPLE: u32 = 16;
 /// The least time between two warnings.
-const BETWEEN_WORDS: Duration = Duration::from_mins(1);
+const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 
-/// Notices when our clock and a caller's differ. Only the times in logs depend on that.
+/// Detects that our clock and a caller's differ. Only the times in logs depend on that.
 #[derive(Default)]
 pub(crate) struct Skew {
     least_ms: Option<i64>,
     seen: u32,
-    said: Option<Instant>,
+    warned: Option<Instant>,
 }
 
 impl Skew {
@@ -73,21 +73,21 @@ impl Skew {
         self.seen += 1;
         let least = self.least_ms.map_or(age_ms, |least| least.min(age_ms));
         self.least_ms = Some(least);
-        // Nothing was sent in the future, and the broker keeps no message longer than its budget.
+        // No message was sent in the future, and the broker keeps none longer than its budget.
         let certain = age_ms < -TOLERATED_MS || age_ms > budget_ms.saturating_add(TOLERATED_MS);
         if certain {
-            self.say(age_ms);
+            self.warn(age_ms);
         } else if self.seen >= SAMPLE && least > TOLERATED_MS {
-            self.say(least);
+            self.warn(least);
         }
         if certain || self.seen >= SAMPLE {
             (self.least_ms, self.seen) = (None, 0);
         }
     }
 
-    fn say(&mut self, skew_ms: i64) {
-        if self.said.is_none_or(|said| said.elapsed() > BETWEEN_WORDS) {
-            self.said = Some(Instant::now());
+    fn warn(&mut self, skew_ms: i64) {
+        if self.warned.is_none_or(|warned| warned.elapsed() > BETWEEN_WARNINGS) {
+            self.warned = Some(Instant::now());
             tracing::warn!(skew_ms, "our clock and a caller's differ; deadlines do not depend on them");
         }
     }
@@ -99,22 +99,22 @@ mod tests {
 
     const BUDGET: Duration = Duration::from_secs(5);
 
-    fn says(ages: impl IntoIterator<Item = i64>) -> bool {
+    fn warns(ages: impl IntoIterator<Item = i64>) -> bool {
         let mut skew = Skew::default();
         ages.into_iter().for_each(|age| skew.note(age, BUDGET));
-        skew.said.is_some()
+        skew.warned.is_some()
     }
 
     #[test]
-    fn a_clock_that_is_wrong_is_told_from_requests_that_waited() {
-        assert!(says([-3_600_000]) && says([3_600_000]) && says([10_000]));
-        assert!(says([2_000; 16]) && !says([2_000; 15]));
-        assert!(!says([4_000, 3_000, 2_000, 900].into_iter().cycle().take(100)));
-        assert!(!says([-900, 900].into_iter().cycle().take(100)));
+    fn a_wrong_clock_is_distinguished_from_requests_that_waited() {
+        assert!(warns([-3_600_000]) && warns([3_600_000]) && warns([10_000]));
+        assert!(warns([2_000; 16]) && !warns([2_000; 15]));
+        assert!(!warns([4_000, 3_000, 2_000, 900].into_iter().cycle().take(100)));
+        assert!(!warns([-900, 900].into_iter().cycle().take(100)));
     }
 
     #[test]
-    fn what_is_read_after_a_stall_may_have_come_while_it_lasted() {
+    fn a_message_read_after_a_stall_may_have_arrived_during_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _within = runtime.enter();
         let mut stalls = Stalls::new();

@@ -21,7 +21,7 @@ use lapin::{BasicProperties, Channel, Consumer};
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::control::responder::StatusConnection;
-use crate::headers::{counts_on_expiry, unreadable};
+use crate::headers::{relies_on_expiry, unreadable};
 use crate::packet::RequestPacket;
 use crate::protocol::TRANSIENT;
 use crate::rpc::clocks::{Skew, Stalls};
@@ -45,31 +45,31 @@ pub enum Rank {
     Last,
 }
 
-/// Starts consumers for the requests of a pattern.
+/// The consumers of a pattern's two queues.
 struct Consumers {
     tag: ShortString,
     new: Consumer,
-    again: Consumer,
+    redelivered: Consumer,
 }
 
 /// The requests of one pattern, as they arrive, until the connection breaks.
 pub struct RpcConsumer {
     pattern: String,
-    /// The consumers, while requests are wanted.
+    /// The consumers; `None` while paused.
     consumers: Option<Consumers>,
-    /// How often consumers were started.
-    asked: u32,
-    /// What consumers had received when they were cancelled, and whether it comes from the queue of redelivered
-    /// requests.
-    got: VecDeque<(lapin::message::Delivery, bool)>,
+    /// How often consumers were started; makes their tags unique.
+    started: u32,
+    /// Requests that the consumers had received when they were cancelled, and whether each comes from the queue of
+    /// redelivered requests.
+    buffered: VecDeque<(lapin::message::Delivery, bool)>,
     redelivered: Rc<Redelivered>,
-    /// Requests on their way to the queue of redelivered requests.
-    set_apart: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
+    /// Requests that are being moved to the queue of redelivered requests.
+    moving: FuturesUnordered<LocalBoxFuture<'static, Result<(), Error>>>,
     blocked: BoxStream<'static, bool>,
     stalls: Stalls,
     skew: Skew,
     /// Whether an unreadable deadline was logged on this connection.
-    met_wrong_deadline: bool,
+    logged_wrong_deadline: bool,
     channel: Rc<Channel>,
     replies: Rc<Replies>,
     connection: BrokerConnection,
@@ -78,7 +78,7 @@ pub struct RpcConsumer {
 /// What replying needs besides the channel.
 struct Replies {
     addresses: ReplyAddresses,
-    suspects: IsolatedReplies,
+    isolated: IsolatedReplies,
 }
 
 impl RpcConsumer {
@@ -90,21 +90,21 @@ impl RpcConsumer {
         topology::declare_requests(&connection, &topology::request(pattern)).await?;
         in_time(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let redelivered = Redelivered::open(&connection, pattern).await?;
-        let (addresses, suspects) = (ReplyAddresses::new(broker.clone()), IsolatedReplies::new(broker.clone()));
-        let replies = Rc::new(Replies { addresses, suspects });
-        let (blocked, set_apart) = (connection.blocked(), FuturesUnordered::new());
-        let (stalls, skew, met_wrong_deadline) = (Stalls::new(), Skew::default(), false);
+        let (addresses, isolated) = (ReplyAddresses::new(broker.clone()), IsolatedReplies::new(broker.clone()));
+        let replies = Rc::new(Replies { addresses, isolated });
+        let (blocked, moving) = (connection.blocked(), FuturesUnordered::new());
+        let (stalls, skew, logged_wrong_deadline) = (Stalls::new(), Skew::default(), false);
         Ok(Self {
             pattern: pattern.to_owned(),
             consumers: None,
-            asked: 0,
-            got: VecDeque::new(),
+            started: 0,
+            buffered: VecDeque::new(),
             redelivered,
-            set_apart,
+            moving,
             blocked,
             stalls,
             skew,
-            met_wrong_deadline,
+            logged_wrong_deadline,
             channel,
             replies,
             connection,
@@ -122,43 +122,44 @@ impl RpcConsumer {
             Rank::First => topology::arguments([]),
             Rank::Last => topology::arguments([("x-priority", LAST_PRIORITY.into())]),
         };
-        self.asked += 1;
-        let tag = ShortString::from(format!("worker-{}", self.asked));
+        self.started += 1;
+        let tag = ShortString::from(format!("worker-{}", self.started));
         let (queue, options) = (self.pattern.as_str().into(), BasicConsumeOptions::default());
         let new = in_time(self.channel.basic_consume(queue, tag.clone(), options, arguments.clone())).await?;
-        let again = self.redelivered.consume(tag.clone(), arguments).await?;
-        // Starts the new consumers first, so that there is always a consumer.
+        let redelivered = self.redelivered.consume(tag.clone(), arguments).await?;
+        // The old consumers are cancelled only now, so that the queue always has a consumer.
         self.cancel().await?;
-        self.consumers = Some(Consumers { tag, new, again });
+        self.consumers = Some(Consumers { tag, new, redelivered });
         Ok(())
     }
 
     /// Stops consuming; requests that were delivered can still be answered.
     pub async fn cancel(&mut self) -> Result<(), Error> {
-        let Some(Consumers { tag, new, again }) = self.consumers.take() else { return Ok(()) };
-        for (channel, mut consumer, alone) in [(&self.channel, new, false), (&self.redelivered.channel, again, true)] {
+        let Some(Consumers { tag, new, redelivered }) = self.consumers.take() else { return Ok(()) };
+        let both = [(&self.channel, new, false), (&self.redelivered.channel, redelivered, true)];
+        for (channel, mut consumer, alone) in both {
             in_time(channel.basic_cancel(tag.clone(), BasicCancelOptions::default())).await?;
             while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
-                self.got.push_back((message, alone));
+                self.buffered.push_back((message, alone));
             }
         }
         Ok(())
     }
 
-    /// Stops consuming and returns the requests that were not begun. Keeps those from the queue of redelivered
-    /// requests: returning them would count as another attempt.
+    /// Stops consuming and requeues the requests that were not begun. Keeps those from the queue of redelivered requests:
+    /// requeueing them would count as another attempt.
     pub async fn pause(&mut self) -> Result<(), Error> {
         self.cancel().await?;
-        let (kept, given_back): (VecDeque<_>, VecDeque<_>) = self.got.drain(..).partition(|(_, alone)| *alone);
-        self.got = kept;
-        for (message, alone) in given_back {
-            self.delivery(message, alone).give_back()?;
+        let (kept, unbegun): (VecDeque<_>, VecDeque<_>) = self.buffered.drain(..).partition(|(_, alone)| *alone);
+        self.buffered = kept;
+        for (message, alone) in unbegun {
+            self.delivery(message, alone).requeue()?;
         }
         Ok(())
     }
 
     /// Whether another process consumes the queue, too.
-    pub async fn has_company(&self) -> Result<bool, Error> {
+    pub async fn has_other_consumers(&self) -> Result<bool, Error> {
         let depth = topology::depth(&self.channel, &self.pattern).await?.unwrap_or_default();
         Ok(depth.consumers > u32::from(self.consumers.is_some()))
     }
@@ -169,24 +170,24 @@ impl RpcConsumer {
             let consumers = &mut self.consumers;
             let next = async {
                 match consumers {
-                    Some(Consumers { new, again, .. }) => tokio::select! {
+                    Some(Consumers { new, redelivered, .. }) => tokio::select! {
                         message = new.next() => (message, false),
-                        message = again.next() => (message, true),
+                        message = redelivered.next() => (message, true),
                     },
                     None => pending().await,
                 }
             };
-            let (message, alone) = if let Some(got) = self.got.pop_front() {
-                got
+            let (message, alone) = if let Some(buffered) = self.buffered.pop_front() {
+                buffered
             } else {
                 tokio::select! {
                     (message, alone) = next => (message.ok_or(Error::ConsumerEnded)??, alone),
-                    Some(done) = self.set_apart.next() => {
-                        done?;
+                    Some(moved) = self.moving.next() => {
+                        moved?;
                         continue;
                     }
                     Some(blocked) = self.blocked.next() => {
-                        tracing::warn!(blocked, "the broker changed whether it takes replies");
+                        tracing::warn!(blocked, "the broker blocks or unblocks publishing replies");
                         continue;
                     }
                     () = self.stalls.tick() => continue,
@@ -197,7 +198,7 @@ impl RpcConsumer {
             if !delivery.message.redelivered || delivery.is_given_up() {
                 return Ok(delivery);
             }
-            self.set_apart.push(delivery.set_apart(Rc::clone(&self.redelivered)).boxed_local());
+            self.moving.push(delivery.isolate(Rc::clone(&self.redelivered)).boxed_local());
         }
     }
 
@@ -205,9 +206,9 @@ impl RpcConsumer {
         if let Some((age_ms, budget)) = metadata::age(properties) {
             self.skew.note(age_ms, budget);
         }
-        if !self.met_wrong_deadline && metadata::deadline(properties).is_some_and(|deadline| deadline.is_err()) {
-            self.met_wrong_deadline = true;
-            tracing::warn!("a request's header deadline is no number of milliseconds, and is passed over");
+        if !self.logged_wrong_deadline && metadata::deadline(properties).is_some_and(|deadline| deadline.is_err()) {
+            self.logged_wrong_deadline = true;
+            tracing::warn!("ignoring a request's header deadline: it is not a number of milliseconds");
         }
     }
 
@@ -219,7 +220,7 @@ impl RpcConsumer {
 
     /// Closes the connection. Unacknowledged requests return to their queue.
     pub async fn close(self) {
-        self.replies.suspects.close().await;
+        self.replies.isolated.close().await;
         self.connection.close().await;
     }
 }
@@ -260,17 +261,17 @@ impl Delivery {
         unreadable(&self.message.properties)
     }
 
-    /// Whether the broker has delivered it before, to a worker that did not settle it.
+    /// Whether it was delivered before, to a worker that did not settle it.
     pub fn is_redelivered(&self) -> bool {
         self.message.redelivered || self.alone
     }
 
-    /// Whether it has crashed so many workers, each time alone, that it must not be begun again.
+    /// Whether it has crashed too many workers, each time alone, to be begun again.
     pub fn is_given_up(&self) -> bool {
         self.attempts >= MOST_ATTEMPTS
     }
 
-    /// Whether a reply can reach its address, or none is wanted. Otherwise the request must not be begun.
+    /// Whether its reply address can be reached, or no reply is expected. Otherwise the request must not be begun.
     pub async fn can_be_answered(&self) -> Result<bool, Error> {
         match self.reply_to() {
             None => Ok(true),
@@ -281,12 +282,12 @@ impl Delivery {
     /// Sends the reply, then acknowledges. In this order a crash between the two repeats the work and never loses it.
     ///
     /// The reply address of a redelivered request may be what broke the connection before, so its reply uses another
-    /// connection. If that breaks too, nobody can be answered, and the request is acknowledged all the same.
+    /// connection. If that breaks too, the reply is undeliverable, and the request is acknowledged all the same.
     pub async fn settle(&self, reply: &[u8]) -> Result<(), Error> {
         if let Some(address) = self.reply_to().cloned() {
             let properties = self.reply_properties();
             if self.is_redelivered() {
-                self.replies.suspects.reply(address, reply, properties).await?;
+                self.replies.isolated.reply(address, reply, properties).await?;
             } else {
                 // Waits until the reply is written: lapin lets acknowledgements overtake what it has not written yet.
                 let options = BasicPublishOptions::default();
@@ -296,37 +297,38 @@ impl Delivery {
         self.acknowledge()
     }
 
-    /// Tells a caller who counts on it that work begins: from now on it is no proof of the contrary that the request comes
-    /// back to him. Waits until it is on the wire, for the work must not overtake it.
+    /// Announces to the caller that work begins, if the caller relies on it: from now on an expired copy of the request does
+    /// not prove that it was not executed. Waits until the announcement is written, because the work must not overtake it.
     pub async fn announce(&self) -> Result<(), Error> {
-        let Some(address) = self.reply_to().filter(|_| counts_on_expiry(&self.message.properties)).cloned() else {
+        let Some(address) = self.reply_to().filter(|_| relies_on_expiry(&self.message.properties)).cloned() else {
             return Ok(());
         };
         let properties = self.reply_properties().with_type(BEGUN.into());
         if self.is_redelivered() {
-            return self.replies.suspects.reply(address, &[], properties).await;
+            return self.replies.isolated.reply(address, &[], properties).await;
         }
         let options = BasicPublishOptions::default();
         in_time(self.channel.basic_publish("".into(), address, options, &[], properties)).await.map(drop)
     }
 
-    /// Acknowledges without a reply, for a request nobody waits for any more.
+    /// Acknowledges without a reply, for a request whose caller no longer waits.
     pub fn acknowledge(&self) -> Result<(), Error> {
         let tag = self.message.delivery_tag;
         Ok(send(self.channel.basic_ack(tag, BasicAckOptions::default()))?)
     }
 
     /// Returns it to its queue, for another process. It must not have been begun.
-    pub fn give_back(&self) -> Result<(), Error> {
+    pub fn requeue(&self) -> Result<(), Error> {
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         Ok(send(self.channel.basic_nack(self.message.delivery_tag, options))?)
     }
 
-    async fn set_apart(self, redelivered: Rc<Redelivered>) -> Result<(), Error> {
-        // There may be two of it from now on, of which one expires while the other is worked on.
+    /// Moves it to the queue of redelivered requests.
+    async fn isolate(self, redelivered: Rc<Redelivered>) -> Result<(), Error> {
+        // From now on there may be two copies, of which one expires while the other is handled.
         self.announce().await?;
         let left = self.meta("", None).deadline.remaining();
-        redelivered.set_apart(&self.message, &self.channel, self.attempts, left).await
+        redelivered.take_over(&self.message, &self.channel, self.attempts, left).await
     }
 
     /// The reply address. Some clients write an empty one where others leave it out.

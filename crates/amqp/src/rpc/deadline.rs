@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A deadline. The clocks of two machines need not agree: between them a budget travels, as the message's expiration.
-/// The time of day travels along for information.
+/// A deadline. The clocks of two machines need not agree: a message carries the remaining budget. It also carries the time
+/// of day, for information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
     at: Instant,
@@ -25,7 +25,7 @@ impl Deadline {
         Self { at, unix_millis: unix_millis().saturating_add(millis(at.saturating_duration_since(Instant::now()))) }
     }
 
-    /// The time of day, as messages have it.
+    /// The time of day, as in the header `deadline`.
     pub const fn unix_millis(self) -> u64 {
         self.unix_millis
     }

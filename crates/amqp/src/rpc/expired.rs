@@ -1,8 +1,8 @@
-//! Requests that expired in their queue come back: proof from the broker that no worker has them any more.
+//! Receives the requests that expired in their queue: the broker's proof that no worker will execute them.
 //!
-//! The policy of request queues dead-letters them to the exchange `expired`, where each client binds a queue of its own by
-//! a header that it writes on its requests. A request that a worker took, and that went back to its queue when the worker
-//! died, comes back in the same way; so a worker says when it begins with what changes something ([`BEGUN`]).
+//! The policy of request queues dead-letters expired requests to the exchange `expired`, where each client binds a queue of
+//! its own by a header that it sets on its requests. A request that a worker took, and that returned to its queue when the
+//! worker died, may expire as well. So a worker announces when it begins a request that changes something ([`BEGUN`]).
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
@@ -17,29 +17,30 @@ use crate::protocol::ACCESS_REFUSED;
 use crate::topology::names::expired_queues_of;
 use crate::topology::{self, EXPIRED_EXCHANGE, Item, arguments, text};
 
-/// The AMQP type of the message by which a worker says, to where its reply will go, that it begins. Frozen.
+/// The AMQP type of the message, sent to the reply address, by which a worker announces that it begins. Frozen.
 pub const BEGUN: &str = "begun";
-/// What comes back and is not read; beyond that the oldest go, and are told as unknown.
+/// The most expired requests that wait to be read. Beyond that the oldest are dropped, and their outcome is reported as
+/// unknown.
 const LENGTH: i32 = 10_000;
 
 /// The expired requests of one client, until the connection breaks.
 pub(crate) struct ExpiredRequests {
-    /// What the client writes on its requests.
+    /// The value of the client's header `expired-to`.
     pub(crate) instance: String,
     returns: Consumer,
     _channel: Channel,
 }
 
 impl ExpiredRequests {
-    /// Gets them from now on; `None` where the broker's administrator has not yet provided for it.
+    /// Starts to receive them; `None` where the broker is not set up for it yet.
     pub(crate) async fn open(connection: &BrokerConnection, process: &str) -> Result<Option<Self>, Error> {
         match Self::bind(connection, process).await {
             Ok(bound) => Ok(Some(bound)),
             Err(error) if error.is_refusal(ACCESS_REFUSED) => {
                 tracing::warn!(
                     error = %error,
-                    "expired requests do not come back: requests are refused while nobody serves them. Run \
-                     `signalbox topology apply`, and give this process the rights that `signalbox accounts` shows"
+                    "cannot receive expired requests, so requests are refused while nobody serves their pattern. Run \
+                     `signalbox topology apply`, and grant this process the permissions that `signalbox accounts` shows"
                 );
                 Ok(None)
             }
@@ -63,7 +64,7 @@ impl ExpiredRequests {
         Ok(Self { instance, returns: in_time(consuming).await?, _channel: channel })
     }
 
-    /// The next that expired. Safe to drop and call again; an error is final.
+    /// The next expired request. Cancel-safe; an error is final.
     pub(crate) async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
             let returned = self.returns.next().await.ok_or(Error::ConsumerEnded)??;
@@ -74,7 +75,7 @@ impl ExpiredRequests {
     }
 }
 
-/// Whether that is why it is here: what a worker rejected comes the same way.
+/// Whether it was dead-lettered because it expired: requests that a worker rejected arrive here, too.
 fn has_expired(returned: &Delivery) -> bool {
     let reason = returned.properties.headers().as_ref().and_then(|headers| headers.inner().get("x-first-death-reason"));
     matches!(reason, Some(AMQPValue::LongString(reason)) if reason.as_bytes() == b"expired")

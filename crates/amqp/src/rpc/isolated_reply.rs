@@ -18,7 +18,7 @@ pub(crate) struct IsolatedReplies {
 }
 
 impl IsolatedReplies {
-    /// Connects when the first reply comes.
+    /// Connects at the first reply.
     pub(crate) fn new(broker: Broker) -> Self {
         Self { broker, open: Mutex::new(None) }
     }
@@ -32,7 +32,7 @@ impl IsolatedReplies {
         };
         match in_time(confirmed(&channel, to, body, properties)).await {
             Ok(()) => *open = Some((connection, channel)),
-            Err(error) => tracing::warn!(error = %error, "a reply could not be delivered; its request is done"),
+            Err(error) => tracing::warn!(error = %error, "a reply could not be delivered; its request counts as done"),
         }
         Ok(())
     }

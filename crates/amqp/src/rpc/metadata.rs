@@ -15,7 +15,7 @@ use crate::rpc::deadline::{Deadline, unix_millis};
 
 /// The longest request id that is accepted, in bytes.
 const LONGEST_REQUEST_ID: usize = 256;
-/// A caller that is not our gateway need not say until when it waits; then it is taken to wait this long.
+/// The assumed budget of a caller that does not state how long it waits.
 pub const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
 /// Everything about a request except its content.
@@ -27,7 +27,7 @@ pub struct RequestMetadata {
     pub request_id: String,
     /// The verified user; set only by the gateway.
     pub caller: Option<String>,
-    /// The session of the verified user, if his token names one; set only by the gateway.
+    /// The session of the verified user, if the token names one; set only by the gateway.
     pub session: Option<Uuid>,
     /// The client's key that marks repetitions of one request.
     pub idempotency_key: Option<String>,
@@ -42,14 +42,14 @@ pub struct RequestMetadata {
 }
 
 impl RequestMetadata {
-    /// The metadata of a further request on the same behalf, with `budget` from now.
+    /// The metadata of a further request for the same caller, with `budget` from now.
     #[must_use]
     pub fn renewed(&self, budget: Duration) -> Self {
         Self { message_id: Uuid::now_v7(), deadline: Deadline::after(budget), ..self.clone() }
     }
 
-    /// The AMQP properties of a request, less those of its reply path. It waits no longer than `wait` in its queue, so that
-    /// a worker that comes later cannot do what the caller was told is not done.
+    /// The AMQP properties of a request, without those of its reply path. The request waits no longer than `wait` in its
+    /// queue, so that a worker that starts later cannot execute what the caller was told is not executed.
     pub(crate) fn properties(&self, wait: Duration, expired_to: Option<&str>) -> BasicProperties {
         let mut headers = FieldTable::default();
         let mut text = |name: &str, value: &str| {
@@ -113,15 +113,14 @@ pub(crate) struct Arrived<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// How long the caller waits, from when the request came here: what it says, or what it told the broker, by whose clock the
-/// request has waited no longer than that; or else, from a caller that tells nobody but us, until its deadline by our time
-/// of day.
+/// How long the caller waits, counted from the request's arrival: the stated budget, or the message's expiration, which the
+/// broker has enforced by its own clock; or else the time until the deadline header, by our clock.
 fn budget(properties: &BasicProperties) -> Duration {
     let until_deadline = || Some(Duration::from_millis(deadline(properties)?.ok()?.saturating_sub(unix_millis())));
     stated_budget(properties).or_else(until_deadline).unwrap_or(DEFAULT_BUDGET)
 }
 
-/// What the caller says of its patience, without a time of day.
+/// The budget that the caller states, as the header or the expiration.
 fn stated_budget(properties: &BasicProperties) -> Option<Duration> {
     let header = || {
         let value = properties.headers().as_ref()?.inner().get(BUDGET)?;
@@ -157,12 +156,12 @@ pub(crate) fn deadline(properties: &BasicProperties) -> Option<Result<u64, ()>> 
     Some(millis.ok_or(()))
 }
 
-/// What a sender may mark a request with, in the words of the published contract.
+/// What a sender may identify a request with, in the words of the published contract.
 pub const MARKS: [&str; 3] = ["message id", "correlation id", "the packet's id"];
 
-/// The same request always gets the same id. A UUID as its message id is one, and the caller's to choose. Other marks are
-/// numbers that start anew with each program, so they count only together with all that a true repetition has in common:
-/// where the reply goes, on whose behalf it is, and what it says. With no mark at all there is nothing to know it by.
+/// The id of a request, the same for every repetition of it. A message id that is a UUID is used as it is. Other marks may be
+/// counters that restart with each program, so they are combined with everything that a true repetition has in common: the
+/// reply address, the caller and the body. A request without any mark gets a new id.
 fn identity(properties: &BasicProperties, request: &Arrived<'_>, caller: Option<&str>) -> Uuid {
     let text = |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
     let message_id = text(properties.message_id());
@@ -175,7 +174,7 @@ fn identity(properties: &BasicProperties, request: &Arrived<'_>, caller: Option<
     }
     let mut name = Vec::with_capacity(request.body.len() + 256);
     let mut add = |part: Option<&[u8]>| {
-        // Lengths keep two neighbours from being read as one; `None` differs from empty.
+        // The length prefix keeps adjacent parts apart; `None` differs from empty.
         name.extend_from_slice(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
         name.extend_from_slice(part.unwrap_or_default());
     };
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_uuid_is_repeated_only_by_one_that_is_the_same_in_everything() {
+    fn without_a_uuid_only_an_identical_request_is_a_repetition() {
         let plain = |reply_to: &str, correlation_id: &str| {
             BasicProperties::default().with_reply_to(reply_to.into()).with_correlation_id(correlation_id.into())
         };
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_broker_is_told_how_long_the_message_may_wait_and_whose_it_is() {
+    fn a_request_carries_its_expiration_and_its_return_address() {
         let mut meta = read(&BasicProperties::default());
         meta.deadline = Deadline::after(Duration::from_secs(5));
         let properties = meta.properties(Duration::from_secs(2), Some("g"));
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_told_the_broker_counts_whatever_the_time_of_day() {
+    fn the_expiration_counts_whatever_the_time_of_day() {
         let an_hour_ago = i64::try_from(unix_millis()).unwrap() - 3_600_000;
         let both = with_deadline(AMQPValue::LongLongInt(an_hour_ago)).with_expiration("5000".into());
         assert!(read(&both).deadline.remaining() > Duration::from_secs(4));
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_taken_in_every_form_of_a_number() {
+    fn a_deadline_is_read_from_every_numeric_type() {
         let millis = 1_700_000_000_000_i64;
         for value in [
             AMQPValue::LongLongInt(millis),

@@ -1,7 +1,7 @@
-//! Caches the state of each pattern's queue, for a client that must know whether somebody serves it.
+//! Caches the state of each pattern's queue, for a client that must know whether a worker serves it.
 //!
-//! A durable queue without consumers takes messages like any other, so `mandatory` would not tell; a passive declaration
-//! does.
+//! A durable queue without consumers accepts messages like any other, so `mandatory` does not detect it; a passive
+//! declaration does.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +13,15 @@ use crate::connection::{BrokerConnection, Error};
 use crate::topology::crashed_queue::broker_answers;
 use crate::topology::{self, Depth};
 
-/// How long a queue's state is believed. Asking the broker takes 0.3 ms.
+/// How long a queue's state is cached. Querying the broker takes 0.3 ms.
 const CACHED_FOR: Duration = Duration::from_millis(100);
-/// How long a request believes that nobody serves its pattern: a worker may have come meanwhile.
+/// How long it is cached for a request whose pattern nobody serves: a worker may have started meanwhile.
 const ABSENCE_CACHED_FOR: Duration = Duration::from_millis(10);
-/// How long it is believed that a queue does not answer: that takes seconds to find out.
+/// How long it is cached that a queue does not answer, which takes seconds to find out.
 const SILENCE_CACHED_FOR: Duration = Duration::from_secs(2);
 
-/// The queues that were asked for, by pattern. Each has a channel of its own, because asking about a missing queue closes
-/// the channel, and so that one that does not answer holds up no other.
+/// The queried queues, by pattern. Each has a channel of its own, because a passive declaration of a missing queue closes the
+/// channel, and so that a queue that does not answer delays no other.
 #[derive(Default)]
 pub(crate) struct QueueStates(Mutex<HashMap<String, Arc<QueueState>>>);
 
@@ -45,7 +45,7 @@ impl QueueStates {
         self.of(pattern).get(connection, pattern, CACHED_FOR).await
     }
 
-    /// The same for a request, which believes for 10 ms only that nobody serves its pattern.
+    /// The same for a request, which relies on the absence of workers for 10 ms only.
     pub(crate) async fn queue_before_request(
         &self,
         connection: &BrokerConnection,
@@ -70,12 +70,12 @@ impl QueueState {
         pattern: &str,
         absence_cached_for: Duration,
     ) -> Result<Depth, Error> {
-        if let Some(depth) = self.believed(absence_cached_for) {
+        if let Some(depth) = self.fresh(absence_cached_for) {
             return Ok(depth);
         }
         let mut channel = self.channel.lock().await;
-        // Another task may have asked while we waited for the channel.
-        if let Some(depth) = self.believed(absence_cached_for) {
+        // Another task may have queried it while we waited for the channel.
+        if let Some(depth) = self.fresh(absence_cached_for) {
             return Ok(depth);
         }
         let (depth, silent) = match count(&mut channel, connection, pattern).await {
@@ -89,8 +89,9 @@ impl QueueState {
         Ok(depth)
     }
 
-    /// A state that is fresh enough; of a queue without consumers, of no more than this age.
-    fn believed(&self, absence_cached_for: Duration) -> Option<Depth> {
+    /// The cached state, if it is fresh enough: that of a queue without consumers must not be older than
+    /// `absence_cached_for`.
+    fn fresh(&self, absence_cached_for: Duration) -> Option<Depth> {
         let Cached { at, depth, silent } = (*self.cached())?;
         let cached_for = match depth.consumers {
             _ if silent => SILENCE_CACHED_FOR,
@@ -122,16 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn that_nobody_serves_is_believed_for_a_moment_only() {
+    fn the_absence_of_workers_is_cached_only_briefly() {
         let counted_50_ms_ago = |consumers, silent| {
             let at = Instant::now().checked_sub(Duration::from_millis(50)).unwrap();
             let state = QueueState::default();
             *state.cached() = Some(Cached { at, depth: Depth { consumers, ..Depth::default() }, silent });
             state
         };
-        let believed = |consumers, silent| counted_50_ms_ago(consumers, silent).believed(ABSENCE_CACHED_FOR).is_some();
-        assert!(believed(1, false) && !believed(0, false) && believed(0, true));
+        let fresh = |consumers, silent| counted_50_ms_ago(consumers, silent).fresh(ABSENCE_CACHED_FOR).is_some();
+        assert!(fresh(1, false) && !fresh(0, false) && fresh(0, true));
         let state = counted_50_ms_ago(0, false);
-        assert!(state.believed(CACHED_FOR).is_some(), "whoever only looks need not ask so often");
+        assert!(state.fresh(CACHED_FOR).is_some(), "status reports may use an older state");
     }
 }

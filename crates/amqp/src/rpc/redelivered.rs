@@ -20,7 +20,7 @@ use crate::headers::{ATTEMPTS, BUDGET};
 use crate::rpc::metadata;
 use crate::topology;
 
-/// A request that brought down so many workers, each time alone, is not begun again.
+/// A request that crashed this many workers, each time alone, is not begun again.
 pub const MOST_ATTEMPTS: u32 = 3;
 
 /// The queue of one pattern's redelivered requests.
@@ -48,7 +48,7 @@ impl Redelivered {
 
     /// Appends a request to the queue, with the number of attempts, and acknowledges the original. A crash between the
     /// two leaves both; they have the same identity, so they count as one.
-    pub(crate) async fn set_apart(
+    pub(crate) async fn take_over(
         &self,
         request: &Delivery,
         from: &Channel,
@@ -62,7 +62,7 @@ impl Redelivered {
         match in_time(confirm).await? {
             Confirmation::Ack(None) => {}
             Confirmation::Nack(_) => {
-                tracing::warn!(queue = self.queue, "the queue is full: a request that was delivered before is dropped");
+                tracing::warn!(queue = self.queue, "the queue is full: dropping a redelivered request");
             }
             _ => return Err(Error::Refused("the queue of redelivered requests is gone")),
         }
@@ -77,7 +77,7 @@ fn counted(before: &BasicProperties, attempts: u32, left: Duration) -> BasicProp
     before.clone().with_headers(headers).with_expiration(left.as_millis().max(1).to_string().into())
 }
 
-/// How often this request was begun alone and not settled.
+/// How often this request was begun alone without being settled.
 pub(crate) fn begun(request: &Delivery, alone: bool) -> u32 {
     attempts(&request.properties).saturating_add(u32::from(alone && request.redelivered))
 }

@@ -18,68 +18,68 @@ use crate::topology::names::{CONTROL_QUEUES, FEED_QUEUES};
 /// How long an answer is cached. A direct reply-to address that was good once is never harmful: after its end, the
 /// broker drops replies to it. A negative answer is cached only briefly, because a caller that reconnects declares its
 /// queue again.
-const DIRECT_BELIEVED: Duration = Duration::from_hours(1);
-const YES_BELIEVED: Duration = Duration::from_secs(30);
-const NO_BELIEVED: Duration = Duration::from_secs(1);
+const DIRECT_CACHED_FOR: Duration = Duration::from_hours(1);
+const GOOD_CACHED_FOR: Duration = Duration::from_secs(30);
+const BAD_CACHED_FOR: Duration = Duration::from_secs(1);
 /// The most answers that are cached. More addresses than this only cause more checks.
-const REMEMBERED: usize = 1_024;
+const CAPACITY: usize = 1_024;
 
 /// Checks reply addresses and caches the answers.
 pub(crate) struct ReplyAddresses {
     broker: Broker,
-    known: RefCell<HashMap<String, (Instant, bool)>>,
+    cached: RefCell<HashMap<String, (Instant, bool)>>,
     /// Held while one address is checked.
-    asking: Mutex<()>,
+    checking: Mutex<()>,
 }
 
 impl ReplyAddresses {
     pub(crate) fn new(broker: Broker) -> Self {
-        Self { broker, known: RefCell::default(), asking: Mutex::default() }
+        Self { broker, cached: RefCell::default(), checking: Mutex::default() }
     }
 
-    /// Whether replies may go to this address. An error means that the broker could not be asked.
+    /// Whether replies may go to this address. An error means that the check was impossible.
     pub(crate) async fn takes_replies(&self, address: &str) -> Result<bool, Error> {
         if address == DIRECT_REPLY_TO || is_our_own(address) {
             return Ok(false);
         }
-        if let Some(known) = self.known(address) {
-            return Ok(known);
+        if let Some(cached) = self.cached(address) {
+            return Ok(cached);
         }
-        let _turn = self.asking.lock().await;
-        if let Some(known) = self.known(address) {
-            return Ok(known);
+        let _turn = self.checking.lock().await;
+        if let Some(cached) = self.cached(address) {
+            return Ok(cached);
         }
         let connection = self.broker.connect("asks where replies go").await?;
         let exists = match topology::exists(&connection, address).await {
             Ok(exists) => exists,
-            // For whatever reason, the broker takes no replies there.
+            // The broker accepts no replies there, for whatever reason.
             Err(Error::Amqp(_)) => false,
             Err(error) => return Err(error),
         };
         if exists {
             connection.close().await;
         }
-        let mut known = self.known.borrow_mut();
-        if known.len() >= REMEMBERED {
-            known.clear();
+        let mut cached = self.cached.borrow_mut();
+        if cached.len() >= CAPACITY {
+            cached.clear();
         }
-        known.insert(address.to_owned(), (Instant::now(), exists));
+        cached.insert(address.to_owned(), (Instant::now(), exists));
         Ok(exists)
     }
 
-    fn known(&self, address: &str) -> Option<bool> {
-        let known = self.known.borrow();
-        let (at, exists) = known.get(address)?;
-        let believed = match exists {
-            true if address.starts_with(DIRECT_REPLY_TO) => DIRECT_BELIEVED,
-            true => YES_BELIEVED,
-            false => NO_BELIEVED,
+    fn cached(&self, address: &str) -> Option<bool> {
+        let cached = self.cached.borrow();
+        let (at, exists) = cached.get(address)?;
+        let cached_for = match exists {
+            true if address.starts_with(DIRECT_REPLY_TO) => DIRECT_CACHED_FOR,
+            true => GOOD_CACHED_FOR,
+            false => BAD_CACHED_FOR,
         };
-        (at.elapsed() < believed).then_some(*exists)
+        (at.elapsed() < cached_for).then_some(*exists)
     }
 }
 
-/// A reply there would be taken for a request or an event.
+/// Whether the queue is one of ours: a reply there would be taken for a request or an event.
 fn is_our_own(queue: &str) -> bool {
     let beside = |name: &str| queue.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     PATTERNS.iter().any(|pattern| beside(pattern))
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_queue_of_the_system_takes_replies() {
+    fn no_queue_of_the_system_may_be_a_reply_address() {
         for own in ["users.login", "users.login.redelivered", "users.on_order_created.dead", "feed.1", "control.x"] {
             assert!(is_our_own(own), "{own}");
         }

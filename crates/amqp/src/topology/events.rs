@@ -1,4 +1,4 @@
-//! One quorum queue per listener, a dead queue beside it, and a ladder of delay queues for what is tried again later.
+//! The queues of a listener: one quorum queue, a dead-letter queue, and a delay queue for each retry delay.
 
 use contracts::{LISTENERS, SubscriptionInfo};
 use lapin::types::{AMQPValue, FieldTable};
@@ -6,15 +6,15 @@ use lapin::types::{AMQPValue, FieldTable};
 use crate::topology::item::{Item, arguments, text};
 use crate::topology::names::EVENTS_EXCHANGE;
 
-/// An event queue holds at most this many; above it the broker refuses more, and the relay keeps them in its outbox.
+/// The most events that a queue holds. The broker refuses further ones, and the relay keeps them in the outbox.
 const LENGTH: i32 = 1_000_000;
-/// How often the broker delivers a message whose listener died of it, or was killed under it, before it buries it.
+/// How often the broker delivers an event whose listener died while it had it, before it dead-letters the event.
 const DELIVERIES: i32 = 20;
-/// As good as no limit: looking at a dead message, which delivers it, must never use it up. (0 would mean none at all,
-/// and brokers from 4.0 on have a limit of their own where nothing is said.)
+/// Practically no limit: browsing a dead-lettered message counts as a delivery and must never exhaust the limit. (0 would
+/// allow no delivery at all, and brokers from 4.0 on have a default limit.)
 const NO_LIMIT: i32 = 1_000_000_000;
 
-/// What a listener needs to be told anything: its queue, and the dead queue where what it cannot handle ends.
+/// What a listener needs to receive events: its queue, bound to the exchange, and its dead-letter queue.
 pub fn subscription(subscription: &SubscriptionInfo) -> Vec<Item> {
     let SubscriptionInfo { name, event, .. } = *subscription;
     let mut live = quorum(DELIVERIES);
@@ -27,13 +27,14 @@ pub fn subscription(subscription: &SubscriptionInfo) -> Vec<Item> {
     ]
 }
 
-/// What everybody needs who listens to the events of a service, so that none comes before its listener's queue.
+/// The queues of all listeners to a service's events: its relay declares them, so that no event is published before they
+/// exist.
 pub fn published_by(service: &str) -> Vec<Item> {
     LISTENERS.iter().filter(|listener| listener.published_by == service).flat_map(subscription).collect()
 }
 
-/// The delay queues of a listener: a message waits in one for as long as its name says, then goes back to the listener.
-/// One queue per delay, for a queue lets messages out only from its head.
+/// The delay queues of a listener: a message expires there after the delay in the queue's name and returns to the listener.
+/// There is one queue per delay, because messages expire only at the head of a queue.
 pub fn retries(name: &str, delays_ms: &[u32]) -> Vec<Item> {
     let queue = |delay: &u32| {
         let mut waiting = quorum(NO_LIMIT);
@@ -47,19 +48,19 @@ pub fn retries(name: &str, delays_ms: &[u32]) -> Vec<Item> {
 /// The delays between two attempts of a listener, unless `EVENTS_RETRY_MS` says otherwise.
 pub const RETRY_MS: &str = "1000,5000,30000,120000";
 
-/// Reads such delays; `None` when they are none, or too many.
+/// Parses such delays; `None` if one is invalid, or if there are too many.
 pub fn delays_ms(text: &str) -> Option<Vec<u32>> {
     let delays = text.split(',').map(str::trim).filter(|delay| !delay.is_empty());
     let delays: Option<Vec<u32>> = delays.map(|delay| delay.parse().ok().filter(|delay| *delay > 0)).collect();
     delays.filter(|delays| delays.len() <= 8)
 }
 
-/// Where a listener's dead messages are.
+/// The name of a listener's dead-letter queue.
 pub fn dead_queue(name: &str) -> String {
     format!("{name}.dead")
 }
 
-/// Where messages wait for so many milliseconds.
+/// The name of a listener's queue for this delay.
 pub fn retry_queue(name: &str, delay_ms: u32) -> String {
     format!("{name}.retry.{delay_ms}ms")
 }

@@ -28,8 +28,8 @@ pub(crate) use crate::topology::requests::former_request;
 pub use crate::topology::requests::{redelivered_queue, request};
 
 /// Declares items for the process that owns their queues: a queue that exists with other arguments is an error.
-/// Exchanges are shared, so they are declared only if they are missing. Whoever may declare a thing may also delete it,
-/// and no process needs that right once an operator has created the exchanges.
+/// Exchanges are shared, so they are declared only if they are missing. The permission to declare an exchange includes the
+/// permission to delete it, and no process needs it once an operator has created the exchanges.
 pub(crate) async fn declare(connection: &BrokerConnection, items: &[Item]) -> Result<(), Error> {
     declare_all(connection, items, |item| matches!(item, Item::Exchange(_) | Item::HeadersExchange(_))).await
 }
@@ -54,8 +54,8 @@ pub(crate) async fn declare_requests(connection: &BrokerConnection, items: &[Ite
             (Item::Queue(..), Err(error)) if error.is_refusal(PRECONDITION_FAILED) => {
                 tracing::warn!(
                     error = %error,
-                    "{item} exists with other arguments, perhaps of an older release; it is used as it is. To renew it, stop \
-                     its workers and run `signalbox topology apply`"
+                    "{item} exists with other arguments, perhaps from an older release; using it as it is. To replace it, \
+                     stop its workers and run `signalbox topology apply`"
                 );
             }
             (_, declared) => declared?,
@@ -137,7 +137,7 @@ async fn is_there(connection: &BrokerConnection, item: &Item) -> Result<bool, Er
     let none = FieldTable::default();
     let passive = async {
         match item {
-            // Of what kind it is does not count for the question.
+            // A passive declaration ignores the exchange's type.
             Item::Exchange(name) | Item::HeadersExchange(name) => {
                 let options = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
                 channel.exchange_declare((*name).into(), ExchangeKind::Topic, options, none).await

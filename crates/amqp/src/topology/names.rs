@@ -4,15 +4,15 @@
 pub const EVENTS_EXCHANGE: &str = "events";
 /// Every request queue is bound here by its own name, for clients that publish to a topic exchange. Frozen.
 pub const PATTERNS_EXCHANGE: &str = "patterns";
-/// Processes are asked for their status here. Frozen.
+/// Status requests to processes are published here. Frozen.
 pub const CONTROL_EXCHANGE: &str = "control";
-/// Requests that no worker took in time are dead-lettered here, and go back to whoever their header names. Frozen.
+/// Requests that expired are dead-lettered here and return to the client that their header names. Frozen.
 pub const EXPIRED_EXCHANGE: &str = "expired";
-/// How the names of queues begin by which expired requests come back.
+/// Prefix of the queues by which expired requests return.
 pub(crate) const EXPIRED_QUEUES: &str = "expired.";
-/// The queue whose owner is the one scaler that scales.
+/// The exclusive queue that serves as the lock of the active scaler.
 pub(crate) const SCALER_LOCK: &str = "scaler.leader";
-/// How the names of live subscriptions' queues begin.
+/// Prefix of the queues of live subscriptions.
 pub(crate) const FEED_QUEUES: &str = "feed.";
 /// Prefix of the queues by which a process receives status requests and answers.
 pub(crate) const CONTROL_QUEUES: &str = "control.";
@@ -21,7 +21,7 @@ pub(crate) const REPLIES: &str = "replies.";
 /// The key of a status request to every process. Frozen.
 pub(crate) const STATS: &str = "stats";
 
-/// The request for what a process is. Frozen.
+/// The key of a request for a process's description. Frozen.
 pub(crate) const DESCRIBE: &str = "describe";
 
 /// The key of a request to the processes of a name, or to one of them: `stats.orders.relay`.
@@ -34,7 +34,7 @@ pub(crate) fn queues_of(process: &str) -> String {
     format!("{CONTROL_QUEUES}{process}.")
 }
 
-/// How the names of queues begin by which a process's expired requests come back.
+/// Prefix of the queues by which a process's expired requests return.
 pub(crate) fn expired_queues_of(process: &str) -> String {
     format!("{EXPIRED_QUEUES}{process}.")
 }

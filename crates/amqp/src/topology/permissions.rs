@@ -31,7 +31,7 @@ impl Names {
         self.0.insert(escape(name));
     }
 
-    fn add_all_that_begin_with(&mut self, start: &str) {
+    fn add_prefix(&mut self, start: &str) {
         self.0.insert(format!("{}.*", escape(start)));
     }
 
@@ -89,7 +89,7 @@ impl Permissions {
         rights.read.add(pattern);
         rights.read.add(&redelivered_queue(pattern));
         rights.write.add(DEFAULT_EXCHANGE);
-        rights.tell(pattern);
+        rights.answer_status_requests(pattern);
         rights
     }
 
@@ -99,7 +99,7 @@ impl Permissions {
         rights.own(&retries(listener.name, delays_ms));
         rights.read.add(listener.name);
         rights.write.add(DEFAULT_EXCHANGE);
-        rights.tell(listener.name);
+        rights.answer_status_requests(listener.name);
         rights
     }
 
@@ -114,64 +114,64 @@ impl Permissions {
         for event in EVENTS.iter().filter(|event| event.service == service) {
             keys.write.add(event.name);
         }
-        rights.tell(name);
+        rights.answer_status_requests(name);
         rights
     }
 
-    /// The gateway: asks any pattern, by its queue; has replies without one; shows some events and how processes fare, and
-    /// gets its expired requests back, by queues that it makes.
+    /// The gateway: calls any pattern through its queue; receives replies by direct reply-to, and events, status answers and
+    /// its expired requests by queues of its own.
     fn of_gateway() -> Self {
         let mut rights = Self::default();
         rights.write.add(DEFAULT_EXCHANGE);
         rights.read.add(EVENTS_EXCHANGE);
-        rights.keep_queues(FEED_QUEUES);
-        rights.keep_queues(&expired_queues_of("gateway"));
+        rights.own_queues(FEED_QUEUES);
+        rights.own_queues(&expired_queues_of("gateway"));
         rights.read.add(EXPIRED_EXCHANGE);
         let keys = rights.keys.entry(EVENTS_EXCHANGE).or_default();
         for event in FOLLOWED {
             keys.read.add(event);
         }
-        rights.ask_how_others_fare();
+        rights.request_status_of_others();
         rights
     }
 
-    /// The scaler: looks at queues, which anybody may, and makes the queue that only one scaler can own.
+    /// The scaler: reads the depth of queues, which needs no permission, and declares the queue that serves as its lock.
     fn of_scaler() -> Self {
         let mut permissions = Self::default();
         permissions.configure.add(SCALER_LOCK);
         permissions
     }
 
-    /// Receives status requests and answers them, by the exchange `control` and no queue.
-    fn tell(&mut self, name: &str) {
-        self.keep_queues(&queues_of(&process_name(name)));
+    /// Receives status requests and answers them, through the exchange `control`.
+    fn answer_status_requests(&mut self, name: &str) {
+        self.own_queues(&queues_of(&process_name(name)));
         self.read.add(CONTROL_EXCHANGE);
         self.write.add(CONTROL_EXCHANGE);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
-        keys.write.add_all_that_begin_with(REPLIES);
-        for question in [STATS, DESCRIBE] {
-            keys.read.add(question);
-            keys.read.add(&key_of(question, name));
+        keys.write.add_prefix(REPLIES);
+        for request in [STATS, DESCRIBE] {
+            keys.read.add(request);
+            keys.read.add(&key_of(request, name));
         }
-        // By its instance.
-        keys.read.add_all_that_begin_with(&key_of(&key_of(STATS, name), ""));
+        // Requests to one instance.
+        keys.read.add_prefix(&key_of(&key_of(STATS, name), ""));
     }
 
-    /// Asks everybody what they are and how they fare, and is asked itself.
-    fn ask_how_others_fare(&mut self) {
-        self.tell(GATEWAY);
+    /// Requests the status and description of every process, and answers such requests itself.
+    fn request_status_of_others(&mut self) {
+        self.answer_status_requests(GATEWAY);
         let keys = self.keys.entry(CONTROL_EXCHANGE).or_default();
-        for question in [STATS, DESCRIBE] {
-            keys.write.add(question);
-            keys.write.add_all_that_begin_with(&key_of(question, ""));
+        for request in [STATS, DESCRIBE] {
+            keys.write.add(request);
+            keys.write.add_prefix(&key_of(request, ""));
         }
-        keys.read.add_all_that_begin_with(REPLIES);
+        keys.read.add_prefix(REPLIES);
     }
 
     /// Declares queues of its own with this prefix.
-    fn keep_queues(&mut self, start: &str) {
+    fn own_queues(&mut self, start: &str) {
         for names in [&mut self.configure, &mut self.write, &mut self.read] {
-            names.add_all_that_begin_with(start);
+            names.add_prefix(start);
         }
     }
 
@@ -236,8 +236,8 @@ mod tests {
         assert_eq!(rights.topics().collect::<Vec<_>>(), wanted);
     }
 
-    /// The keys by which a process is asked.
-    fn asked(name: &str) -> String {
+    /// The keys of the status requests that a process receives.
+    fn received_keys(name: &str) -> String {
         format!(r"^(describe|describe\.{name}|stats|stats\.{name}|stats\.{name}\..*)$")
     }
 
@@ -248,47 +248,47 @@ mod tests {
             r"^(amq\.default|control|control\.users-login\..*|users\.login)$",
             r"^(control|control\.users-login\..*|patterns|users\.login|users\.login\.redelivered)$",
         ];
-        let control = ("control", r"^replies\..*$", &*asked("users\\.login"));
+        let control = ("control", r"^replies\..*$", &*received_keys("users\\.login"));
         assert_rights("users-login", rights, &[control, ("patterns", "^$", r"^users\.login$")]);
     }
 
     #[test]
-    fn a_listener_has_its_queues_and_takes_from_one() {
+    fn a_listener_owns_its_queues_and_consumes_one() {
         let rights = [
             r"^(control\.users-on-order-created\..*|users\.on_order_created|users\.on_order_created\.dead|users\.on_order_created\.retry\.1000ms)$",
             r"^(amq\.default|control|control\.users-on-order-created\..*|users\.on_order_created)$",
             r"^(control|control\.users-on-order-created\..*|events|users\.on_order_created)$",
         ];
-        let control = ("control", r"^replies\..*$", &*asked("users\\.on_order_created"));
+        let control = ("control", r"^replies\..*$", &*received_keys("users\\.on_order_created"));
         assert_rights("users-on-order-created", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }
 
     #[test]
-    fn a_relay_publishes_the_events_of_its_service_and_takes_from_no_queue() {
+    fn a_relay_publishes_the_events_of_its_service_and_consumes_no_queue() {
         let rights = [
             r"^control\.orders-relay\..*$",
             r"^(control|control\.orders-relay\..*|events|users\.on_order_created)$",
             r"^(control|control\.orders-relay\..*|events)$",
         ];
-        let control = ("control", r"^replies\..*$", &*asked("orders\\.relay"));
+        let control = ("control", r"^replies\..*$", &*received_keys("orders\\.relay"));
         assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$")]);
     }
 
     #[test]
-    fn the_gateway_has_no_queues_but_those_that_end_with_it() {
+    fn the_gateway_owns_only_queues_that_end_with_it() {
         let rights = [
             r"^(control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
             r"^(amq\.default|control|control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
             r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*)$",
         ];
-        let asks = r"^(describe|describe\..*|replies\..*|stats|stats\..*)$";
-        let hears = r"^(describe|describe\.gateway|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
-        let control = ("control", asks, hears);
+        let sent = r"^(describe|describe\..*|replies\..*|stats|stats\..*)$";
+        let received = r"^(describe|describe\.gateway|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
+        let control = ("control", sent, received);
         assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }
 
     #[test]
-    fn the_scaler_makes_its_lock_and_touches_no_message() {
+    fn the_scaler_declares_its_lock_and_touches_no_message() {
         assert_rights("scaler", [r"^scaler\.leader$", "^$", "^$"], &[]);
     }
 
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_fits_itself_alone() {
+    fn an_escaped_name_matches_only_itself() {
         assert_eq!(escape("a.b_c-d+1|e$"), r"a\.b_c-d\+1\|e\$");
         assert_eq!(Names::default().expression(), "^$");
     }

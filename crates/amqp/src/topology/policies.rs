@@ -52,7 +52,7 @@ pub fn policies() -> Vec<Policy> {
                 ("max-length-bytes", Bound::Number(REQUEST_BYTES)),
                 ("message-ttl", Bound::Number(REQUEST_TTL_MS)),
                 ("overflow", Bound::Word("reject-publish")),
-                // So that who asked hears from the broker that nobody began with it.
+                // So that the client learns from the broker that its request expired.
                 ("dead-letter-exchange", Bound::Word(EXPIRED_EXCHANGE)),
             ],
             priority: PRIORITY,
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_queue_has_a_policy_and_no_stranger_has_one() {
+    fn policies_match_every_queue_of_ours() {
         let [requests, events] = policies().try_into().unwrap();
         assert!(requests.pattern.starts_with("^(") && requests.pattern.ends_with(r")(\.redelivered)?$"));
         assert!(PATTERNS.iter().all(|pattern| requests.pattern.contains(&escape(pattern))));

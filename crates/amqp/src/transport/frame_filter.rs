@@ -1,4 +1,4 @@
-//! Makes every message safe to parse before the AMQP library sees its frames, so that an odd message harms only itself.
+//! Makes every message safe to parse before the AMQP library sees its frames, so that a malformed message harms only itself.
 //!
 //! A broker passes on whatever a publisher sent: headers larger than our frames, tables nested ten thousand deep (which
 //! overflow a recursive parser's stack), names that are not UTF-8, bodies of a hundred megabytes. Each of them makes
@@ -12,7 +12,7 @@ use std::io;
 use crate::headers::UNREADABLE;
 use crate::transport::header_table::{self, Table};
 
-/// The largest message that is passed on.
+/// The size limits of messages that are passed on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Bytes of the header table. With the other properties it must fit one frame.
@@ -42,7 +42,7 @@ enum State {
     Pass { rest: usize },
     /// In a frame that is dropped.
     Skip { rest: usize },
-    /// Not in frames: the broker speaks another protocol, and the library reports it.
+    /// Not AMQP frames: the broker speaks another protocol, and the library reports it.
     Raw,
 }
 
@@ -126,7 +126,7 @@ impl FrameFilter {
         match head[0] {
             METHOD | HEADER if size > LARGEST_FRAME => Err(malformed("a frame is larger than any broker sends")),
             METHOD | HEADER => Ok(State::Collect { head, frame: Vec::with_capacity(rest), rest }),
-            BODY if self.leaves_out(channel(head), size) => Ok(State::Skip { rest }),
+            BODY if self.drops(channel(head), size) => Ok(State::Skip { rest }),
             _ => {
                 output.extend_from_slice(&head);
                 Ok(State::Pass { rest })
@@ -135,7 +135,7 @@ impl FrameFilter {
     }
 
     /// Whether this body frame belongs to a body that is dropped.
-    fn leaves_out(&mut self, channel: u16, size: usize) -> bool {
+    fn drops(&mut self, channel: u16, size: usize) -> bool {
         let Some(left) = self.left_out.get_mut(&channel) else { return false };
         *left = left.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
         if *left == 0 {
@@ -293,7 +293,7 @@ impl<'f> ContentHeader<'f> {
         Some(Self { class: [fixed[0], fixed[1]], body, flags, before, table, after })
     }
 
-    /// The same without what exceeds the limits.
+    /// Encodes it without the parts that exceed the limits.
     fn within(self, limits: &Limits) -> Vec<u8> {
         let mut table = Table::within(self.table, limits.table);
         let mut body = self.body;
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_too_large_is_left_out_and_the_message_says_so() {
+    fn a_body_that_is_too_large_is_removed_and_the_message_says_so() {
         let parts = [frame(BODY, 1, &[b'x'; 60]), frame(BODY, 2, b"other"), frame(BODY, 1, &[b'x'; 41])].concat();
         let next = [header(3, &text("a", "b"), b"next"), frame(BODY, 1, b"abc")].concat();
         let stream = [header(101, &[], b"c"), parts, next.clone()].concat();
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_utf_8_are_made_so() {
+    fn names_that_are_not_utf_8_are_cleaned() {
         let stream = header(0, &text("a", "b"), b"a\xff\xfeb");
         assert_eq!(filtered(&stream, 9), header(0, &text("a", "b"), b"a??b"));
         let deliver = |key: &[u8]| {
@@ -396,13 +396,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_header_of_anothers_is_left_out() {
+    fn a_foreign_header_that_is_too_large_is_removed() {
         let table = [text("x-baggage", &"x".repeat(20_000)), text("caller", "u")].concat();
         assert_eq!(filtered(&header(0, &table, b"c"), 5_000), header(0, &text("caller", "u"), b"c"));
     }
 
     #[test]
-    fn what_is_no_frame_goes_to_the_library_which_knows_what_to_say() {
+    fn bytes_that_are_no_frame_are_passed_on_for_the_library_to_report() {
         assert_eq!(filtered(b"AMQP\x00\x00\x09\x01", 3), b"AMQP\x00\x00\x09\x01");
         let mut filter = FrameFilter::new(LIMITS);
         assert!(filter.feed(&[METHOD, 0, 0, 0, 0, 0, 1, 0, 0], &mut Vec::new()).is_err());

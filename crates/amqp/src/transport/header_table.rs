@@ -7,8 +7,8 @@ use crate::headers::{
 /// Entries that are nested deeper than this are removed.
 const DEEPEST: usize = 8;
 
-/// Our own headers. Without one of them a message would mean something else, so it must be refused. Others' headers are
-/// removed silently.
+/// Our own headers. A message that loses one of them has another meaning, so it must be refused. Foreign headers are removed
+/// silently.
 const OURS: [&str; 12] = [
     CALLER,
     DEADLINE,
@@ -47,7 +47,7 @@ impl<'t> Table<'t> {
             rest = after;
             let sound = is_sound(bytes, name);
             match OURS.iter().find(|known| known.as_bytes() == name) {
-                // The broker would read the first of them, and the library the last.
+                // The broker would read the first one, and the library the last.
                 Some(known) if ours.iter().any(|(name, _)| name == known) => {
                     unreadable = Some(format!("its header {known} comes twice"));
                 }
@@ -92,7 +92,7 @@ impl<'t> Table<'t> {
     }
 }
 
-/// Whether the broker has another idea of a message's deaths than can be shown.
+/// Whether the table has an `x-death` header that the broker may read and that was not kept.
 fn death_is_lost(table: &[u8], kept: &[&[u8]]) -> bool {
     let deaths = |mut rest: &[u8]| {
         let mut deaths = 0;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sound_and_small_stays_byte_for_byte() {
+    fn valid_small_tables_stay_byte_for_byte() {
         let table = [text("caller", b"u-1"), text("x", b"\xff\xfe"), nested(8), b"\x01v\x56".to_vec()].concat();
         let kept = Table::within(&table, 1_000);
         assert_eq!(kept.unreadable, None);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_added_is_left_out_when_it_is_too_large_or_too_deep() {
+    fn foreign_headers_that_are_too_large_or_too_deep_are_removed() {
         let caller = text("caller", b"u-1");
         for odd in [text("x-baggage", &vec![b'x'; 20_000]), nested(9), nested(20_000), b"\x01\xffV".to_vec()] {
             let table = [odd, caller.clone()].concat();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_one_of_our_headers_says_that_it_is_not_whole() {
+    fn a_message_that_loses_one_of_our_headers_is_marked_unreadable() {
         let large = text("caller", &vec![b'x'; 20_000]);
         let malformed = [b"\x06caller", &nested(9)[2..]].concat();
         for (table, why) in [

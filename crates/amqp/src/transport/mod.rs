@@ -44,9 +44,9 @@ pub(crate) async fn connect(
     Connection::connector(uri, runtime, connect, properties).await
 }
 
-/// Connects as the address says: in the clear, or by TLS.
+/// Connects in plain text or by TLS, as the address says.
 async fn open(uri: &AMQPUri, authorities: Option<&str>) -> io::Result<Box<dyn Bytes>> {
-    // An IPv6 address stands in brackets, in a URL and nowhere else.
+    // IPv6 addresses have brackets in URLs only.
     let host = uri.authority.host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((host, uri.authority.port)).await?;
     tcp.set_nodelay(true)?;
@@ -56,7 +56,7 @@ async fn open(uri: &AMQPUri, authorities: Option<&str>) -> io::Result<Box<dyn By
     })
 }
 
-/// Bytes both ways: plain TCP, or TLS above it.
+/// A byte stream: plain TCP, or TLS on top of it.
 trait Bytes: TokioRead + TokioWrite + Send + Unpin {}
 
 impl<S: TokioRead + TokioWrite + Send + Unpin> Bytes for S {}
@@ -66,7 +66,7 @@ pub(crate) struct Filtered {
     below: Box<dyn Bytes>,
     filter: FrameFilter,
     chunk: Box<[u8]>,
-    /// Filtered bytes that are not read yet: from `read` on.
+    /// Filtered bytes; those from `read` on have not been read yet.
     through: Vec<u8>,
     read: usize,
 }
@@ -131,7 +131,7 @@ impl Reactor for Filtering {
     type TcpStream = Filtered;
     type Sleep = <Tokio as Reactor>::Sleep;
 
-    /// For sockets of other libraries, which are not used here.
+    /// For sockets of other libraries; unused.
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _socket: H,
@@ -147,7 +147,7 @@ impl Reactor for Filtering {
         self.tokio.interval(duration)
     }
 
-    /// For the library's own connecting, instead of which it is given [`open`].
+    /// For the library's own connections; unused, because it gets a stream from [`open`].
     fn tcp_connect_addr(
         &self,
         _address: SocketAddr,

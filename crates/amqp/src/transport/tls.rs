@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Encrypts a connection to a server that must prove its name. `authorities` is PEM.
+/// Encrypts a connection and verifies the server's name. `authorities` is PEM.
 pub(crate) async fn handshake(
     tcp: TcpStream,
     host: &str,
@@ -27,7 +27,7 @@ pub(crate) async fn handshake(
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await
 }
 
-/// Read for each connection: the machine's certificates change while a process runs for years.
+/// Read for each connection, because the machine's certificates may change while a process runs.
 fn roots(authorities: Option<&str>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_that_is_no_certificate_is_refused() {
+    fn an_authority_that_is_not_a_certificate_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(roots(Some(broken)).unwrap_err().kind(), ErrorKind::InvalidData);
     }

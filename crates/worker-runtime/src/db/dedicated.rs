@@ -1,5 +1,4 @@
-//! A connection for one user, opened when needed: for transactions, which a shared connection cannot have, and for
-//! notifications.
+//! A connection with a single user, for transactions and notifications, which a shared connection cannot have.
 
 use std::sync::Arc;
 
@@ -12,16 +11,16 @@ use crate::db::statement_cache::StatementCache;
 use crate::db::target::ConnectTarget;
 use crate::error_chain::chain;
 
-/// A connection for one user.
+/// A connection with a single user.
 pub(crate) struct DedicatedConnection {
     pub(crate) client: Client,
-    /// Notified at each notification for which this connection has said `LISTEN`, and when the connection ends.
+    /// Notified at each notification that this connection listens to, and when the connection ends.
     pub(crate) notified: Arc<Notify>,
     pub(crate) statements: StatementCache,
 }
 
 impl DedicatedConnection {
-    /// Connects; the error is one line with the reason.
+    /// Connects; the error is the reason in one line.
     pub(crate) async fn connect(target: &ConnectTarget) -> Result<Self, String> {
         let (client, mut driver) = target.connect().await.map_err(|cause| chain(cause.as_ref()))?;
         let notified = Arc::new(Notify::new());

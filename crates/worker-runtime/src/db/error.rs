@@ -16,16 +16,16 @@ pub enum DbError {
     #[error("there is no usable connection to the database")]
     Unusable(#[source] Cause),
     /// The server currently executes no such statement for anybody. Nothing was executed.
-    #[error("the database can do nothing of the kind just now")]
+    #[error("the database cannot execute such statements at the moment")]
     Unavailable(#[source] Cause),
     /// The statement hit a time limit, or collided too often. Nothing was executed.
-    #[error("the database is busy: a statement was given up")]
+    #[error("the database is busy: a statement was cancelled")]
     Busy(#[source] Cause),
     /// The connection broke, or went silent, while the statement was in flight.
-    #[error("the connection to the database broke under a statement")]
+    #[error("the connection to the database broke during a statement")]
     Lost(#[source] Cause),
     /// The database cannot store a value. Nothing was executed.
-    #[error("the database cannot keep a value")]
+    #[error("the database cannot store a value")]
     Value(#[source] Cause),
     /// The statement, its values or its result are wrong: a defect of ours.
     #[error("a statement failed")]
@@ -33,7 +33,7 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether the statement may only have to be prepared again.
+    /// Whether it may suffice to prepare the statement again.
     pub(crate) fn is_stale(&self) -> bool {
         let Self::Defect(cause) = self else { return false };
         cause.downcast_ref().is_some_and(|error| meaning_of(error) == Meaning::Stale)
@@ -43,9 +43,9 @@ impl DbError {
 /// What a failed statement means, and whether its connection is still good.
 pub(crate) fn meaning_of(error: &tokio_postgres::Error) -> Meaning {
     match error.as_db_error() {
-        Some(said) if ends_the_connection(said) => Meaning::Lost,
-        Some(said) => meaning(said.code().code(), said.message()),
-        // A value of the wrong type, or a column that cannot be read: perhaps of a table that has changed.
+        Some(error) if ends_the_connection(error) => Meaning::Lost,
+        Some(error) => meaning(error.code().code(), error.message()),
+        // A value of the wrong type, or a column that cannot be decoded: the table may have changed.
         None if is_ours(error) => Meaning::Stale,
         None => Meaning::Lost,
     }
@@ -65,18 +65,18 @@ pub(crate) fn classify(error: tokio_postgres::Error) -> DbError {
     }
 }
 
-/// A server that ends the connection with an error may have executed the statement before.
-fn ends_the_connection(said: &ServerError) -> bool {
-    matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+/// When the server ends the connection with an error, it may have executed the statement before.
+fn ends_the_connection(error: &ServerError) -> bool {
+    matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
 }
 
-/// Whether the library could not encode our values or decode the result. Then the connection is good.
+/// Whether the library could not encode our values or decode the result; the connection is still good then.
 fn is_ours(error: &tokio_postgres::Error) -> bool {
     if error.is_closed() {
         return false;
     }
     match error.source() {
-        // The connection broke, or what arrived is not a message of PostgreSQL.
+        // The connection broke, or the bytes that arrived are not a PostgreSQL message.
         Some(cause) => !cause.is::<std::io::Error>(),
         None => error.to_string() != "unexpected message from server",
     }

@@ -1,9 +1,9 @@
-//! Group commit: statements that come while others are under way share one transaction, and so one commit.
+//! Group commit: statements that arrive while others are in flight share one transaction, and so one commit.
 //!
-//! On one connection there are, in the order in which they are sent: single statements, each a transaction of its own, and
-//! groups, `BEGIN` … `COMMIT`. A statement that finds the connection idle goes alone. The next opens a group, and all that
-//! come until the work before it is done join. Nobody hears of success before the commit. When any statement of a group
-//! fails, the server rolls all of it back, and each is done again, alone: so each gets its own answer.
+//! A connection carries, in sending order, single statements, each a transaction of its own, and groups, `BEGIN` …
+//! `COMMIT`. A statement that finds the connection idle runs alone. The next one opens a group, and all that arrive until
+//! the work before the group is done join it. No statement reports success before the commit. If any statement of a group
+//! fails, the server rolls the whole group back, and each statement runs again alone, so that each gets its own result.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,28 +14,28 @@ use tokio_postgres::{Client, Error};
 use crate::db::error::meaning_of;
 use crate::db::sqlstate::Meaning;
 
-/// Fails in a transaction that has failed; `COMMIT` does not, it rolls back.
+/// Fails in a failed transaction, where `COMMIT` succeeds and rolls back.
 const PROBE: &str = "SELECT";
-/// A group that is this large is committed, whatever is before it.
+/// A group of this size is committed without waiting for the work before it.
 const LARGEST: usize = 64;
 
-/// How a statement that goes alone, or a group, ended.
+/// The outcome of a single statement or a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Pending,
-    /// It is done: a group is committed.
+    /// It is done; a group is committed.
     Done,
-    /// Nothing was done.
+    /// Nothing was changed.
     RolledBack,
-    /// The connection broke under the commit.
+    /// The connection broke during the commit.
     Unknown,
 }
 
-/// A statement's place among what a connection has under way; to be kept until the statement is done.
+/// A statement's place among those in flight on a connection. Must be kept until the statement is done.
 pub(super) struct Turn {
     /// The group that it is in.
     pub(super) group: Option<watch::Receiver<Outcome>>,
-    /// Where a statement that goes alone tells those who come after it that it is done.
+    /// How a single statement signals the group behind it that it is done.
     alone: Option<watch::Sender<Outcome>>,
 }
 
@@ -53,41 +53,41 @@ impl Drop for Turn {
     }
 }
 
-/// What a connection has under way.
+/// The statements and groups in flight on a connection.
 #[derive(Default)]
-pub(super) struct GroupCommit(Mutex<UnderWay>);
+pub(super) struct GroupCommit(Mutex<InFlight>);
 
 #[derive(Default)]
-struct UnderWay {
+struct InFlight {
     open: Option<Group>,
-    /// What was sent last.
+    /// The outcome of the statement or group that was sent last.
     last: Option<watch::Receiver<Outcome>>,
 }
 
-/// A group that others can still join.
+/// A group that further statements can still join.
 struct Group {
     members: usize,
     outcome: watch::Sender<Outcome>,
 }
 
 impl GroupCommit {
-    /// How the next statement is sent: it must be, before anything else is awaited. With `alone`, in no group.
+    /// The place of the next statement, which must be sent before anything else is awaited. With `alone` it joins no group.
     pub(super) fn next(self: &Arc<Self>, client: &Arc<Client>, alone: bool) -> Turn {
-        let mut under_way = self.lock();
-        if alone || under_way.open.as_ref().is_some_and(|group| group.members >= LARGEST) {
-            under_way.commit(client);
+        let mut in_flight = self.lock();
+        if alone || in_flight.open.as_ref().is_some_and(|group| group.members >= LARGEST) {
+            in_flight.commit(client);
         }
-        if let Some(group) = &mut under_way.open {
+        if let Some(group) = &mut in_flight.open {
             group.members += 1;
             return Turn::member(group.outcome.subscribe());
         }
         let (outcome, receiver) = watch::channel(Outcome::Pending);
-        let before = under_way.last.replace(receiver.clone()).filter(|last| *last.borrow() == Outcome::Pending);
+        let before = in_flight.last.replace(receiver.clone()).filter(|last| *last.borrow() == Outcome::Pending);
         match before {
             Some(before) if !alone => {
-                // It is sent when it is first polled, and nobody needs the answer: if it fails, so does all that follows.
+                // Sent at its first poll. Its result is not needed: if it fails, so does everything that follows.
                 let _ = client.batch_execute("BEGIN").now_or_never();
-                under_way.open = Some(Group { members: 1, outcome });
+                in_flight.open = Some(Group { members: 1, outcome });
                 self.commit_after(before, receiver.clone(), Arc::clone(client));
                 Turn::member(receiver)
             }
@@ -95,7 +95,7 @@ impl GroupCommit {
         }
     }
 
-    /// Commits a group when what was sent before it is done, unless that happens earlier.
+    /// Commits a group once the work before it is done, unless it is committed earlier.
     fn commit_after(
         self: &Arc<Self>,
         before: watch::Receiver<Outcome>,
@@ -103,24 +103,24 @@ impl GroupCommit {
         client: Arc<Client>,
     ) {
         let commits = Arc::clone(self);
-        #[expect(clippy::disallowed_methods, reason = "ends with what the connection has under way")]
+        #[expect(clippy::disallowed_methods, reason = "ends with the work in flight on the connection")]
         tokio::spawn(async move {
             outcome(before).await;
-            // Lets those join whom the same wake-up has made ready.
+            // Lets statements join that the same wake-up has made ready.
             tokio::task::yield_now().await;
-            let mut under_way = commits.lock();
-            if under_way.open.as_ref().is_some_and(|open| open.outcome.subscribe().same_channel(&group)) {
-                under_way.commit(&client);
+            let mut in_flight = commits.lock();
+            if in_flight.open.as_ref().is_some_and(|open| open.outcome.subscribe().same_channel(&group)) {
+                in_flight.commit(&client);
             }
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl UnderWay {
+impl InFlight {
     /// Sends the end of the open group, if there is one.
     fn commit(&mut self, client: &Arc<Client>) {
         let Some(Group { outcome, .. }) = self.open.take() else { return };
@@ -130,7 +130,7 @@ impl UnderWay {
             outcome.send_replace(judged(probed, committed));
         }
         .boxed();
-        // Both are on their way before this returns; the answers are waited for elsewhere.
+        // Both are sent before this returns; the results are awaited elsewhere.
         if (&mut committing).now_or_never().is_none() {
             #[expect(clippy::disallowed_methods, reason = "ends with the connection")]
             tokio::spawn(committing);
@@ -138,13 +138,13 @@ impl UnderWay {
     }
 }
 
-/// Waits for how it ended.
+/// Waits for the outcome.
 pub(super) async fn outcome(mut of: watch::Receiver<Outcome>) -> Outcome {
-    // Whoever would tell is gone only with the connection.
+    // The sender is dropped without an outcome only when the connection ends.
     of.wait_for(|outcome| *outcome != Outcome::Pending).await.map_or(Outcome::Unknown, |outcome| *outcome)
 }
 
-/// What the answers to the probe and to `COMMIT` say of the group.
+/// Derives a group's outcome from the results of the probe and of `COMMIT`.
 fn judged(probed: Result<(), Error>, committed: Result<(), Error>) -> Outcome {
     let broke = |error: &Error| meaning_of(error) == Meaning::Lost;
     match (probed, committed) {

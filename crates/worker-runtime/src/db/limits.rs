@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// To connect.
+/// Limits connecting.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
-/// The server ends a statement at the statement timeout; a server that stays silent for this much longer is considered
+/// The server cancels a statement at the statement timeout. A server that stays silent for this much longer is considered
 /// lost.
 pub(crate) const SILENCE: Duration = Duration::from_secs(1);

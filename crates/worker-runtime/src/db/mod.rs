@@ -1,10 +1,10 @@
 //! The service's database: one connection or a few, shared by all handlers of the process and reopened when they break.
 //!
-//! tokio-postgres pipelines what concurrent handlers send, which serves more reads than a pool does. Where a pattern
-//! writes, statements share commits (`group_commit.rs`), and there are two lanes: the first connection takes every
-//! statement, and gives up one that waits for a lock; the others are for those, which may then wait as long as a statement
-//! may take. Every statement is prepared once per connection, bounded in time, and either executed, refused, or reported
-//! as lost.
+//! tokio-postgres pipelines the statements of concurrent handlers, which serves more reads than a pool does. In processes
+//! that write, statements share commits (`group_commit.rs`), and there are two lanes. The first connection takes every
+//! statement, with a short lock timeout. A statement that times out there runs again on one of the others, where it may wait
+//! for the lock until the statement timeout. Every statement is prepared once per connection, limited in time, and either
+//! executed, refused, or reported as lost.
 
 pub(crate) mod dedicated;
 mod error;
@@ -50,9 +50,9 @@ pub use crate::db::transaction::Transaction;
 
 /// A process that hangs inside a transaction loses it, and its locks, after this long.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
-/// How long a statement waits for a lock on the first connection, while others wait behind it.
+/// The lock timeout on the first connection, where other statements wait behind.
 const BRIEF: Duration = Duration::from_millis(50);
-/// How often a statement is tried that collides with others, or whose plan became stale.
+/// How often a statement is tried that collides with others, or that must be prepared again.
 const ATTEMPTS: u32 = 3;
 
 /// Settings of a service's database: `USERS_DATABASE_…`, `ORDERS_DATABASE_…`.
@@ -83,7 +83,7 @@ pub type Answer<'a> = LocalBoxFuture<'a, Result<Vec<Row>, DbError>>;
 #[derive(Clone)]
 pub struct Db {
     lanes: Vec<PooledConnection>,
-    /// Whether statements share transactions (`group_commit.rs`): what only reads gains nothing from it.
+    /// Whether the process writes: then statements share transactions (`group_commit.rs`).
     writes: bool,
     /// Notifies the relay of recorded events; only processes that write have it.
     outbox_notifier: Option<OutboxNotifier>,
@@ -96,7 +96,7 @@ impl Db {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    /// Runs one statement and returns its rows. It is prepared under its text.
+    /// Runs one statement and returns its rows. Its text is the key of the prepared statement.
     pub fn rows<'a>(&'a self, sql: &'static str, values: &'a [&(dyn ToSql + Sync)]) -> Answer<'a> {
         // Boxed by a plain function, so that its code is compiled once and not for each worker.
         self.query(sql, values).boxed_local()
@@ -112,7 +112,7 @@ impl Db {
                 sleep_until(prune.due()).await;
                 let done = match db.connection(Lane::Slow) {
                     Ok(connection) => connection.execute(sql, &[&Prune::BATCH]).await,
-                    // The reason is in the log already.
+                    // The reason was logged when the connection failed.
                     Err(_) => Ok(0),
                 };
                 prune.note(done);
@@ -155,7 +155,7 @@ impl Db {
                 continue;
             }
             match meaning_of(&error) {
-                // Neither has changed anything, so it may be repeated.
+                // In both cases nothing was changed, so the statement may be repeated.
                 Meaning::Stale if attempt < ATTEMPTS => connection.forget(sql),
                 Meaning::Collision if attempt < ATTEMPTS => sleep(jitter()).await,
                 meaning => {
@@ -179,12 +179,12 @@ impl Db {
         if self.writes { connection.write(sql, values, alone).await } else { connection.query(sql, values).await }
     }
 
-    /// The first connection, unless it is held up or gone; in the slow lane the least busy of the others, if there are any.
+    /// In the fast lane, the first connection unless it is blocked or gone; otherwise the least busy of the others, if any.
     fn connection(&self, lane: Lane) -> Result<Arc<Connection>, DbError> {
         let (first, others) = self.lanes.split_first().ok_or_else(|| DbError::Unusable("no connection".into()))?;
         let first = first.connection();
         if let (Lane::Fast, Ok(connection)) = (lane, &first)
-            && !connection.is_held_up()
+            && !connection.is_blocked()
         {
             return Ok(Arc::clone(connection));
         }
@@ -194,7 +194,7 @@ impl Db {
     }
 
     fn connect(context: &mut Context<'_>) -> LocalBoxFuture<'static, Result<Self, StartError>> {
-        // Reads wait for no locks, and pipelined on one connection they cost a tenth less.
+        // Reads do not wait for locks, and cost a tenth less when pipelined on one connection.
         let connections = if context.safe { 1 } else { context.worker.db_connections };
         let connections = if context.settings.only_checked() { 0 } else { connections };
         let limit = context.worker.statement_timeout_ms;
@@ -212,7 +212,7 @@ impl Db {
             let targets = std::iter::once(target).chain(std::iter::repeat(slow)).take(connections.into());
             let (lanes, first_attempts): (_, Vec<_>) =
                 targets.map(|target| PooledConnection::keep(target, health.clone())).unzip();
-            // A worker that takes requests before it has tried to connect would refuse them without need.
+            // A worker that took requests before its first attempt to connect would refuse them needlessly.
             join_all(first_attempts).await;
             Ok(Self { lanes, writes, outbox_notifier, answer_timeout: Duration::from_millis(limit.into()) + SILENCE })
         }
@@ -226,7 +226,7 @@ impl Dependencies for Db {
     }
 }
 
-/// The service's database, with a limit on every statement: a statement that outlives its caller only holds locks.
+/// The service's database, with a statement timeout: a statement that outlives its caller only holds locks.
 pub(crate) fn bounded(context: &mut Context<'_>) -> Result<ConnectTarget, SettingError> {
     let limit = context.worker.statement_timeout_ms;
     let mut target = target(context)?;
@@ -244,7 +244,7 @@ pub(crate) fn target(context: &mut Context<'_>) -> Result<ConnectTarget, Setting
     Ok(target)
 }
 
-/// A short random pause, so that two statements that collided do not collide again.
+/// A short random pause, so that statements that collided do not collide again.
 pub(crate) fn jitter() -> Duration {
     Backoff::default().pause()
 }

@@ -18,7 +18,7 @@ use crate::db::target::{ConnectTarget, Driver};
 use crate::error_chain::chain;
 use crate::health::Health;
 
-/// A connection that has been silent for this long with statements in flight is avoided if another is free.
+/// A connection with statements in flight that has been silent for this long is avoided if another one is free.
 const OVERDUE: Duration = Duration::from_millis(20);
 
 /// A slot for a connection that exists or is being opened.
@@ -97,10 +97,10 @@ impl Supervised for KeepConnected {
             ended = &mut driver => ended.map_or_else(|error| chain(&error), |()| "closed".into()),
             () = connection.given_up.notified() => "silent".into(),
             () = connection.retired.notified() => {
-                // Statements in flight may finish; the connection closes when nobody holds it any more.
+                // Statements in flight may finish; the connection closes when it is no longer used.
                 #[expect(clippy::disallowed_methods, reason = "ends with the connection, and in bounded time")]
                 tokio::spawn(timeout(CONNECT + SILENCE, driver));
-                "of no use any more".into()
+                "unusable".into()
             }
         };
         tracing::warn!(reason = ended, "the connection to the database ended");
@@ -119,7 +119,7 @@ pub(crate) enum Written {
     Committed { rows: Vec<Row>, records_events: bool },
     /// Another statement of its group failed, and all were rolled back: it must be run again, alone.
     RolledBack,
-    /// The connection broke under the commit.
+    /// The connection broke during the commit.
     Unknown,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct Connection {
     statements: StatementCache,
     in_flight: AtomicUsize,
     /// When the last response came, or when the first statement after an idle time was sent.
-    heard: Mutex<Instant>,
+    last_response: Mutex<Instant>,
     /// Notified when the server is silent: the connection is dropped and replaced.
     given_up: Notify,
     /// Notified when the connection has become unsuitable: it is replaced.
@@ -144,28 +144,28 @@ impl Connection {
             group_commit: Arc::default(),
             statements: StatementCache::default(),
             in_flight: AtomicUsize::new(0),
-            heard: Mutex::new(Instant::now()),
+            last_response: Mutex::new(Instant::now()),
             given_up: Notify::new(),
             retired: Notify::new(),
         }
     }
 
-    /// Whether what is out on it waits for something: nothing was heard for a while.
-    pub(crate) fn is_held_up(&self) -> bool {
-        self.load() > 0 && self.unheard() > OVERDUE
+    /// Whether its statements in flight seem to wait for something: no response has come for a while.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.load() > 0 && self.silence() > OVERDUE
     }
 
-    /// How many statements are out on it.
+    /// How many statements are in flight on it.
     pub(crate) fn load(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Runs one statement, which is prepared at its first use.
     pub(crate) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Written, Error> {
-        let _counted = Counted::new(self);
+        let _in_flight = InFlight::new(self);
         let PreparedStatement { statement, records_events } = self.prepared(sql).await?;
         let rows = self.client.query(&statement, values).await;
-        self.note_heard();
+        self.note_response();
         Ok(Written::Committed { rows: rows?, records_events })
     }
 
@@ -176,15 +176,15 @@ impl Connection {
         values: &[&(dyn ToSql + Sync)],
         alone: bool,
     ) -> Result<Written, Error> {
-        let _counted = Counted::new(self);
+        let _in_flight = InFlight::new(self);
         let PreparedStatement { statement, records_events } = self.prepared(sql).await?;
         let mut turn = self.group_commit.next(&self.client, alone);
         let rows = self.client.query(&statement, values).await;
-        self.note_heard();
+        self.note_response();
         let committed = |rows| Written::Committed { rows, records_events };
         let Some(group) = turn.group.take() else { return rows.map(committed) };
         let outcome = outcome(group).await;
-        self.note_heard();
+        self.note_response();
         match outcome {
             Outcome::RolledBack => Ok(Written::RolledBack),
             Outcome::Unknown if rows.is_ok() => Ok(Written::Unknown),
@@ -192,17 +192,17 @@ impl Connection {
         }
     }
 
-    /// Runs one statement beside what others do; the number of rows that it changed.
+    /// Runs one statement alone; returns the number of rows that it changed.
     pub(crate) async fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        let _counted = Counted::new(self);
+        let _in_flight = InFlight::new(self);
         let PreparedStatement { statement, .. } = self.prepared(sql).await?;
         let _turn = self.group_commit.next(&self.client, true);
         let changed = self.client.execute(&statement, values).await;
-        self.note_heard();
+        self.note_response();
         changed
     }
 
-    /// Prepares the statement again at its next use.
+    /// Makes the statement be prepared again at its next use.
     pub(crate) fn forget(&self, sql: &'static str) {
         self.statements.remove(sql);
     }
@@ -214,7 +214,7 @@ impl Connection {
 
     /// Gives the connection up if the server has been silent on it for this long.
     pub(crate) fn give_up_after(&self, silence: Duration) {
-        if self.unheard() >= silence {
+        if self.silence() >= silence {
             self.given_up.notify_one();
         }
     }
@@ -223,35 +223,35 @@ impl Connection {
         if let Some(prepared) = self.statements.get(sql) {
             return Ok(prepared);
         }
-        // In a group that has failed it would fail as well.
+        // Not in a group: if the group has failed, preparing would fail as well.
         let turn = self.group_commit.next(&self.client, true);
         let statement = self.client.prepare(sql).await?;
         drop(turn);
         Ok(self.statements.insert(sql, statement))
     }
 
-    fn unheard(&self) -> Duration {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    fn silence(&self) -> Duration {
+        self.last_response.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    fn note_heard(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    fn note_response(&self) {
+        *self.last_response.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
 /// Counts a statement as in flight for as long as its future lives.
-struct Counted<'a>(&'a Connection);
+struct InFlight<'a>(&'a Connection);
 
-impl<'a> Counted<'a> {
+impl<'a> InFlight<'a> {
     fn new(connection: &'a Connection) -> Self {
         if connection.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
-            connection.note_heard();
+            connection.note_response();
         }
         Self(connection)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
-//! Removes rows that have been kept long enough, a bounded number at a time, now and then, beside the process's work.
+//! Removes rows whose retention time is over, a bounded batch at a time, beside the process's work.
 //!
-//! That it fails is nobody else's trouble: it is logged, and tried again later and later.
+//! A failure affects nothing else: it is logged and retried with growing pauses.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use tokio_postgres::{Client, Error};
 use crate::error_chain::chain;
 
 const PAUSE: Duration = Duration::from_mins(1);
-/// What fails is not tried, and not logged, more often than this in the end.
+/// A failure that persists is retried, and logged, this often in the end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
-/// What to remove, and when next.
+/// A regular removal.
 pub(crate) struct Prune {
     what: &'static str,
-    /// `DELETE …` of at most as many rows as its first parameter says; some have a second, the age in hours.
+    /// A `DELETE` of at most `$1` rows; some are limited to rows older than `$2` hours.
     sql: &'static str,
     due: Instant,
     pause: Duration,
 }
 
 impl Prune {
-    /// Rows a statement removes at most: it must not hold up what the process is there for.
+    /// The most rows that one statement removes: it must not delay the process's work.
     pub(crate) const BATCH: i64 = 1_000;
 
     pub(crate) fn new(what: &'static str, sql: &'static str) -> Self {
@@ -47,12 +47,12 @@ impl Prune {
         Self::new("inbox", sql)
     }
 
-    /// When there is something to do.
+    /// When the next batch is due.
     pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
-    /// Removes one batch of what is older than so many hours, if it is time for it.
+    /// Removes one batch of rows older than this many hours, if it is due.
     pub(crate) async fn when_due(&mut self, client: &Client, hours: f64) {
         if self.due <= Instant::now() {
             let done = client.execute(self.sql, &[&Self::BATCH, &hours]).await;
@@ -60,12 +60,12 @@ impl Prune {
         }
     }
 
-    /// It cannot be done now, for a reason that is in the log.
+    /// Postpones the batch, for a reason that was logged elsewhere.
     pub(crate) fn retry_later(&mut self) {
         self.due = Instant::now() + PAUSE;
     }
 
-    /// Takes note of how it went: a full batch is followed by the next one at once.
+    /// Notes the result of a batch. A full one is followed by the next at once.
     pub(crate) fn note(&mut self, done: Result<u64, Error>) {
         let now = Instant::now();
         match done {
@@ -76,7 +76,7 @@ impl Prune {
             }
             Err(error) => {
                 let (what, again_in_s) = (self.what, self.pause.as_secs());
-                tracing::warn!(what, again_in_s, error = chain(&error), "cannot remove old rows; they stay a while");
+                tracing::warn!(what, again_in_s, error = chain(&error), "cannot remove old rows; trying again later");
                 self.due = now + self.pause;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }

@@ -16,11 +16,12 @@ pub(crate) enum Meaning {
     Stale,
     /// The statement hit a time limit and was rolled back. Counts against an event if it happens repeatedly.
     Busy,
-    /// The service cannot work at present, whoever asks; the statement was rolled back. Never counts against an event.
+    /// The server can execute no such statement at present; it was rolled back. Never counts against an event.
     Unavailable,
-    /// The same, and a new connection may help: this one is replaced.
+    /// The same, but a new connection may help: this one is replaced.
     Unusable,
-    /// The server ended the connection, and it is unknown how far the statement came. Counts if it happens repeatedly.
+    /// The server ended the connection, and it is unknown whether the statement was executed. Counts if it happens
+    /// repeatedly.
     Lost,
     /// A defect of ours, or of the data: a bug, a missing privilege, a violated constraint. Counts against an event.
     Defect,
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_that_an_operator_meets_means_what_it_should() {
+    fn the_codes_that_operators_meet_have_the_right_meaning() {
         for (codes, wanted) in [
             (vec!["22001", "22003", "22008", "22021", "22P05"], Meaning::Value),
             (vec!["40001", "40P01", "40000"], Meaning::Collision),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_table_is_told_from_what_the_server_cannot_do() {
+    fn a_changed_table_is_distinguished_from_an_unsupported_feature() {
         assert_eq!(meaning("0A000", "cached plan must not change result type"), Meaning::Stale);
         assert_eq!(meaning("0A000", "cannot do that"), Meaning::Defect);
     }

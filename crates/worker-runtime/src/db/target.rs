@@ -1,8 +1,6 @@
-//! Where the database is and how it is reached: in plain text, or by TLS to a server whose certificate and name are
-//! verified.
+//! The database's address and how to connect: in plain text, or by TLS with a verified certificate and host name.
 //!
-//! There is nothing in between: a connection that is encrypted for an unverified server, or only if the server agrees,
-//! looks safe and is not.
+//! There is nothing in between: TLS without verification, or only if the server offers it, looks safe but is not.
 
 use std::sync::Arc;
 
@@ -35,8 +33,8 @@ pub(crate) struct ConnectTarget {
 }
 
 impl ConnectTarget {
-    /// Parses a URL. `sslmode` is `disable`, which is the default, or `verify-full`, with the authorities of the file
-    /// `sslrootcert` or else the machine's. The error is the rest of a sentence and does not quote the URL.
+    /// Parses a URL. `sslmode` is `disable`, the default, or `verify-full`, with the certificate authorities of the file
+    /// `sslrootcert` or else the machine's. The error continues a sentence and does not quote the URL.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut authorities, mut rest) = ("disable", None, Vec::new());
@@ -50,7 +48,7 @@ impl ConnectTarget {
         let verify = match mode {
             "disable" => false,
             "verify-full" => true,
-            _ => return Err("may have the sslmode disable or verify-full: no other knows whom it speaks to".into()),
+            _ => return Err("may have the sslmode disable or verify-full: the others do not verify the server".into()),
         };
         let mut config: Config = format!("{place}?{}", rest.join("&")).parse().map_err(|_| A_URL)?;
         config.ssl_mode(if verify { SslMode::Require } else { SslMode::Disable });
@@ -89,22 +87,22 @@ impl ConnectTarget {
     }
 
     /// Sets the parameters, after connecting: a pooler refuses them, or forgets them, when they come as startup options.
-    /// Returns whether the server takes no writes.
+    /// Returns whether the server is read-only.
     async fn settle(&self, client: &Client) -> Result<bool, Error> {
         let answers = client.simple_query(&format!("{}SHOW transaction_read_only", self.parameters)).await?;
-        let told = answers.iter().rev().find_map(|answer| match answer {
+        let read_only = answers.iter().rev().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        Ok(told == Some("on"))
+        Ok(read_only == Some("on"))
     }
 
-    /// Sets a server parameter for each connection. Both parts are ours, not a stranger's.
+    /// Sets a server parameter for each connection. Neither part may come from outside: they are not escaped.
     pub(crate) fn set(&mut self, parameter: &str, value: impl std::fmt::Display) {
         self.parameters = format!("{}SET {parameter} = '{value}'; ", self.parameters);
     }
 
-    /// Refuses servers that take no writes.
+    /// Refuses read-only servers.
     pub(crate) fn for_writing(&mut self) {
         self.writes = true;
     }
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_fully_verified_is_not_encrypted_at_all() {
+    fn only_verify_full_and_disable_are_accepted() {
         let mode = |url: &str| ConnectTarget::parse(url).unwrap().config.get_ssl_mode();
         assert_eq!(mode("postgres://u@h/d"), SslMode::Disable);
         assert_eq!(mode("postgres://u@h/d?sslmode=disable&connect_timeout=3"), SslMode::Disable);
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_that_cannot_be_read_are_named_and_the_password_is_not() {
+    fn an_unusable_sslrootcert_is_named_and_the_password_is_not() {
         for file in ["/nonexistent.pem", "/dev/null"] {
             let said = problem(&format!("postgres://u:hunter2@h/d?sslmode=verify-full&sslrootcert={file}"));
             assert!(said.contains(file) && !said.contains("hunter2"), "{said}");

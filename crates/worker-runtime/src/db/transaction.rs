@@ -1,8 +1,9 @@
-//! The transaction in which events take effect: one event's own, or that of several which came together.
+//! The transaction in which events are applied: one event's own, or one that several events share.
 //!
-//! Handlers of several events run at once, so that their statements travel together. That is the same as one after the
-//! other as long as each sends one statement: they are executed in the order of the events. A handler that would send another
-//! after a later event has sent its own is refused, and with it the whole transaction; each event is then done by itself.
+//! The handlers of several events run concurrently, so that their statements are pipelined. As long as each sends one
+//! statement, the effect is that of running one after the other: statements execute in the order of the events. A handler
+//! that sends a further statement after a later event has sent its own is refused, and so is the whole transaction; each
+//! event is then applied alone.
 
 use std::cell::Cell;
 
@@ -12,7 +13,7 @@ use tokio_postgres::{Error, Row, Statement};
 use crate::db::error::{DbError, classify};
 use crate::db::statement_cache::StatementCache;
 
-/// Who has sent a statement, in a transaction that several events share.
+/// Which events have sent statements in a shared transaction.
 #[derive(Default)]
 pub(crate) struct Order {
     latest: Cell<usize>,
@@ -20,7 +21,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Whether an earlier event wanted to send something after a later one.
+    /// Whether an earlier event tried to send a statement after a later one.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.get()
     }
@@ -28,29 +29,29 @@ impl Order {
     fn pass(&self, place: usize) -> Result<(), DbError> {
         if place < self.latest.get() {
             self.is_broken.set(true);
-            return Err(DbError::Busy("a later event of the same transaction is done already".into()));
+            return Err(DbError::Busy("a later event of the same transaction has been applied already".into()));
         }
         self.latest.set(place);
         Ok(())
     }
 }
 
-/// A transaction in which an event takes effect.
+/// A transaction in which an event is applied.
 pub struct Transaction<'a> {
     inner: &'a tokio_postgres::Transaction<'a>,
     statements: &'a StatementCache,
-    /// Of this event among those which share the transaction.
+    /// The place of this event among those that share the transaction.
     place: Option<(usize, &'a Order)>,
     has_failed: Cell<bool>,
 }
 
 impl<'a> Transaction<'a> {
-    /// One event's own.
+    /// A transaction of one event.
     pub(crate) fn own(inner: &'a tokio_postgres::Transaction<'a>, statements: &'a StatementCache) -> Self {
         Self { inner, statements, place: None, has_failed: Cell::new(false) }
     }
 
-    /// Shared, for the event at this place.
+    /// A shared transaction, for the event at this place.
     pub(crate) fn shared(
         inner: &'a tokio_postgres::Transaction<'a>,
         statements: &'a StatementCache,
@@ -59,8 +60,8 @@ impl<'a> Transaction<'a> {
         Self { inner, statements, place: Some(place), has_failed: Cell::new(false) }
     }
 
-    /// Whether a statement has failed, and with it the transaction, even if the handler went on: to commit it is to roll
-    /// it back, without an error.
+    /// Whether a statement has failed, even if the handler went on. Then the whole transaction has failed, and a commit would
+    /// roll it back without reporting an error.
     pub(crate) fn has_failed(&self) -> bool {
         self.has_failed.get()
     }
@@ -76,13 +77,13 @@ impl<'a> Transaction<'a> {
         self.inner.query(&statement, values).await.map_err(|error| self.failed(error))
     }
 
-    /// Runs one statement; the number of rows that it changed.
+    /// Runs one statement; returns the number of rows that it changed.
     pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
         let statement = self.prepared(sql).await?;
         self.inner.execute(&statement, values).await.map_err(|error| self.failed(error))
     }
 
-    /// The statement, which must be sent before anything else is awaited.
+    /// The prepared statement, which must be sent before anything else is awaited.
     async fn prepared(&self, sql: &str) -> Result<Statement, DbError> {
         let prepared = match self.statements.get(sql) {
             Some(prepared) => prepared,

@@ -148,7 +148,7 @@ impl EventLoop<'_> {
         while !stop.is_requested() {
             METER.takes(if consumer.is_listening() { Ok(()) } else { Err(PauseReason::Database) });
             if !consumer.is_listening() {
-                if self.effects.can_work().await || !consumer.has_company().await? {
+                if self.effects.can_work().await || !consumer.has_other_consumers().await? {
                     consumer.listen(self.prefetch()).await?;
                     METER.set_prefetch(self.prefetch());
                     backoff.reset();
@@ -242,12 +242,12 @@ impl EventLoop<'_> {
                 Taken::Left | Taken::ForOthers => {}
             }
             if taken == Taken::ForOthers {
-                consumer.hand_back(event)?;
+                consumer.requeue(event)?;
             }
         }
         if taken == Taken::ForOthers {
             for event in consumer.pause(usize::from(TOGETHER)).await? {
-                consumer.hand_back(&event)?;
+                consumer.requeue(&event)?;
             }
         }
         Ok(())
@@ -386,7 +386,7 @@ impl EventLoop<'_> {
                     continue;
                 }
                 Ok(outcome) => return Ok(Ok(outcome)),
-                Err(Again::Elsewhere) if consumer.has_company().await? => {
+                Err(Again::Elsewhere) if consumer.has_other_consumers().await? => {
                     let listener = self.subscription.name;
                     tracing::warn!(listener, "no database: leaving events to the other copies");
                     return Ok(Err(Taken::ForOthers));

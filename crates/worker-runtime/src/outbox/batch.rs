@@ -1,8 +1,9 @@
-//! The outbox as its leading relay works on it, a batch at a time: reads what waits, numbers it, and marks what is published.
+//! How the leading relay works on the outbox, a batch at a time: reads pending events, numbers them, and marks them once
+//! published.
 //!
-//! A row gets its number before it is published and keeps it, however often it is published. Numbers are given out under
-//! the row lock of `outbox_sequence` and by the latest term alone. So they become visible in their order, and a relay
-//! that led before and was only asleep can number nothing more. Whoever has seen one number has seen all below it.
+//! A row gets its number before it is published and keeps it, however often it is published. Numbers are assigned under the
+//! row lock of `outbox_sequence`, and only in the latest term. So they become visible in order, and a former leader that was
+//! suspended cannot assign any more. Whoever has seen one number has seen all lower ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,27 +17,28 @@ use crate::db::dedicated::DedicatedConnection;
 use crate::error_chain::chain;
 use crate::meter::METER;
 
-/// How many events are under way at a time, at first: the more wait, the more.
+/// How many events a batch has at first; it grows while more wait.
 const SMALLEST_BATCH: i64 = 100;
 const LARGEST_BATCH: i64 = 1_000;
-/// A batch whose data is larger than this, in bytes, is followed by a smaller one.
+/// In bytes. A batch with more data than this is followed by a smaller one.
 const HEAVY: usize = 4 << 20;
 /// In bytes. All headers of a message together must fit one frame.
 const LONGEST_HEADER: usize = 1_024;
-/// In bytes; brokers refuse what is several times larger, and so does the outbox.
+/// In bytes. The outbox refuses larger data, and brokers refuse messages that are several times larger.
 const LARGEST: usize = 1 << 20;
-/// So many characters of a name that is none are shown.
+/// At most this many characters of an unknown event name are logged.
 const LONGEST_SHOWN: usize = 100;
 
-/// Begins a term. What an earlier release published without a number, while this one stood by, is not published again.
+/// Begins a term. Events that an earlier release published without numbers, while this one stood by, are not published
+/// again.
 const BEGIN_TERM: &str = "WITH adopted AS (
         UPDATE outbox SET published_seq = 0
         WHERE published_seq IS NULL AND failed_at IS NULL AND published_at IS NOT NULL
     ) UPDATE outbox_sequence SET term = term + 1 RETURNING term";
-/// What has no number yet, in the order of its making.
+/// Events without a number, in the order in which they were recorded.
 const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
     FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1";
-/// What has a number and is not known to be published: a relay ended in the middle of it.
+/// Events with a number that are not marked as published: a relay ended before it could mark them.
 const INTERRUPTED: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
     FROM outbox WHERE published_seq > (SELECT marked FROM outbox_sequence) ORDER BY published_seq LIMIT $1";
 const NUMBER: &str = "WITH counted AS (
@@ -55,14 +57,14 @@ const SET_ASIDE: &str = "UPDATE outbox SET failed_at = clock_timestamp(), error 
 pub(crate) struct Outbox {
     service: &'static str,
     pub(crate) database: DedicatedConnection,
-    /// For marks, whose commits nobody waits for: a mark that is lost means that its events are published once more.
+    /// For marks, which commit asynchronously: if a mark is lost, its events are published once more.
     marker: DedicatedConnection,
     pending: Statement,
     number: Statement,
     mark: Statement,
     /// Of this relay, once it leads.
     term: Option<i64>,
-    /// Whether what an earlier relay left in the middle may still be there.
+    /// Whether there may be events that an earlier relay numbered and did not mark.
     interrupted: bool,
     batch: i64,
 }
@@ -74,7 +76,7 @@ pub(crate) struct Batch {
     pub(crate) is_full: bool,
 }
 
-/// What is published and not marked yet.
+/// Events that are published and not marked yet.
 #[derive(Default)]
 pub(crate) struct Published {
     rows: Vec<i64>,
@@ -100,15 +102,15 @@ impl Outbox {
         })
     }
 
-    /// Finds out whether the connections are good, for a relay that stands by.
+    /// Checks the connections of a relay that stands by.
     pub(crate) async fn check(&self) -> Result<(), String> {
         for connection in [&self.database, &self.marker] {
-            connection.client.simple_query("").await.map_err(told)?;
+            connection.client.simple_query("").await.map_err(error_text)?;
         }
         Ok(())
     }
 
-    /// The next batch, numbered; empty when nothing waits.
+    /// The next batch, numbered; empty if no events wait.
     pub(crate) async fn next(&mut self) -> Result<Batch, String> {
         let term = match self.term {
             Some(term) => term,
@@ -121,28 +123,28 @@ impl Outbox {
             }
             self.interrupted = false;
         }
-        let rows = self.database.client.query(&self.pending, &[&self.batch]).await.map_err(told)?;
+        let rows = self.database.client.query(&self.pending, &[&self.batch]).await.map_err(error_text)?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.batch);
         self.adapt(&rows, is_full);
         let (rows, is_cut) = up_to_repetition(rows);
-        let mut sound = Vec::with_capacity(rows.len());
+        let mut publishable = Vec::with_capacity(rows.len());
         for row in rows {
             match fault_of(&row, self.service) {
                 Some(why) => self.set_aside(&row, why).await?,
-                None => sound.push(row),
+                None => publishable.push(row),
             }
         }
-        let rows = if sound.is_empty() { Vec::new() } else { self.number(term, sound).await? };
+        let rows = if publishable.is_empty() { Vec::new() } else { self.number(term, publishable).await? };
         Ok(Batch { rows, is_full: is_full || is_cut })
     }
 
     async fn begin_term(&self) -> Result<i64, String> {
-        let row = self.database.client.query_one(BEGIN_TERM, &[]).await.map_err(told)?;
+        let row = self.database.client.query_one(BEGIN_TERM, &[]).await.map_err(error_text)?;
         Ok(row.get(0))
     }
 
     async fn interrupted(&self) -> Result<Batch, String> {
-        let rows = self.database.client.query(INTERRUPTED, &[&self.batch]).await.map_err(told)?;
+        let rows = self.database.client.query(INTERRUPTED, &[&self.batch]).await.map_err(error_text)?;
         let (rows, _) = up_to_repetition(rows);
         let rows = rows.into_iter().map(|row| (row.get("published_seq"), row)).map(|(number, row)| (row, number));
         Ok(Batch { rows: rows.collect(), is_full: true })
@@ -150,14 +152,14 @@ impl Outbox {
 
     async fn number(&self, term: i64, rows: Vec<Row>) -> Result<Vec<(Row, i64)>, String> {
         let seqs: Vec<i64> = rows.iter().map(|row| row.get("seq")).collect();
-        let numbered = self.database.client.query(&self.number, &[&term, &seqs]).await.map_err(told)?;
+        let numbered = self.database.client.query(&self.number, &[&term, &seqs]).await.map_err(error_text)?;
         let numbers: HashMap<i64, i64> =
             numbered.iter().map(|row| (row.get("seq"), row.get("published_seq"))).collect();
         let numbered = rows.into_iter().map(|row| numbers.get(&row.get("seq")).map(|number| (row, *number)));
-        numbered.collect::<Option<_>>().ok_or_else(|| "another relay leads meanwhile".into())
+        numbered.collect::<Option<_>>().ok_or_else(|| "another relay has taken over".into())
     }
 
-    /// More at a time where more waits than fits, and fewer where they are large.
+    /// Adapts the size of batches: larger while more events wait, smaller while their data is large.
     fn adapt(&mut self, rows: &[Row], is_full: bool) {
         let bytes: usize = rows.iter().map(|row| row.get::<_, &str>("data").len()).sum();
         self.batch = match (bytes > HEAVY, is_full) {
@@ -167,18 +169,18 @@ impl Outbox {
         };
     }
 
-    /// Marks what is published.
+    /// Marks events as published.
     pub(crate) async fn mark(&self, published: &Published) -> Result<(), String> {
         if published.rows.is_empty() {
             return Ok(());
         }
         let marked = self.marker.client.execute(&self.mark, &[&published.rows, &published.last]).await;
-        marked.map(drop).map_err(told)
+        marked.map(drop).map_err(error_text)
     }
 
     async fn set_aside(&self, row: &Row, why: &str) -> Result<(), String> {
         let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
-        self.database.client.execute(SET_ASIDE, &[&seq, &why]).await.map_err(told)?;
+        self.database.client.execute(SET_ASIDE, &[&seq, &why]).await.map_err(error_text)?;
         METER.count("set_aside", 1);
         let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
         tracing::error!(
@@ -194,12 +196,12 @@ impl Outbox {
 }
 
 async fn prepare(client: &Client, sql: &str) -> Result<Statement, String> {
-    client.prepare(sql).await.map_err(told)
+    client.prepare(sql).await.map_err(error_text)
 }
 
 /// An error with its causes, for the log.
 #[expect(clippy::needless_pass_by_value, reason = "taken by map_err")]
-fn told(error: Error) -> String {
+fn error_text(error: Error) -> String {
     chain(&error)
 }
 
@@ -208,7 +210,7 @@ impl Batch {
         self.rows.iter().map(|(row, number)| event(row, *number)).collect()
     }
 
-    /// What is to be marked once the broker has confirmed it.
+    /// What to mark once the broker has confirmed the batch.
     pub(crate) fn published(&self) -> Published {
         Published {
             rows: self.rows.iter().map(|(row, _)| row.get("seq")).collect(),
@@ -217,11 +219,11 @@ impl Batch {
     }
 }
 
-/// What is wrong with a row, so that the broker would refuse the event, or nobody could make anything of it.
+/// Why an event cannot be published: the broker would refuse it, or no consumer could read it.
 fn fault_of(row: &Row, service: &str) -> Option<&'static str> {
     let name: &str = row.get("name");
     if !EVENTS.iter().any(|event| event.name == name && event.service == service) {
-        return Some("its name is none of this service's events");
+        return Some("this service has no event of this name");
     }
     let beside = ["owner", "request_id", "traceparent"].map(|column| row.get::<_, Option<&str>>(column));
     if beside.iter().flatten().any(|text| text.len() > LONGEST_HEADER) {
@@ -234,9 +236,9 @@ fn fault_of(row: &Row, service: &str) -> Option<&'static str> {
     serde_json::from_str::<&RawValue>(data).err().map(|_| "its data is not JSON")
 }
 
-/// The rows before the first that tells of something another one tells of already, and whether there is such a one. Of two
-/// events about one thing the second leaves when the first has arrived, so their order holds even if the broker takes only
-/// one of them.
+/// The rows before the first whose aggregate occurs a second time, and whether there is such a row. Of two events about the
+/// same aggregate, the second is published after the first is confirmed, so their order holds even if the broker accepts
+/// only one of them.
 fn up_to_repetition(mut rows: Vec<Row>) -> (Vec<Row>, bool) {
     let mut seen = HashSet::new();
     let repeated = rows.iter().position(|row| !seen.insert(row.get::<_, &str>("aggregate")));

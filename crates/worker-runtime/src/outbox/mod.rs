@@ -1,4 +1,4 @@
-//! The outbox: how an event is recorded with its cause, and published by the relay. `schema.sql` defines its tables.
+//! The outbox: events are recorded with their cause and published by the relay. `schema.sql` defines its tables.
 
 pub(crate) mod batch;
 pub(crate) mod leadership;

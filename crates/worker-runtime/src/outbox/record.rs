@@ -1,4 +1,4 @@
-//! Records a fact in the statement that brings it about, so that it is told if and only if it is so.
+//! Records an event in the statement that causes it, so that it is published if and only if its cause is committed.
 
 use contracts::Event;
 use uuid::Uuid;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 use crate::db::ToSql;
 use crate::failure::Failure;
 
-/// In characters: what a stranger calls a request must not make the event of it too large to publish.
+/// In characters: a client chooses the request id, and must not be able to make the event too large to publish.
 const LONGEST_REQUEST_ID: usize = 200;
 /// In bytes; W3C's first version has 55.
 const LONGEST_TRACEPARENT: usize = 200;
 
-/// A fact for others to hear, ready to be recorded.
+/// An event that is ready to be recorded.
 pub struct OutboxRecord(Vec<Option<String>>);
 
 impl OutboxRecord {
@@ -28,14 +28,13 @@ impl OutboxRecord {
         ]))
     }
 
-    /// The fact as one SQL parameter, a `text[]`, for [`record!`](crate::record).
+    /// The event as one SQL parameter, a `text[]`, for [`record!`](crate::record).
     pub fn parameter(&self) -> &(dyn ToSql + Sync) {
         &self.0
     }
 }
 
-/// SQL for a `WITH` clause: records the fact given as parameter `$fact` for the row that the clause `$of` returned, and
-/// nothing when it returned none.
+/// SQL for a `WITH` clause: records the event given as parameter `$event` if the clause `$of` returned a row.
 ///
 /// ```
 /// const PLACE: &str = concat!(
@@ -46,15 +45,15 @@ impl OutboxRecord {
 /// ```
 #[macro_export]
 macro_rules! record {
-    ($of:literal, $fact:literal) => {
+    ($of:literal, $event:literal) => {
         concat!(
             "INSERT INTO outbox (id, name, aggregate, owner, data, request_id, traceparent)
-             SELECT fact[1]::uuid, fact[2], fact[3], fact[4], fact[5], fact[6], fact[7]
+             SELECT event[1]::uuid, event[2], event[3], event[4], event[5], event[6], event[7]
              FROM ",
             $of,
             ", (SELECT ",
-            $fact,
-            "::text[] AS fact) AS recorded_fact"
+            $event,
+            "::text[] AS event) AS recorded_event"
         )
     };
 }

@@ -1,7 +1,7 @@
-//! Publishes a service's outbox: what was committed reaches the broker, in order, and is marked when that is certain. What
-//! cannot be published is set aside, so that the others go on.
+//! Publishes a service's outbox: committed events go to the broker in order, and are marked once the broker has confirmed
+//! them. Events that cannot be published are set aside and do not block the others.
 //!
-//! Any number of copies may run; one of them leads, and another takes over when it ends: see `leadership.rs`.
+//! Any number of copies may run. One of them leads, and another takes over when it ends: see `leadership.rs`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,19 +20,20 @@ use crate::error_chain::chain;
 use crate::meter::METER;
 use crate::outbox::batch::{Batch, Outbox, Published};
 use crate::outbox::leadership::Leadership;
-use crate::outbox::stats::Teller;
+use crate::outbox::stats::StatusResponder;
 use crate::settings::EventSettings;
 
-/// Notifications can be lost; this finds what they did not tell of. It also shows the server that a leader is alive.
+/// How often the relay looks without a notification, because notifications can be lost. It also shows the server that the
+/// leader is alive.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Runs the relay of a service, such as `users.relay`, until it is told to stop.
+/// Runs the relay of a service, such as `users.relay`, until a shutdown is requested.
 pub fn relay(name: &'static str) -> LocalBoxFuture<'static, ExitCode> {
     async move { exit_code(Box::pin(run(name)).await) }.boxed_local()
 }
 
 async fn run(name: &'static str) -> Result<(), StartError> {
-    let about = "Publishes what a service has recorded for others to hear. One copy leads, the others stand by.";
+    let about = "Publishes the events that a service has recorded. One copy leads, the others stand by.";
     let mut start = Bootstrap::read(ProcessSpec { name, safe: false }, about, &["EVENTS_"])?;
     let service = start.context().service;
     let mut target = bounded(&mut start.context())?;
@@ -41,91 +42,90 @@ async fn run(name: &'static str) -> Result<(), StartError> {
     let settings: EventSettings = start.section()?;
     let (broker, stop) = start.finish()?;
     let (prune, outbox_hours) = (Prune::outbox(), settings.outbox_hours());
-    let teller = Teller::new(name, broker.clone(), plain);
-    let mut relay = Relay { service, target, broker, stop, prune, outbox_hours, teller: &teller };
+    let status = StatusResponder::new(name, broker.clone(), plain);
+    let mut relay = Relay { service, target, broker, stop, prune, outbox_hours, status: &status };
     let requested = relay.stop.clone();
     tokio::select! {
         ended = supervise(&mut relay, requested.requested()) => {
             ended.map_err(|error| StartError::failed("giving up for a fresh start", error))
         }
-        () = teller.tell() => Ok(()),
+        () = status.run() => Ok(()),
     }
 }
 
-struct Relay<'t> {
+struct Relay<'r> {
     service: &'static str,
     target: ConnectTarget,
     broker: Broker,
     stop: Shutdown,
     prune: Prune,
     outbox_hours: f64,
-    /// Is told who leads.
-    teller: &'t Teller,
+    status: &'r StatusResponder,
 }
 
 impl Supervised for Relay<'_> {
-    type Connection = Shift;
-    type Error = Broke;
+    type Connection = Session;
+    type Error = RelayError;
 
-    async fn connect(&mut self) -> Result<Shift, Broke> {
-        let outbox = Outbox::open(self.service, &self.target).await.map_err(Broke::Database)?;
+    async fn connect(&mut self) -> Result<Session, RelayError> {
+        let outbox = Outbox::open(self.service, &self.target).await.map_err(RelayError::Database)?;
         let client = &outbox.database.client;
-        let leadership = Leadership::seek(&self.target, client).await.map_err(Broke::Database)?;
-        client.batch_execute("LISTEN outbox").await.map_err(|error| Broke::Database(chain(&error)))?;
+        let leadership = Leadership::seek(&self.target, client).await.map_err(RelayError::Database)?;
+        client.batch_execute("LISTEN outbox").await.map_err(|error| RelayError::Database(chain(&error)))?;
         let publisher = Publisher::open(&self.broker, &topology::published_by(self.service)).await?;
-        Ok(Shift { outbox, leadership, publisher })
+        Ok(Session { outbox, leadership, publisher })
     }
 
-    async fn serve(&mut self, mut shift: Shift, backoff: &mut Backoff) -> Result<(), Broke> {
+    async fn serve(&mut self, mut session: Session, backoff: &mut Backoff) -> Result<(), RelayError> {
         tracing::info!(service = self.service, "serving");
         runtime::notify_ready();
-        let led = self.lead(&mut shift, backoff).await;
-        shift.publisher.close().await;
-        // While it stops, whatever breaks is no reason to begin again.
+        let led = self.lead(&mut session, backoff).await;
+        session.publisher.close().await;
+        // During a shutdown an error is no reason to reconnect.
         if self.stop.is_requested() { Ok(()) } else { led }
     }
 
-    /// Whatever breaks ends a shift, and nothing is counted against the events.
-    fn failed(&mut self, error: &Broke) {
-        self.teller.leads(false);
+    /// Every error ends the session, and none is held against the events.
+    fn failed(&mut self, error: &RelayError) {
+        self.status.set_leads(false);
         match error {
-            Broke::Database(error) => tracing::warn!(error, "cannot use the database"),
-            Broke::Broker(error) => tracing::warn!(error = %error, "cannot publish; events stay in the outbox"),
+            RelayError::Database(error) => tracing::warn!(error, "cannot use the database"),
+            RelayError::Broker(error) => tracing::warn!(error = %error, "cannot publish; events stay in the outbox"),
         }
     }
 
-    fn is_silence(error: &Broke) -> bool {
-        matches!(error, Broke::Broker(error) if error.is_silence())
+    fn is_silence(error: &RelayError) -> bool {
+        matches!(error, RelayError::Broker(error) if error.is_silence())
     }
 }
 
 impl Relay<'_> {
-    async fn lead(&mut self, shift: &mut Shift, backoff: &mut Backoff) -> Result<(), Broke> {
-        let Shift { outbox, leadership, publisher } = shift;
-        // Of the batch before: it is marked while the next one is on its way.
+    async fn lead(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<(), RelayError> {
+        let Session { outbox, leadership, publisher } = session;
+        // The previous batch: it is marked while the next one is being published.
         let mut published = Published::default();
         loop {
             let leads = tokio::select! {
                 () = self.stop.requested() => return Ok(()),
-                leads = leadership.confirm(POLL) => leads.map_err(Broke::Database)?,
+                leads = leadership.confirm(POLL) => leads.map_err(RelayError::Database)?,
             };
-            self.teller.leads(leads);
+            self.status.set_leads(leads);
             METER.takes(if leads { Ok(()) } else { Err(PauseReason::Standby) });
             if !leads {
-                // Another one leads; the connections must be good when it is this one's turn.
-                outbox.check().await.map_err(Broke::Database)?;
+                // Another relay leads; this one's connections must be good when it takes over.
+                outbox.check().await.map_err(RelayError::Database)?;
                 backoff.reset();
                 continue;
             }
-            let batch = outbox.next().await.map_err(Broke::Database)?;
-            let marking = outbox.mark(&published).map(|marked| marked.map_err(Broke::Database));
+            let batch = outbox.next().await.map_err(RelayError::Database)?;
+            let marking = outbox.mark(&published).map(|marked| marked.map_err(RelayError::Database));
             tokio::try_join!(publish(&batch, publisher), marking)?;
             published = batch.published();
             backoff.reset();
             if batch.is_full && !self.stop.is_requested() {
                 continue;
             }
-            outbox.mark(&published).await.map_err(Broke::Database)?;
+            outbox.mark(&published).await.map_err(RelayError::Database)?;
             published = Published::default();
             self.prune.when_due(&outbox.database.client, self.outbox_hours).await;
             tokio::select! {
@@ -136,7 +136,7 @@ impl Relay<'_> {
     }
 }
 
-async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), Broke> {
+async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), RelayError> {
     let events = batch.events();
     publisher.publish_events(&events).await?;
     METER.count("published", events.len() as u64);
@@ -148,22 +148,22 @@ async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), Broke> {
 }
 
 /// What a relay needs to publish, or to stand by.
-struct Shift {
+struct Session {
     outbox: Outbox,
     leadership: Leadership,
     publisher: Publisher,
 }
 
-/// What ended a shift.
+/// Why a session ended.
 #[derive(Debug, thiserror::Error)]
-enum Broke {
+enum RelayError {
     #[error("{0}")]
     Database(String),
     #[error(transparent)]
     Broker(amqp::Error),
 }
 
-impl From<amqp::Error> for Broke {
+impl From<amqp::Error> for RelayError {
     fn from(error: amqp::Error) -> Self {
         Self::Broker(error)
     }

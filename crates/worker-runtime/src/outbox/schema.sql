@@ -1,14 +1,14 @@
--- The tables of the outbox and the inbox, as the migrations of every service must leave them: a test compares.
+-- The tables of the outbox and the inbox, as every service's migrations must create them: a test compares.
 -- Released migrations never change, so a change here takes a new migration in each service.
 -- {service} is the service's name, {subject} what its events are about: orders and order.
 
--- An event, written by the statement that writes the row that the event is about. The relay publishes it and prunes it later.
+-- An event, written by the same statement as the row that it is about. The relay publishes it and later prunes it.
 CREATE TABLE outbox (
     seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id           uuid        NOT NULL UNIQUE, -- the event's identity
     name         text        NOT NULL, -- such as order.created
     aggregate    text        NOT NULL, -- what the event is about; events about the same thing keep their order
-    owner        text        NOT NULL, -- the user whom it concerns
+    owner        text        NOT NULL, -- the user whom the event concerns
     data         text        NOT NULL, -- JSON, byte for byte as it is published
     request_id   text,
     traceparent  text,
@@ -16,7 +16,7 @@ CREATE TABLE outbox (
     published_at timestamptz,
     failed_at    timestamptz, -- set aside, because it cannot be published
     error        text, -- why
-    published_seq bigint, -- its number in the order of publication, given before it; 0 for events of before there were numbers
+    published_seq bigint, -- its number in the order of publication, assigned before; 0 for events older than these numbers
     CONSTRAINT outbox_name CHECK (name ~ '^{subject}\.[a-z][a-z_]*$' AND length(name) <= 100),
     CONSTRAINT outbox_data CHECK (octet_length(data) <= 1048576)
 );
@@ -26,7 +26,7 @@ CREATE INDEX outbox_failed ON outbox (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX outbox_by_number ON outbox (published_seq, seq) WHERE published_seq >= 0;
 CREATE INDEX outbox_by_owner ON outbox (owner, published_seq);
 
--- The last number, the term of the relay that may give out the next, and up to where events are marked as published.
+-- The last number, the term of the relay that may assign the next one, and the number up to which events are published.
 CREATE TABLE outbox_sequence (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     term     bigint NOT NULL DEFAULT 0,

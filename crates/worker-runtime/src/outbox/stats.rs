@@ -1,7 +1,7 @@
-//! Tells, when it is asked on the exchange `control`, how a relay fares: whether it leads, whether its database answers, and
-//! what waits in the outbox.
+//! Answers a relay's status requests on the exchange `control`: whether it leads, whether its database answers, and how
+//! many events wait in the outbox.
 //!
-//! By connections of its own, so that it can be asked while the relay itself is held up.
+//! It uses connections of its own, so that it answers even while the relay itself is blocked.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -18,16 +18,16 @@ use crate::db::ConnectTarget;
 use crate::db::dedicated::DedicatedConnection;
 use crate::meter;
 
-/// Who asks waits a quarter of a second; by then the answer must have travelled.
-const PATIENCE: Duration = Duration::from_millis(180);
-/// A database that says nothing for this long does not answer.
+/// How long an answer waits for a measurement; the requester waits 250 ms in all.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(180);
+/// A database that does not answer within this time counts as unreachable.
 const SILENCE: Duration = Duration::from_millis(800);
-/// A measurement this young is told as it is.
+/// A measurement of at most this age is reported without a new one.
 const FRESH: Duration = Duration::from_millis(500);
-/// An older one than this is told to nobody.
+/// A measurement of more than this age is not reported.
 const STALE: Duration = Duration::from_secs(2);
 
-/// By the index of what is unpublished; counted up to a bound, so that a backlog does not make the question dear.
+/// Uses the index of unpublished events. Counts up to a limit, so that a large backlog does not make the query expensive.
 const MEASURE: &str = "SELECT
     count(*) AS unpublished, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest_s
     FROM (
@@ -36,8 +36,8 @@ const MEASURE: &str = "SELECT
         (SELECT created_at FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT 100000)
     ) AS waiting";
 
-/// Answers for one relay.
-pub(crate) struct Teller {
+/// Answers the status requests to one relay.
+pub(crate) struct StatusResponder {
     info: Arc<ProcessInfo>,
     broker: Broker,
     target: ConnectTarget,
@@ -47,8 +47,8 @@ pub(crate) struct Teller {
     measured: watch::Sender<Option<(Instant, Measured)>>,
 }
 
-/// Answers questions over one connection after another.
-struct Answers<'t>(&'t Teller);
+/// Answers over one connection after another.
+struct Answers<'r>(&'r StatusResponder);
 
 impl Supervised for Answers<'_> {
     type Connection = Control;
@@ -61,18 +61,18 @@ impl Supervised for Answers<'_> {
     async fn serve(&mut self, mut control: Control, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         loop {
-            let question = control.next().await?;
-            let measured = if question.is_about_stats() { self.0.measured().await } else { None };
-            control.answer(&question, || self.0.stats(measured))?;
+            let request = control.next().await?;
+            let measured = if request.wants_stats() { self.0.measured().await } else { None };
+            control.answer(&request, || self.0.stats(measured))?;
         }
     }
 
     fn failed(&mut self, error: &Error) {
-        tracing::debug!(error = %error, "nobody can ask how this process fares");
+        tracing::debug!(error = %error, "cannot receive status requests");
     }
 }
 
-/// What the database said.
+/// A measurement of the database.
 #[derive(Debug, Clone, Copy, Default)]
 struct Measured {
     reachable: bool,
@@ -80,7 +80,7 @@ struct Measured {
     oldest_s: Option<f64>,
 }
 
-impl Teller {
+impl StatusResponder {
     pub(crate) fn new(name: &'static str, broker: Broker, target: ConnectTarget) -> Self {
         Self {
             info: Arc::new(amqp::identify(name, ProcessKind::Relay, None)),
@@ -93,18 +93,18 @@ impl Teller {
         }
     }
 
-    /// Whether the relay publishes at this moment.
-    pub(crate) fn leads(&self, leads: bool) {
+    /// Notes whether the relay leads.
+    pub(crate) fn set_leads(&self, leads: bool) {
         self.leads.set(leads);
     }
 
-    /// Tells for ever. That it cannot be asked harms nobody, so it is tried again as long as the process runs.
-    pub(crate) async fn tell(&self) {
+    /// Answers status requests for as long as the process runs. Failures harm nothing else, so they are retried for ever.
+    pub(crate) async fn run(&self) {
         tokio::join!(self.answer(), self.measure());
     }
 
     async fn answer(&self) {
-        // It never gives up: the relay's own supervision does, if the broker stays silent.
+        // It never gives up; the relay's own supervision does if the broker stays silent.
         let _ = supervise(&mut Answers(self), pending()).await;
     }
 
@@ -117,30 +117,30 @@ impl Teller {
         Stats { outbox: Some(outbox), ..meter::stats(&self.info, measured.map(|it| it.reachable)) }
     }
 
-    /// The latest measurement; waits a moment for a new one.
+    /// The latest measurement; waits briefly for a new one.
     async fn measured(&self) -> Option<Measured> {
         let mut measured = self.measured.subscribe();
         let latest = |within: Duration, it: &Option<(Instant, Measured)>| it.filter(|(at, _)| at.elapsed() < within);
-        let known = *measured.borrow_and_update();
-        if latest(FRESH, &known).is_none() {
+        let last = *measured.borrow_and_update();
+        if latest(FRESH, &last).is_none() {
             self.wanted.notify_one();
-            let _ = timeout(PATIENCE, measured.changed()).await;
+            let _ = timeout(ANSWER_TIMEOUT, measured.changed()).await;
         }
-        let known = *measured.borrow();
-        latest(STALE, &known).map(|(_, measured)| measured)
+        let last = *measured.borrow();
+        latest(STALE, &last).map(|(_, measured)| measured)
     }
 
-    /// Measures whenever that is wanted.
+    /// Measures on demand.
     async fn measure(&self) {
         loop {
             self.wanted.notified().await;
-            let measured = timeout(SILENCE, self.ask_database()).await.unwrap_or_default();
+            let measured = timeout(SILENCE, self.query_database()).await.unwrap_or_default();
             self.measured.send_replace(Some((Instant::now(), measured)));
         }
     }
 
-    async fn ask_database(&self) -> Measured {
-        // Taken, so that a connection which fails, or is silent, is not used again.
+    async fn query_database(&self) -> Measured {
+        // Taken out, so that a connection that fails or stays silent is not used again.
         let kept = self.database.borrow_mut().take().filter(|database| !database.client.is_closed());
         let database = match kept {
             Some(database) => database,

@@ -1,4 +1,4 @@
-//! A request as its handler sees it: decoded, valid, and with the caller known.
+//! A request as its handler sees it: decoded, validated, with its caller.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub struct Call<R: Request> {
     pub id: Uuid,
     /// The client's own key that marks repetitions of one request.
     pub idempotency_key: Option<String>,
-    /// The caller's session, if his token names one.
+    /// The caller's session, if the token names one.
     pub session: Option<Uuid>,
     caller: Option<String>,
     request_id: String,
@@ -34,10 +34,10 @@ impl<R: Request> Call<R> {
         Self { data, id, idempotency_key, session, caller, request_id, traceparent, deadline }
     }
 
-    /// The fact that this request brings about, to be recorded in the statement that does it: see [`record!`].
+    /// The event that this request causes, to be recorded by the same statement as its effect: see [`record!`].
     ///
     /// [`record!`]: crate::record
-    pub fn fact<E: Event>(&self, event: &E) -> Result<OutboxRecord, Failure> {
+    pub fn event<E: Event>(&self, event: &E) -> Result<OutboxRecord, Failure> {
         OutboxRecord::new(event, &self.request_id, self.traceparent.as_deref())
     }
 
@@ -46,7 +46,7 @@ impl<R: Request> Call<R> {
         Instant::now() + self.deadline.remaining()
     }
 
-    /// The user on whose behalf the request is made; refuses a request without one.
+    /// The user who makes the request; an error if the request names none.
     pub fn caller(&self) -> Result<&str, Failure> {
         let refusal = || Fault::new(Code::MissingToken, "This needs a signed-in user: the request names no caller.");
         self.caller.as_deref().ok_or_else(|| refusal().into())

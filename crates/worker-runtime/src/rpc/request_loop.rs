@@ -58,11 +58,11 @@ impl Supervised for Sessions<'_> {
     async fn serve(&mut self, deliveries: RpcConsumer, backoff: &mut Backoff) -> Result<(), Error> {
         backoff.reset();
         METER.connected();
-        let (place, info) = (deliveries.control(), Arc::clone(&self.server.info));
+        let (connection, info) = (deliveries.control(), Arc::clone(&self.server.info));
         let health = self.server.health.clone();
         tokio::select! {
             ended = self.session(deliveries) => ended,
-            never = place.answer(&info, || meter::stats(&info, health.database())) => match never {},
+            never = connection.answer(&info, || meter::stats(&info, health.database())) => match never {},
         }
     }
 
@@ -80,7 +80,7 @@ impl Supervised for Sessions<'_> {
 }
 
 impl Sessions<'_> {
-    /// Serves until the connection breaks (an error), or a stop was asked and the drain is over.
+    /// Serves until the connection breaks (an error), or a shutdown was requested and the drain is over.
     async fn session(&mut self, mut deliveries: RpcConsumer) -> Result<(), Error> {
         let (server, running) = (self.server, &mut self.running);
         server.availability.begin(&mut deliveries).await?;
@@ -103,13 +103,13 @@ impl Sessions<'_> {
         Ok(())
     }
 
-    /// Waits for a future while requests continue.
+    /// Waits for a future while the running requests continue.
     async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
         loop {
             tokio::select! {
                 outcome = &mut other => return outcome,
-                // Its session is gone, so the broker redelivers the request; that it cannot be settled is expected.
+                // The request's session is gone, so it cannot be settled, and the broker delivers it again.
                 Some(_) = self.running.next() => {}
             }
         }
@@ -120,7 +120,7 @@ impl Sessions<'_> {
         loop {
             tokio::select! {
                 () = self.server.stop.forced() => {
-                    tracing::warn!(left = self.running.len(), "left unfinished; the broker delivers them again");
+                    tracing::warn!(left = self.running.len(), "requests left unfinished; the broker delivers them again");
                     return;
                 }
                 settled = self.running.next() => if settled.is_none() { return },
@@ -186,8 +186,7 @@ impl Server<'_> {
             );
         };
         if meta.deadline.is_past() {
-            // Its caller has been told that the outcome is unknown, or has gone; beginning now could only make that
-            // worse.
+            // The caller was told that the outcome is unknown, or is gone: executing the request now helps nobody.
             log("expired");
             return delivery.acknowledge();
         }
@@ -208,7 +207,7 @@ impl Server<'_> {
             Ok(reply) => Ok(reply),
             Err(failure) if self.is_for_another(&failure, &delivery).await => {
                 log("returned");
-                return delivery.give_back();
+                return delivery.requeue();
             }
             Err(failure) => Err(self.fault(failure, &request_id, &delivery)),
         };
@@ -235,15 +234,15 @@ impl Server<'_> {
     ) -> Result<RequestPacket<'p>, Fault> {
         let pattern = self.spec.name;
         if let Some(why) = delivery.unreadable() {
-            return Err(Fault::new(Code::MalformedJson, format!("The message is not taken: {why}.")));
+            return Err(Fault::new(Code::MalformedJson, format!("The message is refused: {why}.")));
         }
         if delivery.is_given_up() {
-            let error = "it brought down a worker again and again";
+            let error = "it crashed its worker repeatedly";
             tracing::error!(pattern, request_id, error, "a request is given up");
             return Err(Fault::new(Code::Internal, "Something broke on our side."));
         }
         let packet = packet.map_err(|_| Fault::new(Code::MalformedJson, "The message is not a request packet."))?;
-        if packet.asks_for_another(pattern) {
+        if packet.names_another_pattern(pattern) {
             let message = format!("This is the queue of {pattern}, and the packet asks for another pattern.");
             return Err(Fault::new(Code::WrongPattern, message));
         }

@@ -37,7 +37,7 @@ where
     let spec = ProcessSpec { name: R::PATTERN, safe: R::SAFE };
     let mut start = Bootstrap::read(spec, &about, &[])?;
     let opened = D::open(&mut start.context()).await;
-    let dependencies = start.told(opened)?;
+    let dependencies = start.report(opened)?;
     let handler = Typed { handler, dependencies, message: std::marker::PhantomData };
     Server::new(start, spec, &handler, D::LOOKAHEAD)?.run().await
 }

@@ -125,7 +125,7 @@ async fn missed_after(
     let malformed =
         |error| HttpError::new(Code::BadReply, "The service answered with something else than events.").because(error);
     let question = to_raw_value(&serde_json::json!({ "after": after })).expect("an id always serialises");
-    match rpc.ask(pattern, &question, meta, None).await {
+    match rpc.call(pattern, &question, meta, None).await {
         Ok(Ok(page)) => serde_json::from_str(page.get()).map_err(malformed),
         Ok(Err(fault)) => Err(fault.into()),
         Err(error) => Err(response::failure(&error, true)),

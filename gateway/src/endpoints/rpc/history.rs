@@ -64,7 +64,7 @@ impl Inbox<'_> {
         let meta = meta.renewed(PATIENCE.min(meta.deadline.remaining()));
         let asked = Instant::now();
         // Nobody waits for a worker here: what is known is shown without it.
-        let answer = self.rpc.ask(self.pattern, &question, &meta, None).await;
+        let answer = self.rpc.call(self.pattern, &question, &meta, None).await;
         if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
             self.meter.count(asked.elapsed());
         }

@@ -1,4 +1,4 @@
-//! `orders.create` — places an order for the caller, once however often the request comes.
+//! `orders.create` — places an order for the caller, once however often the request arrives.
 //!
 //! The order's id is the request's, so a redelivered request finds its own row; and a client's `Idempotency-Key` makes
 //! several requests one.
@@ -103,7 +103,7 @@ async fn place(call: &Call<CreateOrder>, db: &Db) -> Result<Order, Failure> {
 /// The order that this request placed when it was delivered before; an error if the id belongs to another request.
 async fn placed_before(wanted: &Wanted, db: &Db) -> Result<Order, Failure> {
     let before = find_placed(wanted, db).await?;
-    before.ok_or_else(|| Failure::broken("the request's id is taken and stands for nothing"))
+    before.ok_or_else(|| Failure::broken("the request's id is taken, but there is no order with it"))
 }
 
 async fn find_placed(wanted: &Wanted, db: &Db) -> Result<Option<Order>, Failure> {
@@ -123,7 +123,7 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
     parameters.extend([&key as &(dyn ToSql + Sync), &payload]);
     for _ in 0..CLAIMS {
         let row = db.row(PLACE_WITH_KEY, &parameters).await?;
-        let row = row.ok_or_else(|| Failure::broken("the statement gave no row"))?;
+        let row = row.ok_or_else(|| Failure::broken("the statement returned no row"))?;
         if !row.get::<_, bool>("free") {
             return Err(in_use());
         }
@@ -142,7 +142,7 @@ async fn place_once(call: &Call<CreateOrder>, key: &str, db: &Db) -> Result<Orde
         }
         return Err(Failure::answer(Code::IdempotencyKeyReused, "This idempotency key was used with another payload."));
     }
-    Err(Failure::broken("the key is taken and stands for nothing"))
+    Err(Failure::broken("the idempotency key is taken, but there is no order for it"))
 }
 
 fn in_use() -> Failure {
@@ -153,7 +153,7 @@ fn in_use() -> Failure {
 struct Wanted {
     order: Order,
     cents: i64,
-    fact: OutboxRecord,
+    event: OutboxRecord,
 }
 
 impl Wanted {
@@ -171,8 +171,8 @@ impl Wanted {
             created_at: Timestamp(now),
             updated_at: Timestamp(now),
         });
-        let fact = call.fact(&created)?;
-        Ok(Self { cents: created.0.price.cents(), order: created.0, fact })
+        let event = call.event(&created)?;
+        Ok(Self { cents: created.0.price.cents(), order: created.0, event })
     }
 
     /// Whether an order is what this request asks for, apart from its times.
@@ -186,6 +186,6 @@ impl Wanted {
     /// The parameters `$1` to `$8` of the statements that place it.
     fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
         let Order { id, user_id, title, description, order_reference, created_at, .. } = &self.order;
-        [id, user_id, title, description, &self.cents, order_reference, &created_at.0, self.fact.parameter()]
+        [id, user_id, title, description, &self.cents, order_reference, &created_at.0, self.event.parameter()]
     }
 }

@@ -1,4 +1,4 @@
-//! `orders.get` — shows one order to the user whose order it is.
+//! `orders.get` — shows one order to its owner.
 
 use std::process::ExitCode;
 

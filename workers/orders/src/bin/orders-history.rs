@@ -1,6 +1,6 @@
-//! `orders.history` — shows what followed from an order to the user whose order it is.
+//! `orders.history` — shows the events of an order to its owner.
 //!
-//! It knows when events were recorded and published. Who has applied them, the listeners' services know.
+//! It knows when events were recorded and published. Which listeners have applied them is known to the listeners' services.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use contracts::{Code, LISTENERS, Timestamp};
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Db, Failure};
 
-/// The order once for each of its events; once without one when there are none.
+/// One row for each event of the order; a single row without an event if there are none.
 const FIND: &str = "SELECT orders.user_id, orders.created_at AS order_created_at,
         outbox.id, outbox.name, outbox.created_at, outbox.published_at, outbox.failed_at
     FROM orders LEFT JOIN outbox ON outbox.aggregate = orders.id::text
@@ -44,7 +44,7 @@ fn event(row: &Row) -> Option<EventHistory> {
         recorded_at: Timestamp(row.get("created_at")),
         published_at: at("published_at"),
         failed_at: at("failed_at"),
-        listeners: LISTENERS.iter().filter(|heard| heard.event == name).map(|heard| listener(heard.name)).collect(),
+        listeners: LISTENERS.iter().filter(|it| it.event == name).map(|it| listener(it.name)).collect(),
         name,
     })
 }

@@ -1,4 +1,4 @@
-//! `orders.list` — shows a user's orders, all or those that are looked for, a page at a time.
+//! `orders.list` — lists or searches the caller's orders, a page at a time.
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! `orders.on_user_registered` — keeps customers' names and addresses beside their orders, so that nobody need be asked.
+//! `orders.on_user_registered` — copies customers' names and addresses, so that showing an order needs no other service.
 
 use std::process::ExitCode;
 
 use contracts::events::{KnowCustomers, UserRegistered};
 use worker_runtime::{Failure, Transaction};
 
-/// A later change may have arrived first; then this changes nothing.
+/// Changes nothing if a later change has arrived first.
 const KEEP: &str = "INSERT INTO customers (user_id, email, first_name, last_name) VALUES ($1, $2, $3, $4)
     ON CONFLICT (user_id) DO NOTHING";
 

@@ -1,4 +1,4 @@
-//! `users.change_password` — replaces the caller's password and ends all sessions but the one that asks.
+//! `users.change_password` — replaces the caller's password and ends all other sessions.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,6 @@ const SET: &str = "UPDATE users SET password_hash = $3, password_set_by = $4 WHE
 
 /// A separate statement, after the password has changed: a sign-in with the old password that runs at the same time
 /// either has a session by now, which ends here, or gets none.
-/// has a session by now, which ends here, or gets none.
 const END: &str = "WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id)
     SELECT count(*) AS ended FROM ended";
 
@@ -33,7 +32,7 @@ async fn change(
     passwords.accept(new_password).map_err(|problem| Invalid::field("newPassword", problem))?;
     let row = db.row(FIND, &[&id, &call.id]).await?.ok_or_else(unknown_user)?;
     let kept: &str = row.get("password_hash");
-    // A redelivered request knows that it has already set the password.
+    // A redelivered request may have set the password already.
     let done = row.get("done") && passwords.check(new_password, Some(kept), deadline).await?.is_right();
     if !done {
         if !passwords.check(current_password, Some(kept), deadline).await?.is_right() {

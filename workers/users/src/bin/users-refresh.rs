@@ -1,10 +1,10 @@
 //! `users.refresh` — exchanges a refresh token for new tokens. Each is valid once; one that is used again ends its
 //! session.
 //!
-//! A client whose reply was lost sends the token again, and gets the same successor as long as nobody has used that: a
-//! lost reply cannot be told from a late one. Once the successor was used, the old token ends the session, whoever
-//! sends it; only for a few seconds it leads to the newest token, for two tabs that refresh at once. The family never
-//! branches, so a thief and the owner hold the same token, and the first who uses an outdated one ends the session.
+//! A client whose reply was lost sends the token again, and gets the same successor as long as that is unused: a lost reply
+//! cannot be distinguished from a late one. Once the successor was used, the old token ends the session, whoever sends it.
+//! Only for a few seconds does it lead to the newest token, for two tabs that refresh at once. The family never branches, so
+//! a thief and the owner hold the same token, and the first to use an outdated one ends the session.
 
 use std::process::ExitCode;
 
@@ -91,7 +91,7 @@ async fn follow(
     sessions: &Sessions,
 ) -> Result<Refreshed, Failure> {
     let grace = sessions.tokens.grace_seconds();
-    // The first token is known to be used; that its successor was used as well is excused only for a moment.
+    // The first token is known to be used. That its successor was used as well is accepted only for the grace period.
     let (mut token, mut excused, mut repeated) = (token, true, false);
     for _ in 0..LONGEST_CHAIN {
         let row = sessions.db.row(FOLLOW, &[&token.hash(), &user_id, &request, &grace]).await?.ok_or_else(ended)?;
@@ -110,7 +110,7 @@ async fn follow(
     Err(Failure::answer(Code::Overloaded, "This session is being refreshed too often. Nothing was done."))
 }
 
-/// A used token was used again, and nobody can say who is the thief.
+/// Ends the session of a token that was used again: its owner cannot be distinguished from a thief.
 async fn end(row: &Row, sessions: &Sessions) -> Result<Failure, Failure> {
     let (session, user_id): (Uuid, Uuid) = (row.get("session_id"), row.get("id"));
     sessions.db.rows(END, &[&session]).await?;

@@ -44,18 +44,18 @@ async fn register(call: Call<Register>, accounts: &Accounts) -> Result<SignedIn,
     let (secret, seconds) = (Secret::random()?, sessions.tokens.idle_seconds());
     let (email, first_name, last_name) = (email.as_str(), first_name.as_str(), last_name.as_str());
     let wanted = User { id: call.id, email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
-    let fact = call.fact(&UserRegistered(wanted))?;
+    let event = call.event(&UserRegistered(wanted))?;
     let opened = sessions
         .db
         .row(
             OPEN,
-            &[&call.id, &email, &key, &hash, &first_name, &last_name, &secret.hash(), &seconds, fact.parameter()],
+            &[&call.id, &email, &key, &hash, &first_name, &last_name, &secret.hash(), &seconds, event.parameter()],
         )
         .await?;
     if let Some(row) = opened {
         return sessions.signed_in(user(&row), call.id, secret);
     }
-    // Whoever repeats a request knows its password; ids and addresses are no secrets.
+    // Only a true repetition knows the password; ids and addresses are not secret.
     let own = sessions.db.row(FIND_OWN, &[&call.id, &key]).await?.ok_or_else(taken)?;
     if !own.get::<_, bool>("same_address") {
         let message = "Another request has this message id: each needs one of its own.";

@@ -38,8 +38,8 @@ async fn update(call: Call<UpdateProfile>, db: &Db) -> Result<Profile, Failure> 
         // Also if this request made the change before.
         let same = (&after.first_name, &after.last_name) == (&before.first_name, &before.last_name);
         let (first_name, last_name) = (after.first_name.clone(), after.last_name.clone());
-        let fact = call.fact(&UserUpdated(ChangedUser { user: after, version: version + 1 }))?;
-        if same || db.row(CHANGE, &[&id, &version, &first_name, &last_name, fact.parameter()]).await?.is_some() {
+        let event = call.event(&UserUpdated(ChangedUser { user: after, version: version + 1 }))?;
+        if same || db.row(CHANGE, &[&id, &version, &first_name, &last_name, event.parameter()]).await?.is_some() {
             let row = db.row(FIND_PROFILE, &[&id]).await?.ok_or_else(unknown_user)?;
             return Ok(profile(&row));
         }
