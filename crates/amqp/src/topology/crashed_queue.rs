@@ -7,7 +7,7 @@ use lapin::options::QueueDeleteOptions;
 
 use crate::connection::{BrokerConnection, Error, in_time};
 use crate::protocol::{PRECONDITION_FAILED, REPLY_SUCCESS};
-use crate::topology::depth;
+use crate::topology::depth::depth;
 
 /// Deletes a queue that has crashed; `false` if it has not.
 ///

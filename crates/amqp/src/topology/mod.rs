@@ -4,6 +4,7 @@
 //! them.
 
 pub(crate) mod crashed_queue;
+mod depth;
 mod events;
 mod item;
 pub(crate) mod names;
@@ -19,6 +20,8 @@ use crate::connection::{BrokerConnection, Error, in_time};
 use crate::protocol::{NOT_FOUND, PRECONDITION_FAILED, REPLY_SUCCESS, RESOURCE_LOCKED};
 
 use crate::topology::crashed_queue::delete_if_crashed;
+pub use crate::topology::depth::Depth;
+pub(crate) use crate::topology::depth::depth;
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
 pub(crate) use crate::topology::item::{arguments, text};
@@ -164,30 +167,6 @@ pub(crate) async fn exists(connection: &BrokerConnection, queue: &str) -> Result
         Ok(_) => in_time(channel.close(REPLY_SUCCESS, "done".into())).await.map(|()| true),
         Err(error) if error.is_refusal(RESOURCE_LOCKED) => Ok(true),
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// The result of a passive declaration of a queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// Whether the queue exists.
-    pub exists: bool,
-    /// Messages that are ready for delivery.
-    pub waiting: u32,
-    /// Consumers.
-    pub consumers: u32,
-}
-
-/// The state of a queue; `None` if it does not exist, which also closes the channel.
-pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth>, Error> {
-    let declaring =
-        channel.queue_declare(queue.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
-    match in_time(declaring).await {
-        Ok(queue) => {
-            Ok(Some(Depth { exists: true, waiting: queue.message_count(), consumers: queue.consumer_count() }))
-        }
-        Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
 }
