@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use amqp::{Broker, RpcClient, identify};
 use contracts::control::{GATEWAY, ProcessKind};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use runtime::{Shutdown, StartError};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
@@ -46,8 +48,13 @@ pub fn check(settings: &GatewaySettings) -> Result<(), StartError> {
     Ok(Auth::open(&settings.auth()).map(drop)?)
 }
 
-/// Serves until a signal requests a stop and all requests are answered.
-pub async fn run(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
+/// Serves until a signal requests a shutdown and all requests are answered.
+pub fn run(settings: GatewaySettings, broker: Broker) -> LocalBoxFuture<'static, Result<(), StartError>> {
+    // Boxed by a plain function, so that its code is compiled here and not once more in the program.
+    run_parts(settings, broker).boxed_local()
+}
+
+async fn run_parts(settings: GatewaySettings, broker: Broker) -> Result<(), StartError> {
     let stop = Shutdown::on_signals(settings.drain())?;
     let connections = descriptors::reserve(settings.connection_limit)?;
     let (requests, info) = (Arc::new(RequestMetrics::new()), Arc::new(identify(GATEWAY, ProcessKind::Gateway, None)));
