@@ -7,13 +7,15 @@ use clap::Parser;
 use crate::endpoints::Endpoint;
 
 const AFTER: &str = "\
-Measures the stack that runs from this checkout. When none does, it builds the programs, starts a stack with empty databases on
-free ports, and removes it afterwards. A running stack keeps the users and orders that a measurement makes.
+Measures the stack that runs from this checkout. When none does, it builds the
+programs, starts a stack with empty databases on free ports, and removes it
+afterwards. A running stack keeps the users and orders that it makes.
 
 Writes bench.md, bench.json and bench.svg, and prints the first.
 
-Latencies and requests per second depend on what else the machine does; the columns 'others' cores' and 'stolen' say how much
-that was. Processor time per request is steadier. To compare two versions, use --against, and trust its ratios.
+Latencies and requests per second depend on what else the machine does: see
+the columns for others' cores and stolen ones. Processor time per request is
+steadier. To compare two versions, use --against, and trust its ratios.
 
 Examples:
   scripts/bench --quick
@@ -22,7 +24,7 @@ Examples:
 
 /// Measures what requests cost and how long they take.
 #[derive(Parser)]
-#[command(name = "scripts/bench", after_help = AFTER, max_term_width = 120)]
+#[command(name = "scripts/bench", bin_name = "scripts/bench", after_help = AFTER, max_term_width = 80)]
 pub(crate) struct Args {
     /// A run of less than a minute: short loads, few connections. To see that it works, not to know figures
     #[arg(long)]
