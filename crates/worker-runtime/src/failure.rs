@@ -67,7 +67,7 @@ impl Failure {
             Self::Database(DbError::Busy(_)) if safe || !redelivered => busy(),
             Self::Database(DbError::Lost(_)) if safe => unavailable(),
             Self::Database(DbError::Unusable(_) | DbError::Unavailable(_) | DbError::Busy(_) | DbError::Lost(_)) => {
-                Fault::new(Code::OutcomeUnknown, "The database was lost meanwhile: the work may have been done.")
+                Fault::new(Code::OutcomeUnknown, "The database was lost meanwhile: the request may have been executed.")
             }
             Self::Database(DbError::Value(_)) => {
                 Invalid::field("body", "holds a value that cannot be stored: it is too long, too large, or no text")
