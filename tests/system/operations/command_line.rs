@@ -152,7 +152,7 @@ fn all_wrong_settings_are_reported_at_once_with_value_and_source() {
         ("USERS_PASSWORD_ITERATIONS", "many"),
     ];
     wrong("users-login", &settings, lines);
-    let mut lines = both(&["error: GATEWAY_CORS_ORIGINS holds", "error: EVENTS_RETRY_MS is \"soon\": it must"]);
+    let mut lines = both(&["error: GATEWAY_CORS_ORIGINS contains", "error: EVENTS_RETRY_MS is \"soon\": it must"]);
     lines.push("error: GATEWAY_TOKEN_PUBLIC_KEY_FILE names".into());
     lines.push("error: GATEWAY_LIMIT_LOGIN_FAILURE_WINDOW_S is 0".into());
     lines.extend([in_file("listen", "gateway"), in_file("threads", "gateway")]);
