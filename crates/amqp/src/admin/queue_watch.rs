@@ -6,15 +6,13 @@ use lapin::types::FieldTable;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time};
 use crate::protocol::RESOURCE_LOCKED;
-use crate::topology::crashed_queue::broker_answers;
 use crate::topology::names::SCALER_LOCK;
-use crate::topology::{self, Depth};
+use crate::topology::{Depth, DepthQuery, Found};
 
 /// A connection that watches queues and holds the lock.
 pub struct QueueWatch {
     connection: BrokerConnection,
-    /// Replaced when a passive declaration of a missing queue has closed it.
-    channel: Option<Channel>,
+    query: DepthQuery,
     _lock: Channel,
 }
 
@@ -25,7 +23,7 @@ impl QueueWatch {
         let lock = connection.channel().await?;
         let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
         match in_time(lock.queue_declare(SCALER_LOCK.into(), own, FieldTable::default())).await {
-            Ok(_) => Ok(Some(Self { connection, channel: None, _lock: lock })),
+            Ok(_) => Ok(Some(Self { connection, query: DepthQuery::default(), _lock: lock })),
             Err(error) if error.is_refusal(RESOURCE_LOCKED) => {
                 connection.close().await;
                 Ok(None)
@@ -37,20 +35,6 @@ impl QueueWatch {
     /// How many messages wait in a queue, and how many consumers it has. A queue that has crashed, and so does not answer
     /// although the broker does, counts as missing.
     pub async fn depth(&mut self, queue: &str) -> Result<Depth, Error> {
-        let channel = match self.channel.take() {
-            Some(open) => open,
-            None => self.connection.channel().await?,
-        };
-        let depth = match topology::depth(&channel, queue).await {
-            Err(error) if error.is_silence() && broker_answers(&self.connection).await => {
-                tracing::warn!(queue, "the queue does not answer, though the broker does: it may have crashed");
-                None
-            }
-            depth => depth?,
-        };
-        if depth.is_some() {
-            self.channel = Some(channel);
-        }
-        Ok(depth.unwrap_or_default())
+        self.query.run(&self.connection, queue).await.map(Found::depth)
     }
 }

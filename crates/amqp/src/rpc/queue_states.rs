@@ -7,11 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lapin::Channel;
-
 use crate::connection::{BrokerConnection, Error};
-use crate::topology::crashed_queue::broker_answers;
-use crate::topology::{self, Depth};
+use crate::topology::{Depth, DepthQuery, Found};
 
 /// How long a queue's state is cached. Querying the broker takes 0.3 ms.
 const CACHED_FOR: Duration = Duration::from_millis(100);
@@ -28,15 +25,13 @@ pub(crate) struct QueueStates(Mutex<HashMap<String, Arc<QueueState>>>);
 #[derive(Default)]
 struct QueueState {
     cached: Mutex<Option<Cached>>,
-    channel: tokio::sync::Mutex<Option<Channel>>,
+    query: tokio::sync::Mutex<DepthQuery>,
 }
 
 #[derive(Clone, Copy)]
 struct Cached {
     at: Instant,
-    depth: Depth,
-    /// The broker answered, and this queue did not.
-    silent: bool,
+    found: Found,
 }
 
 impl QueueStates {
@@ -73,49 +68,31 @@ impl QueueState {
         if let Some(depth) = self.fresh(absence_cached_for) {
             return Ok(depth);
         }
-        let mut channel = self.channel.lock().await;
-        // Another task may have queried it while we waited for the channel.
+        let mut query = self.query.lock().await;
+        // Another task may have queried it while we waited.
         if let Some(depth) = self.fresh(absence_cached_for) {
             return Ok(depth);
         }
-        let (depth, silent) = match count(&mut channel, connection, pattern).await {
-            Err(error) if error.is_silence() && broker_answers(connection).await => {
-                tracing::warn!(pattern, "the queue does not answer, though the broker does: it may have crashed");
-                (Depth::default(), true)
-            }
-            depth => (depth?, false),
-        };
-        *self.cached() = Some(Cached { at: Instant::now(), depth, silent });
-        Ok(depth)
+        let found = query.run(connection, pattern).await?;
+        *self.cached() = Some(Cached { at: Instant::now(), found });
+        Ok(found.depth())
     }
 
     /// The cached state, if it is fresh enough: that of a queue without consumers must not be older than
     /// `absence_cached_for`.
     fn fresh(&self, absence_cached_for: Duration) -> Option<Depth> {
-        let Cached { at, depth, silent } = (*self.cached())?;
-        let cached_for = match depth.consumers {
-            _ if silent => SILENCE_CACHED_FOR,
-            0 => absence_cached_for,
-            _ => CACHED_FOR,
+        let Cached { at, found } = (*self.cached())?;
+        let cached_for = match found {
+            Found::Silent => SILENCE_CACHED_FOR,
+            Found::Queue(Depth { consumers: 1.., .. }) => CACHED_FOR,
+            Found::Queue(_) | Found::Missing => absence_cached_for,
         };
-        (at.elapsed() < cached_for).then_some(depth)
+        (at.elapsed() < cached_for).then(|| found.depth())
     }
 
     fn cached(&self) -> std::sync::MutexGuard<'_, Option<Cached>> {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn count(channel: &mut Option<Channel>, connection: &BrokerConnection, pattern: &str) -> Result<Depth, Error> {
-    let open = match channel.take() {
-        Some(open) => open,
-        None => connection.channel().await?,
-    };
-    let state = topology::depth(&open, pattern).await?;
-    if state.is_some() {
-        *channel = Some(open);
-    }
-    Ok(state.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -124,15 +101,16 @@ mod tests {
 
     #[test]
     fn the_absence_of_workers_is_cached_only_briefly() {
-        let counted_50_ms_ago = |consumers, silent| {
+        let with = |consumers| Found::Queue(Depth { consumers, ..Depth::default() });
+        let found_50_ms_ago = |found| {
             let at = Instant::now().checked_sub(Duration::from_millis(50)).unwrap();
             let state = QueueState::default();
-            *state.cached() = Some(Cached { at, depth: Depth { consumers, ..Depth::default() }, silent });
+            *state.cached() = Some(Cached { at, found });
             state
         };
-        let fresh = |consumers, silent| counted_50_ms_ago(consumers, silent).fresh(ABSENCE_CACHED_FOR).is_some();
-        assert!(fresh(1, false) && !fresh(0, false) && fresh(0, true));
-        let state = counted_50_ms_ago(0, false);
+        let fresh = |found| found_50_ms_ago(found).fresh(ABSENCE_CACHED_FOR).is_some();
+        assert!(fresh(with(1)) && !fresh(with(0)) && fresh(Found::Silent));
+        let state = found_50_ms_ago(with(0));
         assert!(state.fresh(CACHED_FOR).is_some(), "status reports may use an older state");
     }
 }

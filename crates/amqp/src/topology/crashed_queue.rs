@@ -34,11 +34,6 @@ pub(crate) async fn delete_if_crashed(connection: &BrokerConnection, queue: &str
     delete(connection, queue, unused).await.map(|()| true)
 }
 
-/// Whether the broker answers at all on this connection.
-pub(crate) async fn broker_answers(connection: &BrokerConnection) -> bool {
-    connection.channel().await.is_ok()
-}
-
 async fn delete(connection: &BrokerConnection, queue: &str, options: QueueDeleteOptions) -> Result<(), Error> {
     let channel = connection.channel().await?;
     in_time(channel.queue_delete(queue.into(), options)).await?;

@@ -4,7 +4,7 @@ use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
-use crate::connection::{Error, in_time};
+use crate::connection::{BrokerConnection, Error, in_time};
 use crate::protocol::NOT_FOUND;
 
 /// The result of a passive declaration of a queue.
@@ -28,5 +28,46 @@ pub(crate) async fn depth(channel: &Channel, queue: &str) -> Result<Option<Depth
         }
         Err(error) if error.is_refusal(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What a [`DepthQuery`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Queue(Depth),
+    Missing,
+    /// The queue does not answer, although the broker does: it may have crashed.
+    Silent,
+}
+
+impl Found {
+    /// The depth; a queue that does not answer is as good as missing.
+    pub(crate) fn depth(self) -> Depth {
+        if let Self::Queue(depth) = self { depth } else { Depth::default() }
+    }
+}
+
+/// Queries depths over one channel, and opens another after a query that was not answered with a depth.
+#[derive(Default)]
+pub(crate) struct DepthQuery(Option<Channel>);
+
+impl DepthQuery {
+    pub(crate) async fn run(&mut self, connection: &BrokerConnection, queue: &str) -> Result<Found, Error> {
+        let channel = match self.0.take() {
+            Some(open) => open,
+            None => connection.channel().await?,
+        };
+        match depth(&channel, queue).await {
+            Ok(Some(depth)) => {
+                self.0 = Some(channel);
+                Ok(Found::Queue(depth))
+            }
+            Ok(None) => Ok(Found::Missing),
+            Err(error) if error.is_silence() && connection.channel().await.is_ok() => {
+                tracing::warn!(queue, "the queue does not answer, though the broker does: it may have crashed");
+                Ok(Found::Silent)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

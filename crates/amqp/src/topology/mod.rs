@@ -3,7 +3,7 @@
 //! Every process declares through this module, so the arguments never differ. All names are frozen: other systems use
 //! them.
 
-pub(crate) mod crashed_queue;
+mod crashed_queue;
 mod depth;
 mod events;
 mod item;
@@ -21,7 +21,7 @@ use crate::protocol::{NOT_FOUND, PRECONDITION_FAILED, REPLY_SUCCESS, RESOURCE_LO
 
 use crate::topology::crashed_queue::delete_if_crashed;
 pub use crate::topology::depth::Depth;
-pub(crate) use crate::topology::depth::depth;
+pub(crate) use crate::topology::depth::{DepthQuery, Found, depth};
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
 pub(crate) use crate::topology::item::{arguments, text};
