@@ -106,7 +106,7 @@ test('64 workers of everything fit, with the largest numbers', async () => {
   const gateway = `http://localhost:${stack.environment.PORT_GATEWAY}/system`;
   const state = await (await fetch(gateway)).json();
   for (const part of [...state.patterns, ...state.listeners]) {
-    Object.assign(part, { workers: 64, waiting: 123_456 });
+    Object.assign(part, { workers: 64, waiting: 123_456, circuitOpen: part.pattern === 'orders.get' });
     if (part.pattern) Object.assign(part, { ratePerSecond: 12_345, latencyMs: { p50: 12_345.6, p99: 123_456.7 } });
     else Object.assign(part, { retrying: 123_456, dead: 123_456 });
   }
@@ -119,6 +119,7 @@ test('64 workers of everything fit, with the largest numbers', async () => {
   const row = page.locator('[data-pattern="orders.create"]');
   await row.getByText('64 workers').waitFor();
   await row.getByText('123,456').waitFor();
+  await page.locator('[data-pattern="orders.get"]').getByText('64 workers, no replies').waitFor();
   await page.evaluate(() => document.fonts.ready);
   const wrong: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -1,8 +1,8 @@
 //! The HTTP gateway: turns requests into messages, and replies into responses.
 //!
 //! `http` accepts a connection and reads the head of a request, `pipeline` runs its checks in order, `routing` finds its row
-//! in the table, `auth` and `rate_limit` admit it, and one of the `endpoints` responds: an RPC to a worker, an event stream,
-//! or the gateway itself. Imports go down: `http` imports no other module of the gateway.
+//! in the table, `auth`, `rate_limit` and `overload` admit it, and one of the `endpoints` responds: an RPC to a worker, an
+//! event stream, or the gateway itself. Imports go down: `http` imports no other module of the gateway.
 
 mod auth;
 mod bounded_cache;
@@ -12,6 +12,7 @@ mod generated_inputs;
 mod health;
 mod http;
 mod metrics;
+mod overload;
 mod pipeline;
 mod rate_limit;
 pub mod routing;

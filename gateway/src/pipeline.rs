@@ -38,6 +38,7 @@ use crate::http::response_body::Body;
 use crate::http::security_headers::add_security_headers;
 use crate::http::service::Service;
 use crate::metrics::requests::{CompletedRequest, RequestMetrics};
+use crate::overload::{Permit, Refusal};
 use crate::rate_limit::response_headers::Rate;
 use crate::rate_limit::{Attempt, RateLimiter};
 use crate::routing::route::{Builtin, Route, Rpc, Source, Success, Work};
@@ -109,7 +110,8 @@ impl Pipeline {
     ) -> Result<Self, SettingError> {
         Ok(Self {
             event_streams: EventStreams::new(&settings.event_streams(), Arc::clone(&rpc), stop),
-            router: Router::new(table, &settings.pattern_limits()).expect("a test builds this router"),
+            router: Router::new(table, &settings.pattern_limits(), metrics.overload())
+                .expect("a test builds this router"),
             auth: Arc::new(Auth::open(&settings.auth())?),
             cors: Cors::new(settings.origins().unwrap_or_default()),
             rpc,
@@ -156,14 +158,25 @@ impl Pipeline {
         let idempotency_key = if row.route.keyed { idempotency_key(&request.head.headers)? } else { None };
         let input = read_input(row.route, &params, context).await?;
         let account = (rpc.decode)(&input, caller.as_ref().map(|caller| caller.id.as_str()))?;
-        let _permit = row.acquire()?;
+        let permit = self.admit(row)?;
         let attempt = self.begin_attempt(row.route, account.as_deref(), context)?;
         let metadata = self.metadata(request, caller.as_ref(), idempotency_key);
         let call = Call { row, rpc, input, metadata };
         match (row.route.success, caller) {
             (Success::EventStream, Some(caller)) => self.open_stream(call, caller, request).await,
-            _ => self.call_worker(call, attempt, request).await,
+            _ => self.call_worker(call, permit, attempt, request).await,
         }
+    }
+
+    /// Admits a request to the workers of its pattern.
+    fn admit<'r>(&self, row: &'r Row) -> Result<Permit<'r>, HttpError> {
+        let refused = |refusal| {
+            if refusal == Refusal::CircuitOpen {
+                self.metrics.count_refused("circuit_open");
+            }
+            HttpError::from(refusal)
+        };
+        row.admit().map_err(refused)
     }
 
     /// Applies the rate limit of the route.
@@ -229,7 +242,7 @@ impl Pipeline {
         builtin: Builtin,
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
-        let _permit = row.acquire()?;
+        let _permit = self.admit(row)?;
         let context = BuiltinContext {
             rpc: &self.rpc,
             router: &self.router,
@@ -259,6 +272,7 @@ impl Pipeline {
     async fn call_worker(
         &self,
         call: Call<'_>,
+        mut permit: Permit<'_>,
         attempt: Option<Attempt<'_>>,
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
@@ -267,9 +281,13 @@ impl Pipeline {
         let start = Instant::now();
         let answer = self.rpc.call(rpc.pattern, &input, &metadata, row.waiting_room()).await;
         let answer = answer.and_then(|answer| self.check_reply(rpc.pattern, answer));
-        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
+        if !matches!(
+            answer,
+            Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::NoWorkerStarted | RpcError::Expired)
+        ) {
             row.record(start.elapsed());
         }
+        permit.settle(&answer);
         if let Some(attempt) = attempt {
             attempt.settle(&answer);
         }

@@ -50,7 +50,8 @@ pub struct GatewaySettings {
     pub body_limit_bytes: usize,
     /// The most open connections. One more closes the longest idle one; while all are busy, it waits in the kernel's queue.
     pub connection_limit: usize,
-    /// The most requests of one pattern in flight; more are answered 503 at once.
+    /// The most requests of one pattern in flight; more are answered 503 at once. The limit falls while many replies take more
+    /// than half of the request timeout.
     pub in_flight_per_pattern: usize,
     /// How long a request waits for a worker if none serves its pattern, in milliseconds; then it is answered 503, and is
     /// certainly not executed. With 0 it is answered at once.
@@ -224,6 +225,7 @@ impl GatewaySettings {
     pub(crate) fn pattern_limits(&self) -> PatternLimits {
         PatternLimits {
             in_flight: self.in_flight_per_pattern,
+            late: self.request_timeout() / 2,
             waiting: self.waiting_per_pattern,
             wait: Duration::from_millis(self.wait_for_worker_ms),
         }

@@ -6,6 +6,8 @@ const state = (pattern: string, workers: number | null = 1, waiting: number | nu
   pattern,
   workers,
   waiting,
+  inFlightLimit: 256,
+  circuitOpen: false,
   ratePerSecond: 0,
   latencyMs: null,
   history: [],

@@ -68,7 +68,10 @@ function facts({ broker, patterns, listeners, relays, databases }: SystemState):
       `${database} database`,
       reachable === null ? null : reachable ? 'reachable' : 'unreachable',
     ]),
-    ...patterns.map(({ pattern, workers }): [string, string | null] => [pattern, countOf(workers)]),
+    ...patterns.map(({ pattern, workers, circuitOpen }): [string, string | null] => [
+      pattern,
+      circuitOpen ? 'no replies' : countOf(workers),
+    ]),
     ...listeners.map(({ listener, workers }): [string, string | null] => [listener, countOf(workers)]),
     ...relays.map((relay): [string, string | null] => [
       relay.relay,

@@ -2,7 +2,7 @@
 import { memo, type ReactNode } from 'react';
 import type { DatabaseState, ListenerState, PatternState, RelayState } from '../api/contract';
 import { formatDuration, formatLatency, formatNumber, formatRate } from '../lib/format';
-import { publishes } from '../lib/topology';
+import { plural, publishes } from '../lib/topology';
 import { Name, Siding, Track, Workers } from './board-track';
 import { Sparkline } from './sparkline';
 
@@ -15,9 +15,17 @@ interface Shared {
 
 /** A pattern: somebody asks, and waits for the answer. */
 export const PatternRow = memo(function PatternRow({ state, ...shared }: { state: PatternState } & Shared) {
-  const { pattern, workers, waiting, ratePerSecond, latencyMs, history } = state;
+  const { pattern, workers, waiting, circuitOpen, ratePerSecond, latencyMs, history } = state;
+  const silent = circuitOpen && workers;
   return (
-    <Row name={pattern} workers={workers} waiting={waiting} rate={ratePerSecond} {...shared}>
+    <Row
+      name={pattern}
+      workers={workers}
+      {...(silent ? { served: false, words: `${plural(workers)}, no replies` } : {})}
+      waiting={waiting}
+      rate={ratePerSecond}
+      {...shared}
+    >
       <Cell term="waiting">{number(waiting)}</Cell>
       <Cell term="per second">{formatRate(ratePerSecond)}</Cell>
       <Cell term="p50">{latencyMs && formatLatency(latencyMs.p50)}</Cell>

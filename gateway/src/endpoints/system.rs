@@ -58,6 +58,10 @@ struct PatternState {
     workers: Option<u32>,
     /// The number of requests in its queue; `null` if unknown.
     waiting: Option<u32>,
+    /// The most requests that this gateway has in flight at the moment; it is lowered while replies are late.
+    in_flight_limit: usize,
+    /// Whether this gateway's circuit breaker is open: the workers have stopped replying, and requests are refused at once.
+    circuit_open: bool,
     /// Requests per second that this gateway answered recently.
     rate_per_second: f64,
     /// The latency of these requests; `null` if there were none.
@@ -140,7 +144,7 @@ struct DatabaseState {
 /// The response of `GET /system`.
 pub(crate) async fn respond(rpc: &RpcClient, router: &Router, retry_delays_ms: &[u32]) -> Response<Body> {
     let (patterns, listeners, answers) = tokio::join!(queues(rpc), listeners(rpc, retry_delays_ms), relays(rpc));
-    let state = |(pattern, queue)| state(pattern, queue, router.latency(pattern));
+    let state = |(pattern, queue)| state(pattern, queue, router);
     let system = System {
         as_of: Timestamp(jiff::Timestamp::now()),
         broker: rpc.is_connected(),
@@ -156,12 +160,15 @@ pub(crate) async fn respond(rpc: &RpcClient, router: &Router, retry_delays_ms: &
     response
 }
 
-fn state(pattern: &'static str, queue: Option<Depth>, latency: Option<&LatencyHistogram>) -> PatternState {
+fn state(pattern: &'static str, queue: Option<Depth>, router: &Router) -> PatternState {
+    let (latency, limits) = (router.latency(pattern), router.limits(pattern).unwrap_or_default());
     let Reading { rate, p50_p99 } = latency.map(LatencyHistogram::read).unwrap_or_default();
     PatternState {
         pattern,
         workers: queue.map(|queue| queue.consumers),
         waiting: queue.map(|queue| queue.waiting),
+        in_flight_limit: limits.in_flight,
+        circuit_open: limits.circuit_open,
         rate_per_second: rounded(rate, 10.0),
         latency_ms: p50_p99.map(|(p50, p99)| Latency { p50: millis(p50), p99: millis(p99) }),
         history: latency.map(LatencyHistogram::history).unwrap_or_default().into_iter().filter_map(moment).collect(),

@@ -5,6 +5,8 @@
 
 pub(crate) mod buckets;
 pub(crate) mod history;
+mod labels;
+pub(crate) mod overload;
 pub(crate) mod requests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -19,6 +19,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use runtime::usage;
 
+use crate::metrics::labels::Pattern;
+use crate::metrics::overload::OverloadMetrics;
+
 /// The labels of requests. Each has few values: the methods and routes of the table, and our error codes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -27,11 +30,6 @@ struct RequestLabels {
     http_response_status_code: u16,
     /// The code of the problem; empty for a success.
     error_type: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Pattern {
-    pattern: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +43,7 @@ pub struct RequestMetrics {
     duration: Family<RequestLabels, Histogram>,
     refused: Family<Reason, Counter>,
     calls: Family<Pattern, Gauge>,
+    overload: OverloadMetrics,
     in_flight: AtomicU32,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -72,7 +71,14 @@ impl RequestMetrics {
         registry.register("http_server_refused_requests", help, Family::clone(&refused));
         let help = "Requests sent to workers and not yet answered";
         registry.register("gateway_requests_in_flight", help, Family::clone(&calls));
-        Self { registry, duration, refused, calls, in_flight: AtomicU32::new(0), outcomes: Mutex::default() }
+        let overload = OverloadMetrics::register(&mut registry);
+        let in_flight = AtomicU32::new(0);
+        Self { registry, duration, refused, calls, overload, in_flight, outcomes: Mutex::default() }
+    }
+
+    /// The metrics of the limits of each pattern.
+    pub(crate) fn overload(&self) -> &OverloadMetrics {
+        &self.overload
     }
 
     pub(crate) fn count(&self, request: &CompletedRequest) {
@@ -85,10 +91,15 @@ impl RequestMetrics {
         };
         self.duration.get_or_create(&labels).observe(request.took.as_secs_f64());
         if let Some(reason @ (Code::TooManyRequests | Code::Overloaded)) = request.code {
-            self.refused.get_or_create(&Reason { reason: reason.as_str() }).inc();
+            self.count_refused(reason.as_str());
         }
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         *outcomes.entry(code.unwrap_or("ok")).or_default() += 1;
+    }
+
+    /// Counts a request that was rejected to protect the system.
+    pub(crate) fn count_refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// Counts a call to a pattern as in flight until the guard is dropped.

@@ -8,10 +8,11 @@ use amqp::WaitingRoom;
 use contracts::Code;
 use hyper::header::HeaderValue;
 use matchit::{InsertError, Params};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::http::problem::HttpError;
 use crate::metrics::LatencyHistogram;
+use crate::metrics::overload::{OverloadGauges, OverloadMetrics};
+use crate::overload::{Admission, Limits, Permit, Refusal};
 use crate::routing::route::{Route, Unserved};
 
 /// The router of a route table.
@@ -40,15 +41,17 @@ pub(crate) struct Row {
 #[derive(Clone)]
 struct PatternState {
     /// Limits the requests in flight, so that a slow pattern does not affect the others.
-    permits: Arc<Semaphore>,
+    admission: Arc<Admission>,
     waiting: Arc<WaitingRoom>,
     latency: Arc<LatencyHistogram>,
 }
 
 /// The limits of each pattern.
 pub(crate) struct PatternLimits {
-    /// Requests in flight.
+    /// Requests in flight, while replies come in time.
     pub in_flight: usize,
+    /// How long a reply may take to be in time.
+    pub late: Duration,
     /// Requests that wait for a worker.
     pub waiting: u32,
     /// How long each of them waits.
@@ -57,13 +60,18 @@ pub(crate) struct PatternLimits {
 
 impl Router {
     /// Builds the router. Fails if two routes conflict, which a test detects.
-    pub(crate) fn new(table: &'static [Route], limits: &PatternLimits) -> Result<Self, InsertError> {
+    pub(crate) fn new(
+        table: &'static [Route],
+        limits: &PatternLimits,
+        metrics: &OverloadMetrics,
+    ) -> Result<Self, InsertError> {
         let mut patterns: HashMap<&'static str, PatternState> = HashMap::new();
         let mut by_path: Vec<(&str, Vec<Row>)> = Vec::new();
         for route in table {
-            let mut state_of = |pattern| {
+            let mut state_of = |pattern: &'static str| {
+                let gauges = if pattern.is_empty() { OverloadGauges::default() } else { metrics.of(pattern) };
                 let new = || PatternState {
-                    permits: Arc::new(Semaphore::new(limits.in_flight)),
+                    admission: Arc::new(Admission::new(pattern, limits.in_flight, limits.late, gauges)),
                     waiting: Arc::new(WaitingRoom::new(limits.wait, limits.waiting)),
                     latency: Arc::new(LatencyHistogram::new()),
                 };
@@ -90,6 +98,11 @@ impl Router {
         self.patterns.get(pattern).map(|state| &*state.latency)
     }
 
+    /// The current limits of a pattern, if a route calls it.
+    pub(crate) fn limits(&self, pattern: &str) -> Option<Limits> {
+        self.patterns.get(pattern).map(|state| state.admission.limits())
+    }
+
     /// The routes of a path, and the values of its parameters.
     pub(crate) fn find<'p>(&self, path: &'p str) -> Result<(&PathRoutes, Params<'_, 'p>), HttpError> {
         match self.paths.at(path) {
@@ -108,11 +121,9 @@ impl PathRoutes {
 }
 
 impl Row {
-    /// A permit for a request in flight; released when dropped.
-    pub(crate) fn acquire(&self) -> Result<SemaphorePermit<'_>, HttpError> {
-        self.state.permits.try_acquire().map_err(|_| {
-            HttpError::new(Code::Overloaded, "Too many requests of this kind are in flight. Nothing was done.")
-        })
+    /// A permit for a request in flight.
+    pub(crate) fn admit(&self) -> Result<Permit<'_>, Refusal> {
+        self.state.admission.admit()
     }
 
     /// Where a request of this route waits if no worker serves its pattern.
@@ -141,11 +152,16 @@ mod tests {
     use super::*;
     use crate::routing::table::TABLE;
 
-    const LIMITS: PatternLimits = PatternLimits { in_flight: 1, waiting: 1, wait: Duration::ZERO };
+    const LIMITS: PatternLimits =
+        PatternLimits { in_flight: 1, late: Duration::from_secs(1), waiting: 1, wait: Duration::ZERO };
+
+    fn router() -> Router {
+        Router::new(&TABLE, &LIMITS, &OverloadMetrics::default()).unwrap()
+    }
 
     #[test]
     fn no_two_routes_have_the_same_path_and_method() {
-        Router::new(&TABLE, &LIMITS).unwrap();
+        router();
         for (n, route) in TABLE.iter().enumerate() {
             let duplicate = TABLE[..n].iter().find(|other| (other.method, other.path) == (route.method, route.path));
             assert!(duplicate.is_none(), "{} {}", route.method, route.path);
@@ -161,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_route_is_found_by_path_and_method() {
-        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let router = router();
         let (rows, params) = router.find("/orders/7").unwrap();
         assert_eq!(rows.row("GET").unwrap().route.pattern(), Some("orders.get"));
         assert_eq!(rows.row("HEAD").unwrap().route.pattern(), Some("orders.get"));
@@ -173,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_unsupported_method_is_answered_with_those_that_are() {
-        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let router = router();
         let (rows, _) = router.find("/orders").unwrap();
         let error = rows.row("DELETE").err().unwrap();
         assert_eq!((error.code(), rows.allow.as_bytes()), (Code::MethodNotAllowed, &b"POST, GET, HEAD, OPTIONS"[..]));
@@ -181,11 +197,11 @@ mod tests {
 
     #[test]
     fn patterns_do_not_share_permits() {
-        let router = Router::new(&TABLE, &LIMITS).unwrap();
+        let router = router();
         let (orders, _) = router.find("/orders").unwrap();
         let (create, list) = (orders.row("POST").unwrap(), orders.row("GET").unwrap());
-        let _permit = create.acquire().unwrap();
-        assert_eq!(create.acquire().err().unwrap().code(), Code::Overloaded);
-        assert!(list.acquire().is_ok());
+        let _permit = create.admit().ok().unwrap();
+        assert_eq!(create.admit().err(), Some(Refusal::ConcurrencyLimit));
+        assert!(list.admit().is_ok());
     }
 }

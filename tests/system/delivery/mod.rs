@@ -12,6 +12,7 @@ mod logs;
 mod malformed;
 mod odd_messages;
 mod outcome_codes;
+mod overload;
 mod requests;
 mod restarts;
 mod scaling;

@@ -36,7 +36,7 @@ use crate::topology::Depth;
 /// broker's proof of it arrives before the caller's deadline.
 const RETURN: u32 = 10;
 
-/// Why there is no reply. The first three mean that the request was not and will not be executed; with the others the
+/// Why there is no reply. The first four mean that the request was not and will not be executed; with the others the
 /// outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
@@ -46,7 +46,10 @@ pub enum RpcError {
     /// No process consumes the pattern's queue. Nothing was sent.
     #[error("nobody serves this pattern")]
     NobodyServes,
-    /// The request expired in its queue, and no worker had begun it.
+    /// No process consumed the pattern's queue when the request was sent, and none took it in time.
+    #[error("nobody serves this pattern, and no worker started in time")]
+    NoWorkerStarted,
+    /// The request expired in its queue, behind others, and no worker had begun it.
     #[error("no worker took it in time")]
     Expired,
     /// No reply came before the deadline.
@@ -143,7 +146,8 @@ impl RpcClient {
         // Without the broker's proof of expiry, waiting would end in an unknown outcome.
         let room = room.filter(|_| session.instance.is_some()).ok_or(RpcError::NobodyServes)?;
         let _place = room.enter(queue).ok_or(RpcError::NobodyServes)?;
-        session.call(pattern, data, meta, room.time).await
+        let answer = session.call(pattern, data, meta, room.time).await;
+        answer.map_err(|error| if error == RpcError::Expired { RpcError::NoWorkerStarted } else { error })
     }
 
     /// How many processes serve a pattern and how many requests wait for them, as of at most 100 ms ago.

@@ -63,7 +63,10 @@ impl Inbox<'_> {
         let start = Instant::now();
         // Does not wait for a worker: the history is returned without these entries.
         let answer = self.rpc.call(self.pattern, &request, &meta, None).await;
-        if !matches!(answer, Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::Expired)) {
+        if !matches!(
+            answer,
+            Err(RpcError::NotConnected | RpcError::NobodyServes | RpcError::NoWorkerStarted | RpcError::Expired)
+        ) {
             self.latency.count(start.elapsed());
         }
         let reply = answer.map_err(|error| error.to_string())?.map_err(|fault| fault.code.as_str().to_owned())?;

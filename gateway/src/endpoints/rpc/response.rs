@@ -156,7 +156,9 @@ pub(crate) fn failure(error: &RpcError, safe: bool) -> HttpError {
     let (code, message) = match (error, safe) {
         (RpcError::NotConnected, _) => (Code::BrokerUnavailable, "The broker cannot be reached. Nothing was done."),
         (RpcError::NobodyServes, _) => (Code::ServiceUnavailable, "No worker is available. Nothing was done."),
-        (RpcError::Expired, _) => (Code::ServiceUnavailable, "No worker took the request in time. Nothing was done."),
+        (RpcError::NoWorkerStarted | RpcError::Expired, _) => {
+            (Code::ServiceUnavailable, "No worker took the request in time. Nothing was done.")
+        }
         (RpcError::Lost, true) => (Code::BrokerUnavailable, "The connection to the broker broke. Try again."),
         (RpcError::TimedOut, true) => (Code::OutcomeUnknown, "No reply came in time. You can safely try again."),
         (RpcError::TimedOut, false) => {
@@ -311,6 +313,7 @@ mod tests {
         for safe in [true, false] {
             assert_eq!(code(RpcError::NotConnected, safe), Code::BrokerUnavailable);
             assert_eq!(code(RpcError::NobodyServes, safe), Code::ServiceUnavailable);
+            assert_eq!(code(RpcError::NoWorkerStarted, safe), Code::ServiceUnavailable);
             assert_eq!(code(RpcError::Expired, safe), Code::ServiceUnavailable);
             assert_eq!(code(RpcError::TimedOut, safe), Code::OutcomeUnknown);
             assert_eq!(code(RpcError::Malformed("x".into()), safe), Code::BadReply);
