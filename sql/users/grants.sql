@@ -11,7 +11,9 @@ GRANT SELECT (id, email, email_key, password_hash, password_set_by, first_name, 
 GRANT SELECT (id, user_id, expires_at), INSERT (id, user_id, expires_at), UPDATE (user_id), DELETE
     ON sessions TO "users-register";
 GRANT SELECT (session_id), INSERT (token_hash, session_id) ON refresh_tokens TO "users-register";
-GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "users-register";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox_pending TO "users-register";
+GRANT USAGE ON SEQUENCE outbox_seq_seq TO "users-register";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "users-register"; -- for the previous release
 
 -- users.login compares a password, replaces its hash if that has become too weak, and opens a session.
 GRANT SELECT (id, email, email_key, password_hash, password_set_by, first_name, last_name, is_active),
@@ -39,7 +41,9 @@ GRANT SELECT ON order_statistics TO "users-profile";
 GRANT SELECT (id, email, first_name, last_name, is_active, created_at, version), UPDATE (first_name, last_name, version)
     ON users TO "users-update-profile";
 GRANT SELECT ON order_statistics TO "users-update-profile";
-GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "users-update-profile";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox_pending TO "users-update-profile";
+GRANT USAGE ON SEQUENCE outbox_seq_seq TO "users-update-profile";
+GRANT INSERT (id, name, aggregate, owner, data, request_id, traceparent) ON outbox TO "users-update-profile"; -- for the previous release
 
 -- users.change_password compares a password, stores another, and ends the other sessions.
 GRANT SELECT (id, password_hash, password_set_by, is_active), UPDATE (password_hash, password_set_by)
@@ -61,10 +65,12 @@ GRANT SELECT, INSERT, UPDATE (order_count, total_spent) ON order_statistics TO "
 GRANT SELECT, INSERT (listener, event_id), UPDATE (applied_at), DELETE ON inbox TO "users-on-order-created";
 GRANT SELECT, INSERT (listener, event_id), UPDATE (attempts, attempted_at), DELETE ON suspects TO "users-on-order-created";
 
--- The relay leads, numbers recorded events, publishes them, marks or sets them aside, and prunes them later. UPDATE on the
--- view, which cannot be updated, is the privilege to lock it.
+-- The relay leads, numbers recorded events by moving them, publishes them, marks or sets them aside, and prunes them later.
+-- UPDATE on the view, which cannot be updated, is the privilege to lock it. For the previous release's relay it may update
+-- what that updates.
+GRANT SELECT, INSERT, DELETE ON outbox_pending TO "users-relay";
 GRANT SELECT (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at, published_seq,
               failed_at),
-      UPDATE (published_at, published_seq, failed_at, error), DELETE ON outbox TO "users-relay";
+      INSERT, UPDATE (published_at, published_seq, failed_at, error), DELETE ON outbox TO "users-relay";
 GRANT SELECT, UPDATE (term, last, marked) ON outbox_sequence TO "users-relay";
 GRANT UPDATE ON relay_leadership TO "users-relay";

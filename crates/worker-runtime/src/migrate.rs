@@ -38,6 +38,7 @@ const REVOKE: &str = "
     BEGIN
         FOR process IN SELECT rolname FROM pg_roles WHERE starts_with(rolname, service) AND rolname <> current_user LOOP
             EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', process);
+            EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', process);
             EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', process);
         END LOOP;
     END

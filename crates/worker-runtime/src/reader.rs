@@ -66,8 +66,7 @@ pub struct RelayState {
     pub set_aside: i64,
 }
 
-/// A leader holds the lock on a view, and those that stand by wait for it. An older schema has neither the view nor the
-/// column.
+/// A leader holds the lock on a view, and those that stand by wait for it. An index serves each part of what waits.
 const RELAY: &str = "SELECT
         (SELECT count(*) FROM pg_locks
             WHERE relation = to_regclass('relay_leadership') AND mode = 'ExclusiveLock' AND granted),
@@ -76,7 +75,13 @@ const RELAY: &str = "SELECT
         count(*) FILTER (WHERE failed_at IS NULL),
         extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE failed_at IS NULL))::float8,
         count(*) FILTER (WHERE failed_at IS NOT NULL)
-    FROM (SELECT created_at, to_jsonb(outbox) ->> 'failed_at' AS failed_at FROM outbox WHERE published_at IS NULL) AS waiting";
+    FROM (
+        SELECT created_at, NULL::timestamptz AS failed_at FROM outbox_pending
+        UNION ALL SELECT created_at, failed_at FROM outbox WHERE failed_at IS NOT NULL
+        UNION ALL SELECT created_at, failed_at FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL
+        UNION ALL SELECT created_at, failed_at FROM outbox
+            WHERE published_seq >= 0 AND published_seq > (SELECT marked FROM outbox_sequence)
+    ) AS waiting";
 
 impl Reader {
     /// The state of the relays.

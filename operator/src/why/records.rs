@@ -13,16 +13,51 @@ const ORDER: &str = "SELECT id, user_id, created_at FROM orders WHERE id = $1";
 const USER: &str = "SELECT id, is_active, created_at FROM users WHERE id = $1";
 const KEY: &str = "SELECT key, created_at FROM idempotency_keys WHERE user_id = $1 AND order_id = $2 LIMIT 1";
 const APPLIED: &str = "SELECT applied_at FROM inbox WHERE listener = $1 AND event_id = $2";
+/// What is told of an event, numbered or not. It is published if its number is marked.
+macro_rules! told {
+    () => {
+        "SELECT id, name, aggregate, owner, request_id, created_at, error,
+            CASE WHEN published_seq <= (SELECT marked FROM outbox_sequence) THEN published_at END AS published_at "
+    };
+}
+/// Pending events, which have no index for this: there are few, unless the relay or the broker is away.
+macro_rules! pending {
+    () => {
+        "SELECT seq, id, name, aggregate, owner, request_id, created_at, NULL::text AS error,
+            NULL::bigint AS published_seq, NULL::timestamptz AS published_at FROM outbox_pending "
+    };
+}
+macro_rules! numbered {
+    () => {
+        "SELECT seq, id, name, aggregate, owner, request_id, created_at, error, published_seq, published_at FROM outbox "
+    };
+}
 /// By the event's id; the latest of an owner; those about an order of an owner. An index serves each.
-const EVENTS: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(found) ->> 'error' AS error FROM (
-        SELECT * FROM outbox WHERE id = $1
-        UNION (SELECT * FROM outbox WHERE owner = $2 ORDER BY published_seq DESC LIMIT 50)
-        UNION SELECT * FROM outbox WHERE owner = $3 AND aggregate = $2
-    ) AS found ORDER BY seq";
+const EVENTS: &str = concat!(
+    told!(),
+    "FROM (",
+    numbered!(),
+    "WHERE id = $1
+        UNION (",
+    numbered!(),
+    "WHERE owner = $2 ORDER BY published_seq DESC NULLS LAST LIMIT 50)
+        UNION ",
+    numbered!(),
+    "WHERE owner = $3 AND aggregate = $2
+        UNION ",
+    pending!(),
+    "WHERE id = $1 OR owner = $2 OR (owner = $3 AND aggregate = $2)
+    ) AS found ORDER BY seq"
+);
 /// Scans the latest events, up to a limit: an index on the request's id would cost every event.
-const EVENTS_OF_REQUEST: &str = "SELECT id, name, aggregate, owner, request_id, created_at, published_at, to_jsonb(last) ->> 'error' AS error FROM (
-        SELECT * FROM outbox ORDER BY seq DESC LIMIT 200000
-    ) AS last WHERE request_id = $1 ORDER BY seq LIMIT 50";
+const EVENTS_OF_REQUEST: &str = concat!(
+    told!(),
+    "FROM ((",
+    numbered!(),
+    "ORDER BY seq DESC LIMIT 200000) UNION ALL ",
+    pending!(),
+    ") AS last WHERE request_id = $1 ORDER BY seq LIMIT 50"
+);
 
 /// Connections to both databases.
 pub(super) struct Records {

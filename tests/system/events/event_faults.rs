@@ -7,6 +7,7 @@ use system_tests::wait::seconds;
 use system_tests::{Message, RawAmqp, Servers, Signal, Sql, Stack, wait_for, wait_until};
 use uuid::Uuid;
 
+use crate::events::UNPUBLISHED;
 use crate::events::lock::Lock;
 
 /// Waits until every profile counts exactly the orders that there are.
@@ -23,10 +24,7 @@ fn assert_every_order_counts(stack: &Stack<'_>, people: &[Person]) {
         let profile = person.get("/users/profile").send().expect(200).json();
         assert!((profile["totalSpent"].as_f64().unwrap() - spent).abs() < 0.001, "{profile} {spent}");
     }
-    let published = || {
-        orders.value::<i64>("SELECT count(*) FROM outbox WHERE published_at IS NULL AND failed_at IS NULL", &[]) == 0
-    };
-    wait_until("everything was published", seconds(10), published);
+    wait_until("everything was published", seconds(10), || orders.value::<i64>(UNPUBLISHED, &[]) == 0);
     for queue in ["users.on_order_created", "users.on_order_created.dead"] {
         wait_until(&format!("{queue} was empty"), seconds(10), || stack.wire().queue(queue).unwrap().ready == 0);
     }
@@ -146,7 +144,7 @@ fn only_a_relay_can_lead_and_an_unpublishable_event_blocks_no_other() {
     let owner = stack.orders_db();
     let row = |name: &str, data: &str| {
         format!(
-            "INSERT INTO outbox (id, name, aggregate, owner, data)
+            "INSERT INTO outbox_pending (id, name, aggregate, owner, data)
              VALUES (gen_random_uuid(), '{name}', 'a', '{}', '{data}')",
             person.id
         )
@@ -168,7 +166,8 @@ fn only_a_relay_can_lead_and_an_unpublishable_event_blocks_no_other() {
     }
 
     // However they got there.
-    owner.execute("ALTER TABLE outbox DROP CONSTRAINT outbox_name; ALTER TABLE outbox DROP CONSTRAINT outbox_data");
+    owner
+        .execute("ALTER TABLE outbox_pending DROP CONSTRAINT outbox_pending_name, DROP CONSTRAINT outbox_pending_data");
     let long = format!("[{}1]", "1,".repeat(600_000));
     for (name, data) in [
         ("x", "{}"),
@@ -180,7 +179,7 @@ fn only_a_relay_can_lead_and_an_unpublishable_event_blocks_no_other() {
         owner.execute(&row(name, data));
     }
     owner.execute(&format!(
-        "{}; UPDATE outbox SET owner = repeat('o', 9000) WHERE data = '[7]'",
+        "{}; UPDATE outbox_pending SET owner = repeat('o', 9000) WHERE data = '[7]'",
         row("order.created", "[7]")
     ));
     person.place("after all that");

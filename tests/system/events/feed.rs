@@ -9,6 +9,7 @@ use system_tests::wait::seconds;
 
 use system_tests::{Message, Servers, Signal, Sql, Stack, token, wait_until};
 
+use crate::events::UNPUBLISHED;
 use crate::events::lock::Lock;
 
 fn title(event: &system_tests::feed::Event) -> Value {
@@ -79,7 +80,7 @@ fn a_feed_is_resumed_in_the_order_of_publication_whatever_the_clocks_say() {
     // Recorded first, and committed after the second was published.
     let slow = Sql::open(&stack.orders_url);
     slow.execute(&format!(
-        "BEGIN; INSERT INTO outbox (id, name, aggregate, owner, data)
+        "BEGIN; INSERT INTO outbox_pending (id, name, aggregate, owner, data)
          VALUES (gen_random_uuid(), 'order.created', 'slow', '{}', '{{\"title\": \"slow\"}}')",
         person.id
     ));
@@ -94,8 +95,7 @@ fn a_feed_is_resumed_in_the_order_of_publication_whatever_the_clocks_say() {
     let titles: Vec<Value> = seen.iter().map(title).collect();
     assert_eq!(titles, ["one", "slow", "two", "three", "end"]);
     let db = stack.orders_db();
-    let marked = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
-    wait_until("all were marked", seconds(5), || db.value::<i64>(marked, &[]) == 0);
+    wait_until("all were marked", seconds(5), || db.value::<i64>(UNPUBLISHED, &[]) == 0);
     for clocks in [
         "published_at = published_at",
         "published_at = '2026-01-01'",

@@ -22,7 +22,7 @@ impl Lock {
         owner.execute(&format!(
             "CREATE OR REPLACE FUNCTION hold_marks() RETURNS trigger LANGUAGE plpgsql AS
                 'BEGIN PERFORM pg_advisory_xact_lock_shared({MARKS}); RETURN NULL; END';
-             CREATE OR REPLACE TRIGGER hold_marks BEFORE UPDATE OF published_at ON outbox
+             CREATE OR REPLACE TRIGGER hold_marks BEFORE UPDATE OF marked ON outbox_sequence
                 FOR EACH STATEMENT EXECUTE FUNCTION hold_marks()"
         ));
         Self::take(url, &format!("SELECT pg_advisory_xact_lock({MARKS})"))

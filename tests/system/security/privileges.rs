@@ -30,15 +30,15 @@ const TABLES: [(&str, &[&str], &[&str]); 20] = [
     ("users-end-sessions", &["sessions"], &["sessions"]),
     ("users-inbox", &["inbox"], &[]),
     ("users-on-order-created", &["order_statistics", "inbox", "suspects"], &["inbox", "suspects"]),
-    ("users-relay", &["outbox", "outbox_sequence"], &["outbox"]),
+    ("users-relay", &["outbox", "outbox_pending", "outbox_sequence"], &["outbox", "outbox_pending"]),
     ("orders-create", &["orders", "idempotency_keys"], &["idempotency_keys"]),
     ("orders-list", &["orders"], &[]),
     ("orders-get", &["orders", "customers"], &[]),
-    ("orders-history", &["orders", "outbox"], &[]),
+    ("orders-history", &["orders", "outbox", "outbox_pending", "outbox_sequence"], &[]),
     ("orders-events", &["outbox"], &[]),
     ("orders-on-user-registered", &["customers", "inbox", "suspects"], &["inbox", "suspects"]),
     ("orders-on-user-updated", &["customers", "inbox", "suspects"], &["inbox", "suspects"]),
-    ("orders-relay", &["outbox", "outbox_sequence"], &["outbox"]),
+    ("orders-relay", &["outbox", "outbox_pending", "outbox_sequence"], &["outbox", "outbox_pending"]),
 ];
 
 /// Every process that connects to the broker, with the queue that it consumes, if any.

@@ -34,8 +34,11 @@ impl Prune {
     pub(crate) fn outbox() -> Self {
         let sql = "DELETE FROM outbox WHERE seq IN (
             SELECT seq FROM (
-                SELECT seq, published_at FROM outbox WHERE published_seq >= 0 ORDER BY published_seq, seq LIMIT $1
-            ) AS oldest WHERE published_at < now() - $2 * interval '1 hour')";
+                SELECT seq, published_at, published_seq FROM outbox WHERE published_seq >= 0
+                ORDER BY published_seq, seq LIMIT $1
+            ) AS oldest
+            WHERE published_at < now() - $2 * interval '1 hour'
+                AND published_seq <= (SELECT marked FROM outbox_sequence))";
         Self::new("outbox", sql)
     }
 

@@ -8,7 +8,7 @@ use tokio_postgres::Statement;
 /// The most statements a connection keeps: a handler that composes its SQL must not fill the memory.
 const CAPACITY: usize = 100;
 /// Part of every statement that records an event: see [`record!`](crate::record).
-const RECORDING: &str = "INSERT INTO outbox";
+const RECORDING: &str = "INSERT INTO outbox_pending";
 
 /// Begins a statement that is planned for its values each time it is run. Any other gets one plan for all values after a
 /// few runs; that is a bad plan where one user has a million rows and the average user has ten.

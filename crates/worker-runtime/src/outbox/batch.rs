@@ -1,19 +1,22 @@
-//! How the leading relay works on the outbox, a batch at a time: reads pending events, numbers them, and marks them once
-//! published.
+//! How the leading relay works on the outbox, a batch at a time: reads pending events, numbers them, and notes how far they
+//! are published.
 //!
-//! A row gets its number before it is published and keeps it, however often it is published. Numbers are assigned under the
-//! row lock of `outbox_sequence`, and only in the latest term. So they become visible in order, and a former leader that was
-//! suspended cannot assign any more. Whoever has seen one number has seen all lower ones.
+//! An event is recorded in `outbox_pending`. The relay moves it to `outbox` with its number, which it keeps however often it
+//! is published; from then on its row is not written again. Numbers are assigned under the row lock of `outbox_sequence`, and
+//! only in the latest term. So they become visible in order, and a former leader that was suspended cannot assign any more.
+//! Whoever has seen one number has seen all lower ones. Events are published in that order, so a single number,
+//! `outbox_sequence.marked`, says which of them are.
 
 use std::collections::{HashMap, HashSet};
 
 use amqp::{EventMetadata, OutgoingEvent};
 use contracts::EVENTS;
 use serde_json::value::RawValue;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use crate::db::ConnectTarget;
 use crate::db::dedicated::DedicatedConnection;
+use crate::db::{ConnectTarget, ToSql};
 use crate::error_chain::chain;
 use crate::meter::METER;
 
@@ -36,22 +39,48 @@ const BEGIN_TERM: &str = "WITH adopted AS (
         WHERE published_seq IS NULL AND failed_at IS NULL AND published_at IS NOT NULL
     ) UPDATE outbox_sequence SET term = term + 1 RETURNING term";
 /// Events without a number, in the order in which they were recorded.
-const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
-    FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1";
+const PENDING: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent
+    FROM outbox_pending ORDER BY seq LIMIT $1";
+/// Whether there are events that a process of an earlier release has recorded, or an operator wants retried.
+const STRAGGLERS: &str = "SELECT FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL LIMIT 1";
+/// Makes them pending, each in its place.
+const ADOPT: &str = "WITH adopted AS (
+        DELETE FROM outbox WHERE seq IN (
+            SELECT seq FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT $1
+        ) RETURNING seq, id, name, aggregate, owner, data, request_id, traceparent, created_at
+    ) INSERT INTO outbox_pending (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at)
+    SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, created_at FROM adopted";
 /// Events with a number that are not marked as published: a relay ended before it could mark them.
-const INTERRUPTED: &str = "SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq
-    FROM outbox WHERE published_seq > (SELECT marked FROM outbox_sequence) ORDER BY published_seq LIMIT $1";
+const INTERRUPTED: &str = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq IN (
+        SELECT seq FROM outbox
+        WHERE published_seq >= 0 AND published_seq > (SELECT greatest(marked, $2) FROM outbox_sequence)
+        ORDER BY published_seq LIMIT $1
+    ) RETURNING seq, id, name, aggregate, owner, data, request_id, traceparent, published_seq";
 const NUMBER: &str = "WITH counted AS (
         UPDATE outbox_sequence SET last = last + cardinality($2::bigint[]) WHERE term = $1
         RETURNING last - cardinality($2::bigint[]) AS before
+    ), numbered AS (
+        DELETE FROM outbox_pending AS row
+        USING counted, unnest($2::bigint[]) WITH ORDINALITY AS given (seq, place)
+        WHERE row.seq = given.seq RETURNING row.*, counted.before + given.place AS number
     )
-    UPDATE outbox SET published_seq = counted.before + given.place
-    FROM counted, unnest($2::bigint[]) WITH ORDINALITY AS given (seq, place)
-    WHERE outbox.seq = given.seq AND outbox.published_seq IS NULL
-    RETURNING outbox.seq, outbox.published_seq";
-const MARK: &str = "WITH published AS (UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1))
-    UPDATE outbox_sequence SET marked = greatest(marked, $2)";
-const SET_ASIDE: &str = "UPDATE outbox SET failed_at = clock_timestamp(), error = $2 WHERE seq = $1";
+    INSERT INTO outbox (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, published_at,
+                        published_seq) OVERRIDING SYSTEM VALUE
+    SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, clock_timestamp(), number
+    FROM numbered RETURNING seq, published_seq";
+/// Removes events whose id another one has, which keeps the whole batch from getting its numbers.
+const REMOVE_REPEATED: &str = "DELETE FROM outbox_pending AS row WHERE seq = ANY($1) AND (
+        EXISTS (SELECT FROM outbox WHERE id = row.id)
+        OR EXISTS (SELECT FROM outbox_pending AS other WHERE other.id = row.id AND other.seq < row.seq)
+    ) RETURNING seq, id, name";
+const MARK: &str = "UPDATE outbox_sequence SET marked = greatest(marked, $1)";
+const SET_ASIDE: &str = "WITH unfit AS (
+        DELETE FROM outbox_pending WHERE seq = $1
+        RETURNING seq, id, name, aggregate, owner, data, request_id, traceparent, created_at
+    ) INSERT INTO outbox (seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, failed_at, error)
+    OVERRIDING SYSTEM VALUE
+    SELECT seq, id, name, aggregate, owner, data, request_id, traceparent, created_at, clock_timestamp(), $2::text
+    FROM unfit ON CONFLICT DO NOTHING";
 
 /// The outbox of a service.
 pub(crate) struct Outbox {
@@ -60,12 +89,13 @@ pub(crate) struct Outbox {
     /// For marks, which commit asynchronously: if a mark is lost, its events are published once more.
     marker: DedicatedConnection,
     pending: Statement,
+    stragglers: Statement,
     number: Statement,
     mark: Statement,
     /// Of this relay, once it leads.
     term: Option<i64>,
-    /// Whether there may be events that an earlier relay numbered and did not mark.
-    interrupted: bool,
+    /// Up to which number this relay has published again what an earlier one did not mark; `None` when that is done.
+    interrupted: Option<i64>,
     batch: i64,
 }
 
@@ -76,28 +106,27 @@ pub(crate) struct Batch {
     pub(crate) is_full: bool,
 }
 
-/// Events that are published and not marked yet.
-#[derive(Default)]
-pub(crate) struct Published {
-    rows: Vec<i64>,
-    last: i64,
-}
-
 impl Outbox {
     pub(crate) async fn open(service: &'static str, target: &ConnectTarget) -> Result<Self, String> {
-        let database = DedicatedConnection::connect(target).await?;
-        let mut lazy = target.clone();
-        lazy.set("synchronous_commit", "off");
-        let marker = DedicatedConnection::connect(&lazy).await?;
+        let mut target = target.clone();
+        // The table of pending events is empty at one moment and large at the next, whatever its statistics say: it is
+        // always read in order, by its key.
+        for parameter in ["enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"] {
+            target.set(parameter, "off");
+        }
+        let database = DedicatedConnection::connect(&target).await?;
+        target.set("synchronous_commit", "off");
+        let marker = DedicatedConnection::connect(&target).await?;
         Ok(Self {
             service,
             pending: prepare(&database.client, PENDING).await?,
+            stragglers: prepare(&database.client, STRAGGLERS).await?,
             number: prepare(&database.client, NUMBER).await?,
             mark: prepare(&marker.client, MARK).await?,
             database,
             marker,
             term: None,
-            interrupted: true,
+            interrupted: Some(0),
             batch: SMALLEST_BATCH,
         })
     }
@@ -116,14 +145,27 @@ impl Outbox {
             Some(term) => term,
             None => *self.term.insert(self.begin_term().await?),
         };
-        if self.interrupted {
-            let batch = self.interrupted().await?;
-            if !batch.rows.is_empty() {
+        if let Some(after) = self.interrupted {
+            let batch = self.interrupted(after).await?;
+            self.interrupted = batch.last();
+            if self.interrupted.is_some() {
                 return Ok(batch);
             }
-            self.interrupted = false;
         }
-        let rows = self.database.client.query(&self.pending, &[&self.batch]).await.map_err(error_text)?;
+        let client = &self.database.client;
+        // Pipelined. In this order, so that no straggler is missed that a pending event must follow.
+        let size: [&(dyn ToSql + Sync); 1] = [&self.batch];
+        let (pending, stragglers) =
+            tokio::join!(client.query(&self.pending, &size), client.query(&self.stragglers, &[]));
+        if !stragglers.map_err(error_text)?.is_empty() {
+            client.execute(ADOPT, &[&LARGEST_BATCH]).await.map_err(error_text)?;
+            return Ok(Batch { rows: Vec::new(), is_full: true });
+        }
+        self.prepare_batch(term, pending.map_err(error_text)?).await
+    }
+
+    /// Numbers pending events, and sets those aside that cannot be published.
+    async fn prepare_batch(&mut self, term: i64, rows: Vec<Row>) -> Result<Batch, String> {
         let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.batch);
         self.adapt(&rows, is_full);
         let (rows, is_cut) = up_to_repetition(rows);
@@ -134,8 +176,13 @@ impl Outbox {
                 None => publishable.push(row),
             }
         }
-        let rows = if publishable.is_empty() { Vec::new() } else { self.number(term, publishable).await? };
-        Ok(Batch { rows, is_full: is_full || is_cut })
+        if publishable.is_empty() {
+            return Ok(Batch { rows: Vec::new(), is_full: is_full || is_cut });
+        }
+        match self.number(term, publishable).await? {
+            Some(rows) => Ok(Batch { rows, is_full: is_full || is_cut }),
+            None => Ok(Batch { rows: Vec::new(), is_full: true }),
+        }
     }
 
     async fn begin_term(&self) -> Result<i64, String> {
@@ -143,20 +190,28 @@ impl Outbox {
         Ok(row.get(0))
     }
 
-    async fn interrupted(&self) -> Result<Batch, String> {
-        let rows = self.database.client.query(INTERRUPTED, &[&self.batch]).await.map_err(error_text)?;
+    async fn interrupted(&self, after: i64) -> Result<Batch, String> {
+        let mut rows = self.database.client.query(INTERRUPTED, &[&self.batch, &after]).await.map_err(error_text)?;
+        rows.sort_by_key(|row| row.get::<_, i64>("published_seq"));
         let (rows, _) = up_to_repetition(rows);
         let rows = rows.into_iter().map(|row| (row.get("published_seq"), row)).map(|(number, row)| (row, number));
         Ok(Batch { rows: rows.collect(), is_full: true })
     }
 
-    async fn number(&self, term: i64, rows: Vec<Row>) -> Result<Vec<(Row, i64)>, String> {
+    /// Numbers the events; `None` if it removed some instead, because others have their ids.
+    async fn number(&self, term: i64, rows: Vec<Row>) -> Result<Option<Vec<(Row, i64)>>, String> {
         let seqs: Vec<i64> = rows.iter().map(|row| row.get("seq")).collect();
-        let numbered = self.database.client.query(&self.number, &[&term, &seqs]).await.map_err(error_text)?;
+        let numbered = match self.database.client.query(&self.number, &[&term, &seqs]).await {
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                self.remove_repeated(&seqs).await?;
+                return Ok(None);
+            }
+            numbered => numbered.map_err(error_text)?,
+        };
         let numbers: HashMap<i64, i64> =
             numbered.iter().map(|row| (row.get("seq"), row.get("published_seq"))).collect();
         let numbered = rows.into_iter().map(|row| numbers.get(&row.get("seq")).map(|number| (row, *number)));
-        numbered.collect::<Option<_>>().ok_or_else(|| "another relay has taken over".into())
+        numbered.collect::<Option<_>>().map(Some).ok_or_else(|| "another relay has taken over".into())
     }
 
     /// Adapts the size of batches: larger while more events wait, smaller while their data is large.
@@ -169,29 +224,38 @@ impl Outbox {
         };
     }
 
-    /// Marks events as published.
-    pub(crate) async fn mark(&self, published: &Published) -> Result<(), String> {
-        if published.rows.is_empty() {
-            return Ok(());
-        }
-        let marked = self.marker.client.execute(&self.mark, &[&published.rows, &published.last]).await;
-        marked.map(drop).map_err(error_text)
+    /// Marks the events up to this number as published.
+    pub(crate) async fn mark(&self, published: Option<i64>) -> Result<(), String> {
+        let Some(number) = published else { return Ok(()) };
+        self.marker.client.execute(&self.mark, &[&number]).await.map(drop).map_err(error_text)
     }
 
     async fn set_aside(&self, row: &Row, why: &str) -> Result<(), String> {
-        let (seq, id): (i64, uuid::Uuid) = (row.get("seq"), row.get("id"));
+        let seq: i64 = row.get("seq");
         self.database.client.execute(SET_ASIDE, &[&seq, &why]).await.map_err(error_text)?;
+        self.log_unpublishable(row, why, "an event cannot be published; it is set aside");
+        Ok(())
+    }
+
+    async fn remove_repeated(&self, seqs: &[i64]) -> Result<(), String> {
+        let removed = self.database.client.query(REMOVE_REPEATED, &[&seqs]).await.map_err(error_text)?;
+        for row in &removed {
+            self.log_unpublishable(row, "another event has its id", "an event cannot be published; it is removed");
+        }
+        Ok(())
+    }
+
+    fn log_unpublishable(&self, row: &Row, why: &str, what: &str) {
         METER.count("set_aside", 1);
         let event: String = row.get::<_, &str>("name").chars().take(LONGEST_SHOWN).collect();
         tracing::error!(
             service = self.service,
-            seq,
-            message_id = %id,
+            seq = row.get::<_, i64>("seq"),
+            message_id = %row.get::<_, uuid::Uuid>("id"),
             event,
             error = why,
-            "an event cannot be published; it is set aside"
+            "{what}"
         );
-        Ok(())
     }
 }
 
@@ -210,12 +274,9 @@ impl Batch {
         self.rows.iter().map(|(row, number)| event(row, *number)).collect()
     }
 
-    /// What to mark once the broker has confirmed the batch.
-    pub(crate) fn published(&self) -> Published {
-        Published {
-            rows: self.rows.iter().map(|(row, _)| row.get("seq")).collect(),
-            last: self.rows.last().map_or(0, |(_, number)| *number),
-        }
+    /// The number up to which everything is published once the broker has confirmed the batch.
+    pub(crate) fn last(&self) -> Option<i64> {
+        self.rows.last().map(|(_, number)| *number)
     }
 }
 

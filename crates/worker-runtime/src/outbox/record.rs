@@ -47,7 +47,7 @@ impl OutboxRecord {
 macro_rules! record {
     ($of:literal, $event:literal) => {
         concat!(
-            "INSERT INTO outbox (id, name, aggregate, owner, data, request_id, traceparent)
+            "INSERT INTO outbox_pending (id, name, aggregate, owner, data, request_id, traceparent)
              SELECT event[1]::uuid, event[2], event[3], event[4], event[5], event[6], event[7]
              FROM ",
             $of,

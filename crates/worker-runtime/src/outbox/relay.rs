@@ -18,7 +18,7 @@ use crate::db::prune::Prune;
 use crate::db::{ConnectTarget, bounded};
 use crate::error_chain::chain;
 use crate::meter::METER;
-use crate::outbox::batch::{Batch, Outbox, Published};
+use crate::outbox::batch::{Batch, Outbox};
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::StatusResponder;
 use crate::settings::EventSettings;
@@ -103,7 +103,7 @@ impl Relay<'_> {
     async fn lead(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<(), RelayError> {
         let Session { outbox, leadership, publisher } = session;
         // The previous batch: it is marked while the next one is being published.
-        let mut published = Published::default();
+        let mut published = None;
         loop {
             let leads = tokio::select! {
                 () = self.stop.requested() => return Ok(()),
@@ -118,15 +118,14 @@ impl Relay<'_> {
                 continue;
             }
             let batch = outbox.next().await.map_err(RelayError::Database)?;
-            let marking = outbox.mark(&published).map(|marked| marked.map_err(RelayError::Database));
+            let marking = outbox.mark(published).map(|marked| marked.map_err(RelayError::Database));
             tokio::try_join!(publish(&batch, publisher), marking)?;
-            published = batch.published();
+            published = batch.last();
             backoff.reset();
             if batch.is_full && !self.stop.is_requested() {
                 continue;
             }
-            outbox.mark(&published).await.map_err(RelayError::Database)?;
-            published = Published::default();
+            outbox.mark(published.take()).await.map_err(RelayError::Database)?;
             self.prune.when_due(&outbox.database.client, self.outbox_hours).await;
             tokio::select! {
                 () = self.stop.requested() => return Ok(()),

@@ -27,13 +27,14 @@ const FRESH: Duration = Duration::from_millis(500);
 /// A measurement of more than this age is not reported.
 const STALE: Duration = Duration::from_secs(2);
 
-/// Uses the index of unpublished events. Counts up to a limit, so that a large backlog does not make the query expensive.
+/// An index serves each part. Counts up to a limit, so that a large backlog does not make the query expensive.
 const MEASURE: &str = "SELECT
     count(*) AS unpublished, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest_s
     FROM (
-        SELECT created_at FROM outbox WHERE published_seq > (SELECT marked FROM outbox_sequence)
+        SELECT created_at FROM outbox
+        WHERE published_seq >= 0 AND published_seq > (SELECT marked FROM outbox_sequence)
         UNION ALL
-        (SELECT created_at FROM outbox WHERE published_seq IS NULL AND failed_at IS NULL ORDER BY seq LIMIT 100000)
+        (SELECT created_at FROM outbox_pending ORDER BY seq LIMIT 100000)
     ) AS waiting";
 
 /// Answers the status requests to one relay.

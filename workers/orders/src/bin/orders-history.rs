@@ -9,11 +9,18 @@ use contracts::{Code, LISTENERS, Timestamp};
 use worker_runtime::db::Row;
 use worker_runtime::{Call, Db, Failure};
 
-/// One row for each event of the order; a single row without an event if there are none.
+/// One row for each event of the order; a single row without an event if there are none. A numbered event is published
+/// once its number is marked.
 const FIND: &str = "SELECT orders.user_id, orders.created_at AS order_created_at,
-        outbox.id, outbox.name, outbox.created_at, outbox.published_at, outbox.failed_at
-    FROM orders LEFT JOIN outbox ON outbox.aggregate = orders.id::text
-    WHERE orders.id = $1 ORDER BY outbox.seq LIMIT 100";
+        event.id, event.name, event.created_at, event.published_at, event.failed_at
+    FROM orders LEFT JOIN LATERAL (
+        SELECT seq, id, name, created_at, failed_at,
+            CASE WHEN published_seq <= (SELECT marked FROM outbox_sequence) THEN published_at END AS published_at
+        FROM outbox WHERE aggregate = orders.id::text
+        UNION ALL
+        SELECT seq, id, name, created_at, NULL, NULL FROM outbox_pending WHERE aggregate = orders.id::text
+    ) AS event ON true
+    WHERE orders.id = $1 ORDER BY event.seq LIMIT 100";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
