@@ -378,6 +378,7 @@ impl Service for Pipeline {
         self.metrics.count(&CompletedRequest {
             method: known_method(request.head.method.as_str()),
             route: route.map(|route| route.path),
+            pattern: route.map_or("none", |route| route.pattern().unwrap_or("builtin")),
             status: response.status(),
             code,
             took: start.elapsed(),

@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use contracts::{LISTENERS, SubscriptionInfo};
+use contracts::control::{LONGEST_LOG_LEVEL_S, LogLevel};
+use contracts::naming::process_name;
+use contracts::{LISTENERS, SubscriptionInfo, process_names};
+use uuid::Uuid;
 
 const AFTER_HELP: &str = "\
 AMQP_URL, USERS_DATABASE_URL and ORDERS_DATABASE_URL name the broker and the
@@ -14,6 +17,8 @@ Examples:
   signalbox dead redrive users.on_order_created --rate 50
   signalbox topology check --json
   signalbox why 0190b7a4-5a1c-7c00-8000-000000000000
+  signalbox top
+  signalbox log-level orders.create debug --for 10m
 
 Exit codes:
   0   success; a check found nothing wrong
@@ -26,7 +31,7 @@ Exit codes:
 /// The name of the program.
 pub(crate) const NAME: &str = "signalbox";
 
-/// The operator's tool: dead letters, the broker's topology, the trace of an order
+/// The operator's tool: dead letters, the broker's topology, the live system, the trace of an order
 #[derive(Parser)]
 #[command(name = NAME, version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
@@ -69,6 +74,36 @@ pub(crate) enum Command {
         /// Exit with 1 if anything is unhealthy
         #[arg(long)]
         check: bool,
+    },
+    /// Show the live system on the terminal, refreshed each second
+    ///
+    /// Patterns, listeners, relays and gateways, with their instances, rates, latencies and queue waits over the last ten
+    /// seconds, queue lengths and errors. `1+1?` copies: one answers, another is connected but does not answer. The keys are
+    /// at the bottom of the screen.
+    #[command(after_help = "Example:\n  signalbox top --once")]
+    Top {
+        /// Print the table once and exit; needs no terminal. --json does so too
+        #[arg(long)]
+        once: bool,
+    },
+    /// Change the log level of a process for a while
+    ///
+    /// It applies to all instances with this name. Afterwards, or after a restart, LOG_FILTER applies again. A later change
+    /// replaces an earlier one. The exit code is 1 unless every instance has changed its level.
+    #[command(after_help = "Example:\n  signalbox log-level orders.create debug --for 10m")]
+    LogLevel {
+        /// A pattern, a listener, a relay or `gateway`
+        #[arg(value_parser = process)]
+        name: &'static str,
+        /// error, warn, info, debug or trace
+        #[arg(value_parser = level)]
+        level: LogLevel,
+        /// How long, such as 90s or 10m; at most an hour
+        #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
+        for_s: u32,
+        /// Only this instance; `signalbox top` shows the ids
+        #[arg(long, value_name = "UUID")]
+        instance: Option<Uuid>,
     },
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  signalbox completions bash > /etc/bash_completion.d/signalbox")]
@@ -184,6 +219,31 @@ fn listener(text: &str) -> Result<SubscriptionInfo, String> {
     })
 }
 
+/// A name that processes report under, or that of the processes.
+fn process(text: &str) -> Result<&'static str, String> {
+    let names = process_names();
+    let found = names.iter().find(|name| **name == text || process_name(name) == text);
+    found.copied().ok_or_else(|| match runtime::nearest(text, &names) {
+        Some(near) => format!("no process has this name; did you mean {near}?"),
+        None => format!("no process has this name; there are: {}", names.join(", ")),
+    })
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    let found = LogLevel::ALL.into_iter().find(|level| level.as_str() == text);
+    found.ok_or_else(|| "it must be error, warn, info, debug or trace".into())
+}
+
+/// A duration, in seconds.
+fn duration(text: &str) -> Result<u32, String> {
+    let seconds = [("s", 1), ("m", 60), ("h", 3_600)].into_iter().find_map(|(unit, seconds)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds)
+    });
+    let allowed = seconds.filter(|seconds| (1..=LONGEST_LOG_LEVEL_S).contains(seconds));
+    allowed.ok_or_else(|| "it must be a number and a unit, such as 90s, 10m or 1h, and at most an hour".into())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -221,5 +281,17 @@ mod tests {
         }
         assert!(error("drop users.on_order_created --id=").contains("it must not be empty"));
         assert!(error("lits").contains("'list'"));
+    }
+    #[test]
+    fn a_log_level_needs_a_known_process_and_lasts_an_hour_at_most() {
+        assert_eq!([duration("90s"), duration("10m"), duration("1h")], [Ok(90), Ok(600), Ok(3_600)]);
+        for text in ["", "10", "m", "0s", "61m", "2h", "-1m", "1.5h", "4294967295h", "10 m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!([process("orders.create"), process("orders-create")], [Ok("orders.create"), Ok("orders.create")]);
+        assert_eq!([process("gateway"), process("users.relay")], [Ok("gateway"), Ok("users.relay")]);
+        assert!(process("orders.creat").unwrap_err().contains("did you mean orders.create?"));
+        assert_eq!(level("debug"), Ok(LogLevel::Debug));
+        assert!(level("loud").is_err() && level("off").is_err());
     }
 }

@@ -1,16 +1,18 @@
-//! The operator's tool `signalbox`: dead letters, the broker's topology and permissions, the state of the system, and the
-//! trace of an order.
+//! The operator's tool `signalbox`: dead letters, the broker's topology and permissions, the state of the system, log levels,
+//! and the trace of an order.
 
 mod accounts;
 mod args;
 mod dead;
 mod error;
+mod log_level;
 mod manual;
 mod move_dead;
 mod print;
 mod status;
 mod table;
 mod tool;
+mod top;
 mod topology;
 mod why;
 
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use contracts::control::LogLevelRequest;
 
 use args::{Args, Command, Dead, Topology};
 use error::{CliError, EX_USAGE};
@@ -52,6 +55,10 @@ async fn run(args: Args) -> Result<bool, CliError> {
         Command::Accounts => accounts::show(&Tool::open(json)?),
         Command::Why { id } => why::why(&mut Tool::open(json)?, &id).await,
         Command::Status { check } => status::status(&mut Tool::open(json)?, check).await,
+        Command::Top { once } => top::top(&Tool::open(json)?, once).await,
+        Command::LogLevel { name, level, for_s, instance } => {
+            log_level::change(&Tool::open(json)?, name, instance, LogLevelRequest { level, for_s }).await
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), args::NAME, &mut script);

@@ -1,7 +1,7 @@
 //! Paths of the repository, the programs under test and scratch files, and their variables.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// A variable of the test process's environment, unless it is empty.
@@ -65,6 +65,12 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     }
     command.current_dir(repository());
     command
+}
+
+/// Runs a command to its end; returns its exit code and everything that it wrote.
+pub fn run_to_end(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
 /// A script of `scripts/`, which reads `.env` only if a test says so.

@@ -45,6 +45,8 @@ pub mod bounds {
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, QueueWatch, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{ProcessStatus, SystemStatus};
+pub use crate::control::log_level::{LogLevelOutcome, change_log_level};
+pub use crate::control::monitor::Monitor;
 pub use crate::control::responder::{Control, StatusConnection, StatusRequest, identify};
 pub use crate::events::consumer::{EventConsumer, EventDelivery, FailureOutcome};
 pub use crate::events::live_subscription::{LiveEvent, LiveSubscription};

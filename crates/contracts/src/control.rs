@@ -129,6 +129,82 @@ pub struct WorkStats {
     pub memory_bytes: Option<u64>,
     /// Processor time used, in seconds.
     pub cpu_s: Option<f64>,
+    /// The HTTP requests that a gateway answered, by the pattern that their route calls: `builtin` if the gateway answers itself,
+    /// `none` if there is no route. Empty for other processes.
+    #[serde(default)]
+    pub http: BTreeMap<String, HttpStats>,
+}
+
+/// The HTTP requests that call one pattern.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HttpStats {
+    /// Their duration, from the first byte to the response.
+    pub duration: Histogram,
+    /// The number of responses by class: `2xx`, `4xx`, `5xx`.
+    pub statuses: BTreeMap<String, u64>,
+}
+
+/// The longest change of a log level, in seconds.
+pub const LONGEST_LOG_LEVEL_S: u32 = 3_600;
+
+/// The request `log-level`: a process uses this level instead of its setting, for a limited time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogLevelRequest {
+    /// The level.
+    pub level: LogLevel,
+    /// For how many seconds; afterwards the setting applies again.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = LONGEST_LOG_LEVEL_S)))]
+    pub for_s: u32,
+}
+
+/// The response to `log-level`: which process has changed its level, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LogLevelChange {
+    /// The process.
+    pub process: ProcessInfo,
+    /// Its current level.
+    pub level: LogLevel,
+    /// When the setting applies again.
+    pub until: Timestamp,
+}
+
+/// A level of the log; each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only errors.
+    Error,
+    /// And warnings.
+    Warn,
+    /// And what happens; the default.
+    Info,
+    /// And details for debugging.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// Every level.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// The serialised form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// Why a process does not consume its queue.

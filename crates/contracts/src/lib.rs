@@ -56,3 +56,9 @@ pub const PATTERNS: [&str; CONTRACTS.len()] = {
     }
     patterns
 };
+
+/// The names of all processes that report their status.
+pub fn process_names() -> Vec<&'static str> {
+    let listeners = LISTENERS.iter().map(|listener| listener.name);
+    PATTERNS.into_iter().chain(listeners).chain(control::RELAYS).chain([control::GATEWAY]).collect()
+}

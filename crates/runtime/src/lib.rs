@@ -7,6 +7,7 @@ pub mod https;
 mod lines;
 pub mod log;
 mod log_file;
+pub mod log_level;
 mod notify;
 mod program;
 mod section;

@@ -9,9 +9,10 @@ use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 use crate::lines::{self, Lines};
+use crate::log_level;
 use crate::section::{Problem, Section, SettingError};
 
 /// Settings of the log.
@@ -60,9 +61,12 @@ impl LogSettings {
 
 fn filter(settings: &LogSettings) -> Result<EnvFilter, Problem> {
     let invalid = |_| ("filter", "must be a level or directives, such as info,gateway=debug".into());
-    let filter = EnvFilter::try_new(&settings.filter).map_err(invalid)?;
-    // lapin logs whole messages, which may contain passwords. Its callers log its errors.
-    Ok(filter.add_directive("lapin=off".parse().expect("a constant directive")))
+    Ok(without_lapin(EnvFilter::try_new(&settings.filter).map_err(invalid)?))
+}
+
+/// lapin logs whole messages, which may contain passwords. Its callers log its errors.
+fn without_lapin(filter: EnvFilter) -> EnvFilter {
+    filter.add_directive("lapin=off".parse().expect("a constant directive"))
 }
 
 /// Opens the log of this process.
@@ -81,6 +85,8 @@ pub fn open(settings: &LogSettings) -> Result<(), SettingError> {
     };
     lines::report_panics();
     let stdout = if json { as_json(lines) } else { as_text(lines) };
+    let (filter, handle) = reload::Layer::new(filter);
+    make_changeable(settings, handle);
     tracing_subscriber::registry().with(filter).with(stdout).with(file.map(as_json)).init();
     Ok(())
 }
@@ -93,4 +99,12 @@ fn as_json<S: Subscriber + for<'a> LookupSpan<'a>>(lines: Lines) -> Box<dyn Laye
 fn as_text<S: Subscriber + for<'a> LookupSpan<'a>>(lines: Lines) -> Box<dyn Layer<S> + Send + Sync> {
     let layer = fmt::layer().with_target(false).log_internal_errors(false);
     layer.with_ansi(std::io::stdout().is_terminal()).with_writer(lines).boxed()
+}
+
+/// Makes the level changeable while the process runs.
+fn make_changeable<S: 'static>(settings: &LogSettings, handle: reload::Handle<EnvFilter, S>) {
+    let set = move |directives: &str| {
+        EnvFilter::try_new(directives).is_ok_and(|filter| handle.reload(without_lapin(filter)).is_ok())
+    };
+    log_level::register(settings.filter.clone(), set);
 }

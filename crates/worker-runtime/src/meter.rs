@@ -121,6 +121,7 @@ impl Meter {
             reconnects: self.reconnects.load(Ordering::Relaxed),
             memory_bytes: used.memory_bytes,
             cpu_s: used.cpu_s,
+            http: BTreeMap::new(),
         }
     }
 }

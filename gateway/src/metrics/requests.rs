@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use contracts::Code;
-use contracts::control::{BOUNDS_S, ProcessInfo, Stats, WorkStats};
+use contracts::control::{BOUNDS_S, Histogram as Buckets, HttpStats, ProcessInfo, Stats, WorkStats};
 use hyper::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode_registry;
@@ -45,7 +45,15 @@ pub struct RequestMetrics {
     calls: Family<Pattern, Gauge>,
     overload: OverloadMetrics,
     in_flight: AtomicU32,
-    outcomes: Mutex<BTreeMap<&'static str, u64>>,
+    status: Mutex<StatusCounters>,
+}
+
+/// What is reported on the exchange `control`, in the same buckets as by workers.
+#[derive(Default)]
+struct StatusCounters {
+    outcomes: BTreeMap<&'static str, u64>,
+    /// By the pattern that the route calls; see [`WorkStats::http`].
+    http: BTreeMap<&'static str, HttpStats>,
 }
 
 /// A request that was answered.
@@ -53,6 +61,8 @@ pub(crate) struct CompletedRequest {
     pub(crate) method: &'static str,
     /// Its route, if one was found.
     pub(crate) route: Option<&'static str>,
+    /// The pattern that its route calls; see [`WorkStats::http`].
+    pub(crate) pattern: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) code: Option<Code>,
     pub(crate) took: Duration,
@@ -73,7 +83,7 @@ impl RequestMetrics {
         registry.register("gateway_requests_in_flight", help, Family::clone(&calls));
         let overload = OverloadMetrics::register(&mut registry);
         let in_flight = AtomicU32::new(0);
-        Self { registry, duration, refused, calls, overload, in_flight, outcomes: Mutex::default() }
+        Self { registry, duration, refused, calls, overload, in_flight, status: Mutex::default() }
     }
 
     /// The metrics of the limits of each pattern.
@@ -93,8 +103,9 @@ impl RequestMetrics {
         if let Some(reason @ (Code::TooManyRequests | Code::Overloaded)) = request.code {
             self.count_refused(reason.as_str());
         }
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        *outcomes.entry(code.unwrap_or("ok")).or_default() += 1;
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        *status.outcomes.entry(code.unwrap_or("ok")).or_default() += 1;
+        count_http(status.http.entry(request.pattern).or_insert_with(empty_http), request);
     }
 
     /// Counts a request that was rejected to protect the system.
@@ -117,13 +128,14 @@ impl RequestMetrics {
 
     /// The status that the gateway reports on the exchange `control`.
     pub fn stats(&self, info: &ProcessInfo) -> Stats {
-        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let used = usage::now();
         let work = WorkStats {
             in_flight: self.in_flight.load(Ordering::Relaxed),
-            outcomes: outcomes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            outcomes: status.outcomes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
             memory_bytes: used.memory_bytes,
             cpu_s: used.cpu_s,
+            http: status.http.iter().map(|(pattern, http)| ((*pattern).to_owned(), http.clone())).collect(),
             ..WorkStats::default()
         };
         Stats {
@@ -135,6 +147,20 @@ impl RequestMetrics {
             work: Some(work),
         }
     }
+}
+
+fn empty_http() -> HttpStats {
+    let duration = Buckets { bounds_s: BOUNDS_S.into(), counts: vec![0; BOUNDS_S.len() + 1], sum_s: 0.0 };
+    HttpStats { duration, statuses: BTreeMap::new() }
+}
+
+fn count_http(http: &mut HttpStats, request: &CompletedRequest) {
+    let seconds = request.took.as_secs_f64();
+    let bucket = BOUNDS_S.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS_S.len());
+    http.duration.counts[bucket] += 1;
+    http.duration.sum_s += seconds;
+    let class = format!("{}xx", request.status.as_u16() / 100);
+    *http.statuses.entry(class).or_default() += 1;
 }
 
 impl Default for RequestMetrics {
@@ -166,6 +192,7 @@ mod tests {
         let completed = |status: u16, code| CompletedRequest {
             method: "POST",
             route: Some("/orders"),
+            pattern: "orders.create",
             status: StatusCode::from_u16(status).unwrap(),
             code,
             took: Duration::from_millis(3),
@@ -185,6 +212,12 @@ mod tests {
         ] {
             assert!(text().contains(line), "{line}: {}", text());
         }
+        let info = amqp::identify("gateway", contracts::control::ProcessKind::Gateway, None);
+        let http = metrics.stats(&info).work.unwrap().http;
+        let created = &http["orders.create"];
+        assert_eq!((http.len(), created.duration.count(), created.duration.counts[2]), (1, 2, 2), "{http:?}");
+        assert_eq!((created.statuses["2xx"], created.statuses["4xx"]), (1, 1));
+        assert!((created.duration.sum_s - 0.006).abs() < 1e-9);
         drop(call);
         assert!(text().contains(r#"gateway_requests_in_flight{pattern="orders.create"} 0"#));
     }

@@ -1,10 +1,10 @@
 //! `signalbox` at a terminal and in scripts: colours, progress, completions, output that fits, exit codes, and clean
 //! connections in the broker's log.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
-use system_tests::environment::{command, program, programs, repository};
+use system_tests::environment::{command, program, programs, repository, run_to_end};
 use system_tests::raw_amqp::RawAmqp;
 use system_tests::wait::seconds;
 use system_tests::{Message, Servers, Stack, wait_until};
@@ -12,14 +12,8 @@ use system_tests::{Message, Servers, Stack, wait_until};
 const LISTENER: &str = "users.on_order_created";
 const DEAD: &str = "users.on_order_created.dead";
 
-/// How it ended, and everything that it wrote.
-fn ended(command: &mut Command) -> (Option<i32>, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
-}
-
 fn signalbox(arguments: &str) -> (Option<i32>, String) {
-    ended(command(program("signalbox")).args(arguments.split(' ')))
+    run_to_end(command(program("signalbox")).args(arguments.split(' ')))
 }
 
 /// What a person at a terminal of 80 columns sees, and how it ended. `script` makes the terminal.
@@ -29,7 +23,7 @@ fn at_a_terminal(stack: &Stack<'_>, arguments: &str, environment: &[(&str, &str)
     command.envs(tool.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("TERM", "xterm-256color").envs(environment.iter().copied());
     let line = format!("stty cols 80 rows 24; exec {} {arguments}", program("signalbox").display());
-    ended(command.args(["-qec", &line, "/dev/null"]))
+    run_to_end(command.args(["-qec", &line, "/dev/null"]))
 }
 
 fn bury(stack: &Stack<'_>, count: u32) {
@@ -50,7 +44,7 @@ fn completions_and_the_manual_page_are_valid() {
             words.len(),
             words.last().unwrap()
         );
-        assert_eq!(ended(Command::new("bash").args(["-c", &try_it])), (Some(0), format!("{wanted}\n")), "{typed}");
+        assert_eq!(run_to_end(Command::new("bash").args(["-c", &try_it])), (Some(0), format!("{wanted}\n")), "{typed}");
     }
     for shell in ["zsh", "fish", "elvish", "powershell"] {
         let (code, script) = signalbox(&format!("completions {shell}"));
@@ -58,7 +52,7 @@ fn completions_and_the_manual_page_are_valid() {
     }
     let (code, page) = signalbox("man");
     assert!(code == Some(0) && page.contains(".TH signalbox 1"), "{page}");
-    for command in ["dead list", "dead redrive", "topology apply", "accounts", "why", "status"] {
+    for command in ["dead list", "dead redrive", "topology apply", "accounts", "why", "status", "top", "log-level"] {
         assert!(page.contains(&format!("signalbox {command}")), "the page lacks {command}: {page}");
     }
 }
@@ -96,7 +90,7 @@ fn colours_and_progress_are_for_a_terminal_without_no_color() {
     assert!(code == Some(0) && said.contains(" of 3, at most 4/s"), "it counts to the limit: {said:?}");
     assert!(said.contains("3 dead messages redriven"), "{said:?}");
     // Without a terminal there is the result, and nothing else.
-    let (code, said) = ended(stack.command("signalbox").args(["dead", "redrive", LISTENER, "--limit", "1"]));
+    let (code, said) = run_to_end(stack.command("signalbox").args(["dead", "redrive", LISTENER, "--limit", "1"]));
     assert_eq!((code, said), (Some(0), format!("{LISTENER}: 1 dead message redriven\n")));
 }
 
@@ -134,21 +128,21 @@ fn a_script_can_rely_on_exit_codes() {
         let mut script = command("bash");
         script.envs(tool.get_envs().filter_map(|(name, value)| Some((name, value?))));
         script.env("BIN", programs()).env("REFUSED", format!("amqp://guest:wrong@127.0.0.1:{port}/%2f"));
-        ended(script.args(["-c", SCRIPT]))
+        run_to_end(script.args(["-c", SCRIPT]))
     };
     wait_until("all was well", seconds(20), || {
-        ended(stack.command("signalbox").args(["status", "--check"])).0 == Some(0)
+        run_to_end(stack.command("signalbox").args(["status", "--check"])).0 == Some(0)
     });
     assert_eq!(run(), (Some(0), "fine\n".into()));
     bury(&stack, 1);
-    let (code, said) = ended(stack.command("signalbox").args(["dead", "list", "--check"]));
+    let (code, said) = run_to_end(stack.command("signalbox").args(["dead", "list", "--check"]));
     assert!(code == Some(1) && said.contains(LISTENER), "{said}");
 }
 
 #[test]
 fn the_documentation_has_the_exit_codes_of_the_help() {
     let codes_of = |program: &str| -> Vec<String> {
-        let (_, help) = ended(command(self::program(program)).arg("--help"));
+        let (_, help) = run_to_end(command(self::program(program)).arg("--help"));
         let (_, table) = help.split_once("Exit codes:\n").unwrap();
         let mut codes: Vec<_> =
             table.lines().filter_map(|line| line.split_whitespace().next()).map(Into::into).collect();
@@ -201,7 +195,7 @@ fn the_brokers_log_has_no_unclean_end_of_a_command() {
         &why,
         "why x",
     ] {
-        let (code, said) = ended(stack.command("signalbox").args(arguments.split(' ')));
+        let (code, said) = run_to_end(stack.command("signalbox").args(arguments.split(' ')));
         assert!(code.is_some_and(|code| code <= 1), "{arguments}: {said}");
     }
     // This connection breaks: once the log has that, it has everything before.

@@ -4,29 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contracts::control::{GATEWAY, RELAYS, Stats};
-use contracts::{LISTENERS, PATTERNS};
-use futures_util::StreamExt;
-use futures_util::future::try_join_all;
-use lapin::message::Delivery;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Consumer};
+use contracts::control::Stats;
+use contracts::process_names;
+use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-use crate::connection::{BrokerConnection, Error, in_time};
-use crate::control::responder::{bind, consume, own_queue};
-use crate::packet::{RequestPacket, decode_reply};
-use crate::protocol::TRANSIENT;
-use crate::topology::names::{REPLIES, STATS, key_of};
-use crate::topology::{self, CONTROL_EXCHANGE, Item};
+use crate::connection::{BrokerConnection, Error};
+use crate::control::presence::PresenceCounter;
+use crate::control::request_channel::{Answer, ControlRequest, RequestChannel};
+use crate::topology::names::{STATS, key_of};
 
 /// The longest wait for answers.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long answers are cached.
 const CACHED_FOR: Duration = Duration::from_secs(1);
-/// The most answers that wait to be read; beyond that the oldest are dropped.
-const ANSWERS: i32 = 10_000;
 /// A process that misses this many rounds is not waited for any more.
 const MISSED_ROUNDS: u64 = 5;
 
@@ -61,16 +53,10 @@ impl SystemStatus {
         })
     }
 
-    /// How many processes of a name have answered before, are still connected, and do not answer now.
+    /// How many processes of a name are connected and do not answer.
     pub fn unresponsive(&self) -> &BTreeMap<String, u32> {
         &self.unresponsive
     }
-}
-
-/// The names of all processes that report their status.
-fn all_names() -> Vec<&'static str> {
-    let listeners = LISTENERS.iter().map(|listener| listener.name);
-    PATTERNS.into_iter().chain(listeners).chain(RELAYS).chain([GATEWAY]).collect()
 }
 
 /// Requests the status of processes over one connection.
@@ -112,44 +98,47 @@ impl StatusClient {
 }
 
 /// A channel for status requests, and the answers so far.
-struct StatusChannel {
-    channel: Channel,
-    replies: Consumer,
-    reply_to: String,
+pub(crate) struct StatusChannel {
+    requests: RequestChannel,
+    presence: PresenceCounter,
     round: u64,
     /// The last answer of each process, and its round.
     answers: HashMap<Uuid, (u64, Stats)>,
     /// Processes that answered before, do not answer now, and still have a queue.
     unresponsive: HashMap<Uuid, String>,
+    /// How many more processes of each name were connected than answered, in the previous round.
+    missing: BTreeMap<&'static str, u32>,
 }
 
 impl StatusChannel {
-    async fn open(connection: &BrokerConnection, process: &str) -> Result<Self, Error> {
-        let channel = connection.channel().await?;
-        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        topology::declare(connection, &[Item::Exchange(CONTROL_EXCHANGE)]).await?;
-        let queue = own_queue(&channel, process, ANSWERS).await?;
-        let reply_to = format!("{REPLIES}{}", Uuid::now_v7());
-        bind(&channel, &queue, &reply_to).await?;
-        let replies = consume(&channel, &queue).await?;
-        Ok(Self { channel, replies, reply_to, round: 0, answers: HashMap::new(), unresponsive: HashMap::new() })
+    pub(crate) async fn open(connection: &BrokerConnection, process: &str) -> Result<Self, Error> {
+        Ok(Self {
+            requests: RequestChannel::open(connection, process).await?,
+            presence: PresenceCounter::new(connection.clone()),
+            round: 0,
+            answers: HashMap::new(),
+            unresponsive: HashMap::new(),
+            missing: BTreeMap::new(),
+        })
     }
 
     /// One round: requests every process's status and waits for the answers.
-    async fn collect(&mut self) -> Result<SystemStatus, Error> {
+    pub(crate) async fn collect(&mut self) -> Result<SystemStatus, Error> {
         self.round += 1;
         let deadline = tokio::time::Instant::now() + ANSWER_TIMEOUT;
-        let names = all_names();
+        let names = process_names();
         let routed = self.publish(names.iter().map(|name| key_of(STATS, name)).collect()).await?;
-        let present: Vec<&str> =
+        let present: Vec<&'static str> =
             names.iter().zip(routed).filter_map(|(name, routed)| routed.then_some(*name)).collect();
-        while !self.is_complete(&present) {
-            match timeout_at(deadline, self.replies.next()).await {
-                Ok(reply) => self.note(&reply.ok_or(Error::ConsumerEnded)??),
+        let connected = self.presence.count(&present).await?;
+        while !self.is_complete(&connected) {
+            match timeout_at(deadline, self.requests.next()).await {
+                Ok(answer) => self.note(answer?),
                 Err(_) => break,
             }
         }
         self.probe_the_silent().await?;
+        let unresponsive = self.count_unresponsive(&connected).await?;
         self.answers.retain(|_, (round, _)| *round + MISSED_ROUNDS > self.round);
         let status = |name: &'static str| {
             if present.contains(&name) {
@@ -159,10 +148,6 @@ impl StatusChannel {
             }
         };
         let by_name = names.iter().map(|name| (*name, status(name))).collect();
-        let mut unresponsive = BTreeMap::new();
-        for name in self.unresponsive.values() {
-            *unresponsive.entry(name.clone()).or_default() += 1;
-        }
         Ok(SystemStatus { by_name, unresponsive })
     }
 
@@ -185,43 +170,60 @@ impl StatusChannel {
         Ok(())
     }
 
-    /// Sends a request to each key; returns for each whether it was routed to a queue.
-    async fn publish(&self, keys: Vec<String>) -> Result<Vec<bool>, Error> {
-        let data = serde_json::from_str("{}").expect("a constant JSON text");
-        let round = self.round.to_string();
-        let body = RequestPacket { pattern: Some(STATS.into()), data, id: Some(round.as_str().into()) }.encode();
-        let properties = BasicProperties::default()
-            .with_content_type("application/json".into())
-            .with_delivery_mode(TRANSIENT)
-            .with_expiration(ANSWER_TIMEOUT.as_millis().to_string().into())
-            .with_correlation_id(round.as_str().into())
-            .with_reply_to(self.reply_to.as_str().into());
-        // The broker returns a request that it cannot route.
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let mut confirms = Vec::with_capacity(keys.len());
-        for key in keys {
-            let sending =
-                self.channel.basic_publish(CONTROL_EXCHANGE.into(), key.into(), options, &body, properties.clone());
-            confirms.push(in_time(sending).await?);
+    /// Counts the unresponsive processes of each name: those that answered before and do not now, and those that are connected
+    /// and have never answered.
+    async fn count_unresponsive(
+        &mut self,
+        connected: &BTreeMap<&'static str, u32>,
+    ) -> Result<BTreeMap<String, u32>, Error> {
+        let suspects: Vec<&'static str> =
+            connected.iter().filter_map(|(name, count)| (*count > self.answered(name)).then_some(*name)).collect();
+        // Counted again: a process that disconnected meanwhile is not unresponsive.
+        let still = self.presence.count(&suspects).await?;
+        let missing: BTreeMap<&'static str, u32> = still
+            .into_iter()
+            .map(|(name, count)| (name, count.min(connected[name]).saturating_sub(self.answered(name))))
+            .collect();
+        let mut unresponsive: BTreeMap<String, u32> = BTreeMap::new();
+        for name in self.unresponsive.values() {
+            *unresponsive.entry(name.clone()).or_default() += 1;
         }
-        let confirmed = in_time(try_join_all(confirms)).await?;
-        Ok(confirmed.iter().map(|it| !matches!(it, Confirmation::Ack(Some(_)))).collect())
+        for (name, now) in &missing {
+            // A process that starts between the request and the count looks unresponsive, but only for one round.
+            let lasting = *now.min(self.missing.get(name).unwrap_or(&0));
+            if lasting > 0 {
+                let known = unresponsive.entry((*name).to_owned()).or_default();
+                *known = lasting.max(*known);
+            }
+        }
+        self.missing = missing;
+        Ok(unresponsive)
     }
 
-    fn note(&mut self, reply: &Delivery) {
-        let round = reply.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
-        let answer = decode_reply("", &reply.data).ok().and_then(Result::ok);
-        let stats = answer.and_then(|answer| serde_json::from_str::<Stats>(answer.get()).ok());
-        if let (Some(round), Some(stats)) = (round, stats) {
+    /// Sends a request to each key; returns for each whether it was routed to a queue.
+    async fn publish(&self, keys: Vec<String>) -> Result<Vec<bool>, Error> {
+        let data: &RawValue = serde_json::from_str("{}").expect("a constant JSON text");
+        self.requests
+            .send(&ControlRequest { kind: STATS, data, round: self.round, timeout: ANSWER_TIMEOUT }, keys)
+            .await
+    }
+
+    fn note(&mut self, Answer { round, result }: Answer) {
+        let stats = result.ok().and_then(|answer| serde_json::from_str::<Stats>(answer.get()).ok());
+        if let Some(stats) = stats {
             self.answers.insert(stats.instance, (round, stats));
         }
     }
 
-    /// Whether every known process has answered, and at least one of each name.
-    fn is_complete(&self, names: &[&str]) -> bool {
-        let known = self.answers.values().filter(|(_, stats)| names.iter().any(|name| *name == stats.name));
+    /// Whether every known process has answered, and of each name as many as are connected and at least one.
+    fn is_complete(&self, connected: &BTreeMap<&'static str, u32>) -> bool {
+        let known = self.answers.values().filter(|(_, stats)| connected.contains_key(stats.name.as_str()));
         known.into_iter().all(|(round, _)| *round == self.round)
-            && names.iter().all(|name| self.answers_of(name).next().is_some())
+            && connected.iter().all(|(name, count)| self.answered(name) >= (*count).max(1))
+    }
+
+    fn answered(&self, name: &str) -> u32 {
+        u32::try_from(self.answers_of(name).count()).unwrap_or(u32::MAX)
     }
 
     fn answers_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Stats> {

@@ -1,28 +1,30 @@
-//! The answering side of the exchange `control`: a process receives requests for its status or its description.
+//! The answering side of the exchange `control`: a process receives requests for its status, its description, or another log
+//! level for a while.
 //!
-//! A request goes to the key `stats` or `describe` (every process), `stats.NAME` or `describe.NAME` (the processes of a
-//! name) or `stats.NAME.INSTANCE` (one of them). Its `reply_to` is a key of the same exchange, under `replies.`, and not
-//! a queue: an account that may reply to any queue could also send to any.
+//! A request goes to the key `stats` or `describe` (every process), `stats.NAME`, `describe.NAME` or `log-level.NAME` (the
+//! processes of a name), `stats.NAME.INSTANCE` or `log-level.NAME.INSTANCE` (one of them). Its `reply_to` is a key of the same
+//! exchange, under `replies.`, and not a queue: an account that may reply to any queue could also send to any.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use contracts::Timestamp;
-use contracts::control::{ProcessInfo, ProcessKind, Stats};
+use contracts::control::{LONGEST_LOG_LEVEL_S, LogLevelChange, LogLevelRequest, ProcessInfo, ProcessKind, Stats};
 use contracts::naming::process_name;
+use contracts::{Code, Fault, Timestamp};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
-use runtime::usage;
+use runtime::{log_level, usage};
 use uuid::Uuid;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
-use crate::packet::encode_response;
+use crate::control::presence::Presence;
+use crate::packet::{RequestPacket, encode_fault, encode_response};
 use crate::protocol::TRANSIENT;
-use crate::topology::names::{DESCRIBE, REPLIES, STATS, key_of, queues_of};
+use crate::topology::names::{DESCRIBE, LOG_LEVEL, REPLIES, STATS, key_of, queues_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
 
 /// The most requests that wait; beyond that the oldest are dropped.
@@ -72,6 +74,8 @@ pub struct Control {
     info: Arc<ProcessInfo>,
     requests: Consumer,
     channel: Channel,
+    /// `None` if the account has the permissions of an earlier release.
+    _presence: Option<Presence>,
     _connection: BrokerConnection,
 }
 
@@ -85,6 +89,32 @@ pub struct StatusRequest {
 enum RequestKind {
     Describe,
     Stats,
+    /// An error if the request is invalid.
+    LogLevel(Result<LogLevelRequest, Fault>),
+}
+
+impl RequestKind {
+    fn of(delivery: &Delivery) -> Self {
+        let key = delivery.routing_key.as_str();
+        match key.split_once('.').map_or(key, |(first, _)| first) {
+            DESCRIBE => Self::Describe,
+            LOG_LEVEL => Self::LogLevel(log_level_request(&delivery.data)),
+            _ => Self::Stats,
+        }
+    }
+}
+
+fn log_level_request(body: &[u8]) -> Result<LogLevelRequest, Fault> {
+    let refused = |message| Fault::new(Code::InvalidInput, message);
+    let packet = RequestPacket::decode(body).map_err(|_| refused("The body must be a request packet in JSON."))?;
+    let request: LogLevelRequest = serde_json::from_str(packet.message().get()).map_err(|_| {
+        refused("The message must have `level` (error, warn, info, debug, trace) and `forS`, in seconds.")
+    })?;
+    if (1..=LONGEST_LOG_LEVEL_S).contains(&request.for_s) {
+        Ok(request)
+    } else {
+        Err(refused("`forS` must be from 1 to 3600."))
+    }
 }
 
 impl StatusRequest {
@@ -109,35 +139,36 @@ impl Control {
             bind(&channel, &queue, &key).await?;
         }
         let requests = consume(&channel, &queue).await?;
-        if let Err(error) = bind_newer(&connection, &queue, info).await {
+        let log_refusal = |error: &Error| {
             tracing::debug!(error = %error, "the account of this process lacks permissions; see `signalbox accounts`");
-        }
-        Ok(Self { info: Arc::clone(info), requests, channel, _connection: connection })
+        };
+        let _ = bind_newer(&connection, &queue, info).await.inspect_err(log_refusal);
+        // Last, so that every process that is counted can answer.
+        let presence = Presence::announce(&connection, &info.name).await.inspect_err(log_refusal).ok();
+        Ok(Self { info: Arc::clone(info), requests, channel, _presence: presence, _connection: connection })
     }
 
     /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered.
     pub async fn next(&mut self) -> Result<StatusRequest, Error> {
         loop {
             let delivery: Delivery = self.requests.next().await.ok_or(Error::ConsumerEnded)??;
-            let key = delivery.routing_key.as_str();
-            let describe = key == DESCRIBE || key.starts_with(&format!("{DESCRIBE}."));
             let reply_to = delivery.properties.reply_to().clone().filter(|key| key.as_str().starts_with(REPLIES));
             let correlation_id = delivery.properties.correlation_id().clone();
             if let Some(reply_to) = reply_to {
-                return Ok(StatusRequest {
-                    kind: if describe { RequestKind::Describe } else { RequestKind::Stats },
-                    reply_to,
-                    correlation_id,
-                });
+                return Ok(StatusRequest { kind: RequestKind::of(&delivery), reply_to, correlation_id });
             }
         }
     }
 
     /// Answers a request, without waiting for the broker or knowing whether anybody still waits for the answer.
     pub fn answer(&self, request: &StatusRequest, stats: impl FnOnce() -> Stats) -> Result<(), Error> {
-        let body = match request.kind {
+        let body = match &request.kind {
             RequestKind::Describe => encode_response(self.info.as_ref()),
             RequestKind::Stats => encode_response(&stats()),
+            RequestKind::LogLevel(request) => match request.clone().and_then(|it| self.change_log_level(it)) {
+                Ok(change) => encode_response(&change),
+                Err(fault) => Ok(encode_fault(&fault)),
+            },
         };
         let body = body.expect("names and numbers always serialise");
         let properties =
@@ -149,13 +180,24 @@ impl Control {
         let (exchange, options) = (CONTROL_EXCHANGE.into(), BasicPublishOptions::default());
         Ok(send(self.channel.basic_publish(exchange, request.reply_to.clone(), options, &body, properties))?)
     }
+
+    fn change_log_level(&self, request: LogLevelRequest) -> Result<LogLevelChange, Fault> {
+        let duration = Duration::from_secs(request.for_s.into());
+        if !log_level::change(request.level.as_str(), duration) {
+            return Err(Fault::new(Code::Internal, "The log level of this process cannot be changed."));
+        }
+        let until = Timestamp::from(SystemTime::now() + duration);
+        Ok(LogLevelChange { process: self.info.as_ref().clone(), level: request.level, until })
+    }
 }
 
 /// Binds keys that accounts of an earlier release may not bind. Uses a channel of its own, because a refusal closes it.
 async fn bind_newer(connection: &BrokerConnection, queue: &str, info: &ProcessInfo) -> Result<(), Error> {
     let channel = connection.channel().await?;
     let one = key_of(&key_of(STATS, &info.name), &info.instance.to_string());
-    for key in [one, DESCRIBE.to_owned(), key_of(DESCRIBE, &info.name)] {
+    let level = key_of(LOG_LEVEL, &info.name);
+    let one_level = key_of(&level, &info.instance.to_string());
+    for key in [one, DESCRIBE.to_owned(), key_of(DESCRIBE, &info.name), level, one_level] {
         bind(&channel, queue, &key).await?;
     }
     in_time(channel.close(200, "done".into())).await
@@ -178,4 +220,32 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, key: &str) -> Result<()
 pub(crate) async fn consume(channel: &Channel, queue: &str) -> Result<Consumer, Error> {
     let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
     in_time(channel.basic_consume(queue.into(), "".into(), options, FieldTable::default())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::control::LogLevel;
+
+    use super::*;
+
+    #[test]
+    fn a_log_level_is_for_an_hour_at_most() {
+        let read = |data: &str| log_level_request(format!(r#"{{"data":{data}}}"#).as_bytes());
+        let wanted = LogLevelRequest { level: LogLevel::Debug, for_s: 3_600 };
+        assert_eq!(read(r#"{"level":"debug","forS":3600}"#), Ok(wanted));
+        for refused in [
+            r#"{"level":"debug","forS":3601}"#,
+            r#"{"level":"debug","forS":0}"#,
+            r#"{"level":"debug","forS":-1}"#,
+            r#"{"level":"debug"}"#,
+            r#"{"level":"off","forS":1}"#,
+            r#"{"level":"debug,lapin=trace","forS":1}"#,
+            r#"{"level":"debug","forS":1,"filter":"lapin=trace"}"#,
+            "[]",
+            "null",
+        ] {
+            assert_eq!(read(refused).unwrap_err().code, Code::InvalidInput, "{refused}");
+        }
+        assert!(log_level_request(b"debug").is_err());
+    }
 }

@@ -24,6 +24,9 @@ pub(crate) const STATS: &str = "stats";
 /// The key of a request for a process's description. Frozen.
 pub(crate) const DESCRIBE: &str = "describe";
 
+/// The key of a request for another log level for a while. Frozen.
+pub(crate) const LOG_LEVEL: &str = "log-level";
+
 /// The key of a request to the processes of a name, or to one of them: `stats.orders.relay`.
 pub(crate) fn key_of(request: &str, name: &str) -> String {
     format!("{request}.{name}")
@@ -32,6 +35,11 @@ pub(crate) fn key_of(request: &str, name: &str) -> String {
 /// Prefix of a process's own queues.
 pub(crate) fn queues_of(process: &str) -> String {
     format!("{CONTROL_QUEUES}{process}.")
+}
+
+/// The queue that every process of a name consumes, so that the broker counts them. Frozen.
+pub(crate) fn presence_queue(process: &str) -> String {
+    format!("{}present", queues_of(process))
 }
 
 /// Prefix of the queues by which a process's expired requests return.

@@ -14,7 +14,7 @@ use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;
 use crate::topology::names::{
-    CONTROL_EXCHANGE, DESCRIBE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, REPLIES, SCALER_LOCK, STATS,
+    CONTROL_EXCHANGE, DESCRIBE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, LOG_LEVEL, REPLIES, SCALER_LOCK, STATS,
     expired_queues_of, key_of, queues_of,
 };
 use crate::topology::requests::{redelivered_queue, request};
@@ -153,8 +153,12 @@ impl Permissions {
             keys.read.add(request);
             keys.read.add(&key_of(request, name));
         }
+        // Only administrators may send these.
+        keys.read.add(&key_of(LOG_LEVEL, name));
         // Requests to one instance.
-        keys.read.add_prefix(&key_of(&key_of(STATS, name), ""));
+        for request in [STATS, LOG_LEVEL] {
+            keys.read.add_prefix(&key_of(&key_of(request, name), ""));
+        }
     }
 
     /// Requests the status and description of every process, and answers such requests itself.
@@ -236,9 +240,11 @@ mod tests {
         assert_eq!(rights.topics().collect::<Vec<_>>(), wanted);
     }
 
-    /// The keys of the status requests that a process receives.
+    /// The keys of the requests that a process receives.
     fn received_keys(name: &str) -> String {
-        format!(r"^(describe|describe\.{name}|stats|stats\.{name}|stats\.{name}\..*)$")
+        format!(
+            r"^(describe|describe\.{name}|log-level\.{name}|log-level\.{name}\..*|stats|stats\.{name}|stats\.{name}\..*)$"
+        )
     }
 
     #[test]
@@ -282,7 +288,7 @@ mod tests {
             r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*)$",
         ];
         let sent = r"^(describe|describe\..*|replies\..*|stats|stats\..*)$";
-        let received = r"^(describe|describe\.gateway|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
+        let received = r"^(describe|describe\.gateway|log-level\.gateway|log-level\.gateway\..*|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
         let control = ("control", sent, received);
         assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
     }

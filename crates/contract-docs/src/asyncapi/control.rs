@@ -1,8 +1,9 @@
-//! The part of the AsyncAPI document about the exchange `control`: status requests to processes, and their responses.
+//! The part of the AsyncAPI document about the exchange `control`: status requests to processes, changes of their log level,
+//! and their responses.
 
 use amqp::names;
-use contracts::control::{GATEWAY, ProcessInfo, RELAYS, Stats};
-use contracts::{LISTENERS, PATTERNS};
+use contracts::control::{LogLevelChange, LogLevelRequest, ProcessInfo, Stats};
+use contracts::process_names;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +17,8 @@ struct StatusRequest {
     request: &'static str,
     operation: &'static str,
     response: &'static str,
+    /// Who responds, which other routing keys there are, and who may use them.
+    keys: &'static str,
 }
 
 const STATS: StatusRequest = StatusRequest {
@@ -23,26 +26,41 @@ const STATS: StatusRequest = StatusRequest {
     request: "Requests the status of the processes with a name.",
     operation: "Reports its status.",
     response: "The status of one process.",
+    keys: "Every process with the name responds, within a quarter of a second. The routing key `stats` addresses all processes, \
+        and `stats.NAME.INSTANCE` addresses one instance. Only the accounts of the gateway and of operators may send requests; \
+        the others can only respond.",
 };
 const DESCRIBE: StatusRequest = StatusRequest {
     word: "describe",
     request: "Requests the identity of the processes with a name.",
     operation: "Reports its identity.",
     response: "The identity of one process.",
+    keys: "Every process with the name responds, within a quarter of a second. The routing key `describe` addresses all \
+        processes. Only the accounts of the gateway and of operators may send requests; the others can only respond.",
+};
+const LOG_LEVEL: StatusRequest = StatusRequest {
+    word: "log-level",
+    request: "Changes the log level of the processes with a name for a limited time, at most an hour.",
+    operation: "Changes its log level; its setting applies again afterwards.",
+    response: "The changed log level of one process.",
+    keys: "Every process with the name changes its log level and responds; `log-level.NAME.INSTANCE` addresses one instance. A \
+        later request replaces an earlier one. The response to an invalid request is an `err`. Only the accounts of operators \
+        may send requests.",
 };
 
 /// Adds to one part of the document.
 pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {
     let mut parts = Map::new();
-    for status in [&STATS, &DESCRIBE] {
+    for status in [&STATS, &DESCRIBE, &LOG_LEVEL] {
         let channel = format!("control.{}", status.word);
         match kind {
             "messages" => {
                 let response = match status.word {
                     "stats" => status.response_with::<Stats>(components),
-                    _ => status.response_with::<ProcessInfo>(components),
+                    "describe" => status.response_with::<ProcessInfo>(components),
+                    _ => status.response_with::<LogLevelChange>(components),
                 };
-                parts.insert(format!("{channel}.request"), status.request());
+                parts.insert(format!("{channel}.request"), status.request(components));
                 parts.insert(format!("{channel}.response"), response);
             }
             "channels" => {
@@ -68,7 +86,13 @@ fn exchange() -> Value {
 }
 
 impl StatusRequest {
-    fn request(&self) -> Value {
+    fn request(&self, components: &mut Components) -> Value {
+        let payload = if self.word == LOG_LEVEL.word {
+            let data = components.of::<LogLevelRequest>();
+            json!({ "type": "object", "properties": { "data": data }, "required": ["data"] })
+        } else {
+            json!({ "type": "object", "description": "Ignored: only the routing key counts." })
+        };
         json!({
             "name": format!("control.{}.request", self.word),
             "summary": self.request,
@@ -80,7 +104,7 @@ impl StatusRequest {
                     "description": "Property: a routing key of the exchange `control`, under `replies.`, that the requester has \
                         bound its own queue to. Requests with another address get no response." },
             } },
-            "payload": { "type": "object", "description": "Ignored: only the routing key counts." },
+            "payload": payload,
         })
     }
 
@@ -100,16 +124,11 @@ impl StatusRequest {
     }
 
     fn request_channel(&self) -> Value {
-        let listeners = LISTENERS.iter().map(|listener| listener.name);
-        let names: Vec<&str> = PATTERNS.into_iter().chain(listeners).chain(RELAYS).chain([GATEWAY]).collect();
         let word = self.word;
-        let one = if word == "stats" { ", and `stats.NAME.INSTANCE` addresses one instance" } else { "" };
         json!({
             "address": format!("{word}.{{name}}"),
-            "description": format!("Every process with the name responds, within a quarter of a second. The routing key `{word}` \
-                addresses all processes{one}. Only the accounts of the gateway and of operators may send requests; the others \
-                can only respond."),
-            "parameters": { "name": { "description": "The name of the processes.", "enum": names } },
+            "description": self.keys,
+            "parameters": { "name": { "description": "The name of the processes.", "enum": process_names() } },
             "messages": { "request": { "$ref": format!("#/components/messages/control.{word}.request") } },
             "bindings": exchange(),
         })
