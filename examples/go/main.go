@@ -28,12 +28,5 @@ func main() {
 	about := amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", CorrelationId: id, MessageId: id, Expiration: "5000",
 		Headers: amqp.Table{"caller": os.Getenv("CALLER")}, Body: must(json.Marshal(packet))}
 	must(channel.PublishWithDeferredConfirm("patterns", "orders.list", false, false, about))
-	var answer struct {
-		Err      struct{ Code string }
-		Response struct{ Items []any }
-	}
-	if err := json.Unmarshal((<-replies).Body, &answer); err != nil || answer.Err.Code != "" {
-		log.Fatal(err, answer.Err.Code)
-	}
-	fmt.Println(len(answer.Response.Items))
+	fmt.Println(string((<-replies).Body))
 }

@@ -18,6 +18,5 @@ class App {}
 
 const options = { urls: [process.env.AMQP_URL!], queue: 'mail.on_order_created', wildcards: true, exchange: 'events', noAck: false };
 const app = await NestFactory.createMicroservice(App, { transport: Transport.RMQ, options, logger: ['error'] });
-app.enableShutdownHooks();
-await app.listen();
+await app.enableShutdownHooks().listen();
 console.log('listening');

@@ -21,6 +21,5 @@ class App {}
 
 const options = { urls: [process.env.AMQP_URL!], queue: 'orders.get', queueOptions: { noAssert: true }, noAck: false };
 const app = await NestFactory.createMicroservice(App, { transport: Transport.RMQ, options, logger: ['error'] });
-app.enableShutdownHooks();
-await app.listen();
+await app.enableShutdownHooks().listen();
 console.log('listening');

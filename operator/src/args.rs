@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::iter;
+
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use contracts::control::{LONGEST_LOG_LEVEL_S, LogLevel};
@@ -7,7 +9,9 @@ use contracts::naming::process_name;
 use contracts::{LISTENERS, SubscriptionInfo, process_names};
 use uuid::Uuid;
 
-const AFTER_HELP: &str = "\
+use crate::error::EXIT_CODES;
+
+const SETTINGS_AND_EXAMPLES: &str = "\
 AMQP_URL, USERS_DATABASE_URL and ORDERS_DATABASE_URL name the broker and the
 databases; EVENTS_RETRY_MS sets the retry delays. See docs/configuration.md.
 
@@ -20,20 +24,20 @@ Examples:
   signalbox top
   signalbox log-level orders.create debug --for 10m
 
-Exit codes:
-  0   success; a check found nothing wrong
-  1   something is dead-lettered, missing, different, unknown, or was not done
-  64  an argument or a setting is wrong
-  69  the broker or a database cannot be reached or used
-  74  the output cannot be written
-  77  the account lacks permission at the broker or a database";
+Exit codes:";
+
+/// What the help and the manual end with.
+fn after_help() -> String {
+    let codes = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:<2}  {meaning}"));
+    iter::once(SETTINGS_AND_EXAMPLES.to_owned()).chain(codes).collect()
+}
 
 /// The name of the program.
 pub(crate) const NAME: &str = "signalbox";
 
 /// The operator's tool: dead letters, the broker's topology, the live system, the trace of an order
 #[derive(Parser)]
-#[command(name = NAME, version = runtime::VERSION, after_help = AFTER_HELP, max_term_width = 80)]
+#[command(name = NAME, version = runtime::VERSION, after_help = after_help(), max_term_width = 80)]
 pub(crate) struct Args {
     /// Print JSON
     #[arg(long, global = true)]

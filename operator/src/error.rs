@@ -3,13 +3,21 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use runtime::{SettingError, StartError, exit_code};
+use runtime::{EX_UNAVAILABLE, EX_USAGE, SettingError, StartError, exit_code};
 
-/// Exit codes of sysexits(3). Frozen: scripts rely on them, and `--help` lists them.
-pub(crate) const EX_USAGE: u8 = 64;
-const EX_UNAVAILABLE: u8 = 69;
+/// Of sysexits(3), like those from the runtime.
 const EX_IOERR: u8 = 74;
 const EX_NOPERM: u8 = 77;
+
+/// Every exit code with its meaning, as `--help` and the manual list them. Frozen: scripts rely on them.
+pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
+    (0, "success; a check found nothing wrong"),
+    (1, "something is dead-lettered, missing, different, unknown, or was not done"),
+    (EX_USAGE, "an argument or a setting is wrong"),
+    (EX_UNAVAILABLE, "the broker or a database cannot be reached or used"),
+    (EX_IOERR, "the output cannot be written"),
+    (EX_NOPERM, "the account lacks permission at the broker or a database"),
+];
 
 /// Why a command failed.
 pub(crate) enum CliError {

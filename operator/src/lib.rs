@@ -21,9 +21,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use contracts::control::LogLevelRequest;
+use runtime::EX_USAGE;
 
 use args::{Args, Command, Dead, Topology};
-use error::{CliError, EX_USAGE};
+use error::CliError;
 use tool::Tool;
 
 /// The whole program, under either of its names.

@@ -7,9 +7,9 @@ use crate::lines;
 use crate::section::SettingError;
 
 /// EX_USAGE of sysexits(3): the command line or a setting is wrong, so a restart will not help.
-const EX_USAGE: u8 = 64;
+pub const EX_USAGE: u8 = 64;
 /// EX_UNAVAILABLE of sysexits(3): a server that is needed cannot be used.
-const EX_UNAVAILABLE: u8 = 69;
+pub const EX_UNAVAILABLE: u8 = 69;
 
 /// Why a process could not start, or could not continue.
 #[derive(Debug, thiserror::Error)]

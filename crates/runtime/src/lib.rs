@@ -17,7 +17,7 @@ mod supervise;
 pub mod usage;
 
 pub use crate::backoff::Backoff;
-pub use crate::exit::{StartError, exit_code};
+pub use crate::exit::{EX_UNAVAILABLE, EX_USAGE, StartError, exit_code};
 pub use crate::notify::notify_ready;
 pub use crate::program::{Program, VERSION};
 pub use crate::settings::{Problem, Section, SettingError, Settings, nearest};

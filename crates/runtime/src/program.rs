@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use crate::exit::StartError;
+use crate::exit::{EX_USAGE, StartError};
 use crate::log;
 use crate::settings::{Only, Settings, nearest};
 
@@ -100,7 +100,7 @@ Examples:
 
 Exit codes:
   0   a graceful shutdown, or the settings are fine
-  64  an argument or a setting is wrong
+  {EX_USAGE}  an argument or a setting is wrong
   1   any other failure: a restart may help"
         )
     }

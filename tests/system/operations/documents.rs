@@ -134,3 +134,36 @@ fn every_script_for_people_is_in_the_list_of_commands() {
         .collect();
     assert_eq!(missing, [""; 0], "add them to docs/development.md, or to CALLED_BY_OTHERS");
 }
+
+/// What is left of a program without comments, imports, blank lines and lines that only close a bracket.
+fn code(text: &str) -> Vec<&str> {
+    let mut in_imports = false;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_code = |line: &&str| {
+        let (line, was_in_imports) = (line.trim(), in_imports);
+        in_imports = line == "import (" || in_imports && line != ")";
+        let is_import = ["import ", "from ", "package "].iter().any(|word| line.starts_with(word));
+        let is_comment = ["//", "#", "\"\"\""].iter().any(|mark| line.starts_with(mark));
+        let closes = line.chars().all(|char| "])};,".contains(char));
+        !(was_in_imports || is_import || is_comment || closes)
+    };
+    lines.filter(is_code).collect()
+}
+
+#[test]
+fn no_example_has_more_than_fifteen_lines_of_code() {
+    let mut seen = 0;
+    for language in ["go", "node", "python", "spring"] {
+        for entry in fs::read_dir(repository().join("examples").join(language)).unwrap() {
+            let file = entry.unwrap().path();
+            let extension = file.extension().unwrap_or_default().to_str().unwrap();
+            if !["go", "java", "mjs", "py", "ts"].contains(&extension) {
+                continue;
+            }
+            seen += 1;
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(code(&text).len() <= 15, "{}: {:#?}", file.display(), code(&text));
+        }
+    }
+    assert!(seen > 10, "only {seen} examples were found");
+}

@@ -140,12 +140,12 @@ fn a_script_can_rely_on_exit_codes() {
 }
 
 #[test]
-fn the_documentation_has_the_exit_codes_of_the_help() {
-    let codes_of = |program: &str| -> Vec<String> {
-        let (_, help) = run_to_end(command(self::program(program)).arg("--help"));
-        let (_, table) = help.split_once("Exit codes:\n").unwrap();
-        let mut codes: Vec<_> =
-            table.lines().filter_map(|line| line.split_whitespace().next()).map(Into::into).collect();
+fn the_documentation_has_the_exit_codes_of_the_help_and_of_the_manual() {
+    let codes_of = |program: &str, argument: &str| -> Vec<String> {
+        let (_, text) = run_to_end(command(self::program(program)).arg(argument));
+        let (_, table) = text.split_once("Exit codes:\n").unwrap();
+        let first_words = table.lines().filter_map(|line| line.split_whitespace().next());
+        let mut codes: Vec<String> = first_words.filter(|word| word.parse::<u8>().is_ok()).map(Into::into).collect();
         codes.sort();
         codes
     };
@@ -153,9 +153,9 @@ fn the_documentation_has_the_exit_codes_of_the_help() {
     let (_, section) = document.split_once("### Exit codes\n").unwrap();
     let rows = section.lines().skip_while(|line| !line.starts_with("| 0 |")).take_while(|line| line.starts_with('|'));
     let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
-    for (column, name) in [(2, "signalbox"), (3, "gateway")] {
+    for (column, name, argument) in [(2, "signalbox", "--help"), (2, "signalbox", "man"), (3, "gateway", "--help")] {
         let documented = rows.iter().filter(|row| !row[column].is_empty()).map(|row| row[1]);
-        assert_eq!(codes_of(name), documented.collect::<Vec<_>>(), "{name}");
+        assert_eq!(codes_of(name, argument), documented.collect::<Vec<_>>(), "{name} {argument}");
     }
 }
 
