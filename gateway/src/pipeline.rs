@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amqp::rpc::client::Answer;
+use amqp::trace::{ActiveSpan, SpanDetails};
 use amqp::{Broker, Deadline, RequestMetadata, RpcClient, RpcError};
 use contracts::Code;
+use contracts::telemetry::SpanKind;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
@@ -35,6 +37,7 @@ use crate::http::problem::HttpError;
 use crate::http::request_body::{Bounds, RequestBody, Rest};
 use crate::http::request_headers::{RequestId, Trace, X_REQUEST_ID, baggage, idempotency_key, only};
 use crate::http::response_body::Body;
+use crate::http::sampler::Sampler;
 use crate::http::security_headers::add_security_headers;
 use crate::http::service::Service;
 use crate::metrics::requests::{CompletedRequest, RequestMetrics};
@@ -66,6 +69,7 @@ pub struct Pipeline {
     discarding: TaskTracker,
     /// From a request's last byte to its response.
     request_timeout: Duration,
+    sampler: Sampler,
 }
 
 /// The client address of a request without a connection, which exists only in tests.
@@ -79,6 +83,10 @@ struct RequestInfo {
     client: IpAddr,
     /// The path prefix that a proxy in front of the gateway has removed.
     prefix: String,
+    /// Its trace.
+    trace: Trace,
+    /// Its span, if the trace is sampled.
+    span: Option<ActiveSpan>,
 }
 
 /// A request in the pipeline, with what the steps leave for the response and the log.
@@ -125,6 +133,7 @@ impl Pipeline {
             retry_delays_ms: settings.retry_delays_ms.clone(),
             inbox_kept: Duration::from_hours(settings.inbox_h.into()),
             request_timeout: settings.request_timeout(),
+            sampler: Sampler::new(settings.trace_one_in),
         })
     }
 
@@ -220,17 +229,16 @@ impl Pipeline {
         caller: Option<&Caller>,
         idempotency_key: Option<String>,
     ) -> RequestMetadata {
-        let headers = &request.head.headers;
-        let trace = Trace::of(headers);
+        let span = request.span.map(|span| span.context().traceparent());
         RequestMetadata {
             message_id: request.message_id,
             request_id: request.request_id.as_str().to_owned(),
             caller: caller.map(|caller| caller.id.clone()),
             session: caller.and_then(|caller| caller.session),
             idempotency_key,
-            tracestate: trace.state,
-            baggage: baggage(headers),
-            traceparent: trace.parent,
+            tracestate: request.trace.state.clone(),
+            baggage: baggage(&request.head.headers),
+            traceparent: span.or_else(|| request.trace.parent.clone()),
             deadline: Deadline::after(self.request_timeout),
         }
     }
@@ -352,7 +360,9 @@ impl Service for Pipeline {
         // Never the client's id: two requests with one id would have one effect.
         let message_id = Uuid::now_v7();
         let request_id = RequestId::of(&head.headers, message_id);
-        let request = RequestInfo { head, message_id, request_id, client, prefix };
+        let trace = Trace::of(&head.headers);
+        let span = self.sampler.start(&trace);
+        let request = RequestInfo { head, message_id, request_id, client, prefix, trace, span };
 
         let mut context = Context { request: &request, body, route: None, rate: None };
         let outcome = self.run(&mut context).await;
@@ -383,6 +393,13 @@ impl Service for Pipeline {
             code,
             took: start.elapsed(),
         });
+        if let Some(span) = request.span {
+            let route = route.map_or("other", |route| route.path);
+            let name = format!("{} {route}", known_method(request.head.method.as_str()));
+            let error = code.filter(|_| response.status().is_server_error()).map(Code::as_str);
+            let (request_id, message_id) = (Some(request.request_id.as_str()), Some(message_id));
+            span.finish(SpanKind::Server, name, &SpanDetails { error, request_id, message_id });
+        }
         AccessLogEntry {
             method: request.head.method.as_str(),
             route: route.map(|route| route.path),

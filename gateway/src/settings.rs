@@ -74,6 +74,9 @@ pub struct GatewaySettings {
     pub trusted_proxies: String,
     /// Whether `GET /system`, which names no hosts and no users, is public; otherwise it needs an access token.
     pub public_system: bool,
+    /// One in this many requests without a `traceparent` starts a sampled trace; none with 0. See `signalbox trace`. A client's
+    /// `traceparent` decides for its own requests.
+    pub trace_one_in: u64,
     /// The retry delays of listeners, in milliseconds; from the section `EVENTS_…`.
     #[serde(skip)]
     pub retry_delays_ms: Vec<u32>,
@@ -130,6 +133,7 @@ impl Default for GatewaySettings {
             threads: 1,
             trusted_proxies: String::new(),
             public_system: true,
+            trace_one_in: 100,
             retry_delays_ms: Vec::new(),
             inbox_h: Events::default().inbox_h,
             limits: LimitSettings::default(),

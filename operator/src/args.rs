@@ -90,6 +90,14 @@ pub(crate) enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Show where the time of a request went
+    ///
+    /// Prints the spans of a sampled request, from the gateway to the listeners of its event, as the gateway remembers them.
+    #[command(after_help = "Example:\n  signalbox trace 0190b7a4-5a1c-7c00-8000-000000000000")]
+    Trace {
+        /// The id of a trace, a request (`X-Request-Id`), a message or an order
+        id: String,
+    },
     /// Change the log level of a process for a while
     ///
     /// It applies to all instances with this name. Afterwards, or after a restart, LOG_FILTER applies again. A later change

@@ -14,6 +14,7 @@ mod table;
 mod tool;
 mod top;
 mod topology;
+mod trace;
 mod why;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ async fn run(args: Args) -> Result<bool, CliError> {
         Command::Accounts => accounts::show(&Tool::open(json)?),
         Command::Why { id } => why::why(&mut Tool::open(json)?, &id).await,
         Command::Status { check } => status::status(&mut Tool::open(json)?, check).await,
+        Command::Trace { id } => trace::trace(&Tool::open(json)?, id).await,
         Command::Top { once } => top::top(&Tool::open(json)?, once).await,
         Command::LogLevel { name, level, for_s, instance } => {
             log_level::change(&Tool::open(json)?, name, instance, LogLevelRequest { level, for_s }).await

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use amqp::topology::{
-    CONTROL_EXCHANGE, EXPIRED_EXCHANGE, Item, Policy, State, policies, request, retries, subscription,
+    CONTROL_EXCHANGE, EXPIRED_EXCHANGE, Item, Policy, State, TELEMETRY_EXCHANGE, policies, request, retries,
+    subscription,
 };
 use amqp::{Operator, Upgrade};
 use contracts::{LISTENERS, PATTERNS};
@@ -23,7 +24,8 @@ fn declared(delays_ms: &[u32]) -> Vec<Item> {
         items
     });
     let mut all: Vec<Item> = Vec::new();
-    let exchanges = [Item::Exchange(CONTROL_EXCHANGE), Item::HeadersExchange(EXPIRED_EXCHANGE)];
+    let exchanges = [CONTROL_EXCHANGE, TELEMETRY_EXCHANGE].map(Item::Exchange).into_iter();
+    let exchanges = exchanges.chain([Item::HeadersExchange(EXPIRED_EXCHANGE)]);
     for item in requests.chain(listening).chain(exchanges) {
         if !all.contains(&item) {
             all.push(item);
@@ -227,7 +229,7 @@ mod tests {
     fn everything_is_declared_once() {
         let items = declared(&[1_000, 5_000]);
         let count = |start: &str| items.iter().filter(|item| item.to_string().starts_with(start)).count();
-        assert_eq!(count("exchange "), 4);
+        assert_eq!(count("exchange "), 5);
         assert_eq!(count("queue "), PATTERNS.len() * 2 + LISTENERS.len() * 4);
         assert_eq!(count("binding "), PATTERNS.len() + LISTENERS.len());
     }

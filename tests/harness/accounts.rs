@@ -83,7 +83,13 @@ pub fn with_account(url: &str, name: &str, password: &str) -> String {
 
 /// The output of `signalbox accounts --json`, with the exchanges, which processes may not declare.
 pub(crate) fn with_exchanges(mut definitions: Value, vhost: &str) -> Value {
-    let kinds = [("patterns", "topic"), ("events", "topic"), ("control", "topic"), ("expired", "headers")];
+    let kinds = [
+        ("patterns", "topic"),
+        ("events", "topic"),
+        ("control", "topic"),
+        ("telemetry", "topic"),
+        ("expired", "headers"),
+    ];
     let exchanges = kinds.map(|(name, kind)| {
         json!({ "name": name, "vhost": vhost, "type": kind, "durable": true, "auto_delete": false, "internal": false,
             "arguments": {} })

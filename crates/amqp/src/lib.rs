@@ -21,6 +21,7 @@ mod packet;
 mod protocol;
 pub mod rpc;
 pub mod topology;
+pub mod trace;
 mod transport;
 
 /// The names on the wire, for the published contract. Frozen: other systems use them.
@@ -30,7 +31,9 @@ pub mod names {
     };
     pub use crate::protocol::{PERSISTENT, TRANSIENT};
     pub use crate::rpc::expired::BEGUN;
-    pub use crate::topology::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
+    pub use crate::topology::{
+        CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE, TELEMETRY_EXCHANGE,
+    };
 }
 
 /// Our bounds as senders see them, for the published contract.
@@ -45,6 +48,7 @@ pub mod bounds {
 pub use crate::admin::{BrowsedMessage, Cause, DeadLetters, Held, Operator, QueueBrowser, QueueWatch, Upgrade};
 pub use crate::connection::{AmqpSettings, Broker, Error};
 pub use crate::control::client::{ProcessStatus, SystemStatus};
+pub use crate::control::find_trace::find_trace;
 pub use crate::control::log_level::{LogLevelOutcome, change_log_level};
 pub use crate::control::monitor::Monitor;
 pub use crate::control::responder::{Control, StatusConnection, StatusRequest, identify};

@@ -133,6 +133,9 @@ pub struct WorkStats {
     /// `none` if there is no route. Empty for other processes.
     #[serde(default)]
     pub http: BTreeMap<String, HttpStats>,
+    /// The number of spans of sampled traces that it could not publish.
+    #[serde(default)]
+    pub dropped_spans: u64,
 }
 
 /// The HTTP requests that call one pattern.

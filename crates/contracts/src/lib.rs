@@ -11,6 +11,7 @@ pub mod naming;
 pub mod orders;
 #[cfg(feature = "schema")]
 mod schema;
+pub mod telemetry;
 mod types;
 pub mod users;
 

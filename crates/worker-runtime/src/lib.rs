@@ -57,6 +57,7 @@ mod outbox;
 mod reader;
 mod rpc;
 mod settings;
+mod trace;
 
 pub use crate::db::{Db, DbError, Transaction};
 pub use crate::events::subscribe::{subscribe, subscribe_singly};

@@ -122,6 +122,7 @@ impl Meter {
             memory_bytes: used.memory_bytes,
             cpu_s: used.cpu_s,
             http: BTreeMap::new(),
+            dropped_spans: amqp::trace::dropped_spans(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod problem;
 pub(crate) mod request_body;
 pub(crate) mod request_headers;
 pub(crate) mod response_body;
+pub(crate) mod sampler;
 pub(crate) mod security_headers;
 pub(crate) mod server;
 pub(crate) mod service;

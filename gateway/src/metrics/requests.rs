@@ -136,6 +136,7 @@ impl RequestMetrics {
             memory_bytes: used.memory_bytes,
             cpu_s: used.cpu_s,
             http: status.http.iter().map(|(pattern, http)| ((*pattern).to_owned(), http.clone())).collect(),
+            dropped_spans: amqp::trace::dropped_spans(),
             ..WorkStats::default()
         };
         Stats {

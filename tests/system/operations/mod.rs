@@ -23,4 +23,5 @@ mod telemetry;
 mod terminal;
 mod top;
 mod topology;
+mod trace;
 mod versions;

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use contracts::control::{LONGEST_LOG_LEVEL_S, LogLevelChange, LogLevelRequest, ProcessInfo, ProcessKind, Stats};
 use contracts::naming::process_name;
+use contracts::telemetry::TraceRequest;
 use contracts::{Code, Fault, Timestamp};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
@@ -18,14 +19,17 @@ use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions,
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
 use runtime::{log_level, usage};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::control::presence::Presence;
 use crate::packet::{RequestPacket, encode_fault, encode_response};
 use crate::protocol::TRANSIENT;
-use crate::topology::names::{DESCRIBE, LOG_LEVEL, REPLIES, STATS, key_of, queues_of};
+use crate::topology::names::{DESCRIBE, LOG_LEVEL, REPLIES, STATS, TRACE, key_of, queues_of};
 use crate::topology::{self, CONTROL_EXCHANGE, Item, arguments};
+use crate::trace::publisher::SpanPublisher;
+use crate::trace::store::STORE;
 
 /// The most requests that wait; beyond that the oldest are dropped.
 const LENGTH: i32 = 32;
@@ -74,6 +78,7 @@ pub struct Control {
     info: Arc<ProcessInfo>,
     requests: Consumer,
     channel: Channel,
+    spans: SpanPublisher,
     /// `None` if the account has the permissions of an earlier release.
     _presence: Option<Presence>,
     _connection: BrokerConnection,
@@ -91,6 +96,8 @@ enum RequestKind {
     Stats,
     /// An error if the request is invalid.
     LogLevel(Result<LogLevelRequest, Fault>),
+    /// The spans of a trace, by an id.
+    Trace(Result<TraceRequest, Fault>),
 }
 
 impl RequestKind {
@@ -99,22 +106,27 @@ impl RequestKind {
         match key.split_once('.').map_or(key, |(first, _)| first) {
             DESCRIBE => Self::Describe,
             LOG_LEVEL => Self::LogLevel(log_level_request(&delivery.data)),
+            TRACE => Self::Trace(message(&delivery.data, "The message must have an `id`.")),
             _ => Self::Stats,
         }
     }
 }
 
 fn log_level_request(body: &[u8]) -> Result<LogLevelRequest, Fault> {
-    let refused = |message| Fault::new(Code::InvalidInput, message);
-    let packet = RequestPacket::decode(body).map_err(|_| refused("The body must be a request packet in JSON."))?;
-    let request: LogLevelRequest = serde_json::from_str(packet.message().get()).map_err(|_| {
-        refused("The message must have `level` (error, warn, info, debug, trace) and `forS`, in seconds.")
-    })?;
+    let rule = "The message must have `level` (error, warn, info, debug, trace) and `forS`, in seconds.";
+    let request: LogLevelRequest = message(body, rule)?;
     if (1..=LONGEST_LOG_LEVEL_S).contains(&request.for_s) {
         Ok(request)
     } else {
-        Err(refused("`forS` must be from 1 to 3600."))
+        Err(Fault::new(Code::InvalidInput, "`forS` must be from 1 to 3600."))
     }
+}
+
+/// The message of a request packet, or the rule that it breaks.
+fn message<M: DeserializeOwned>(body: &[u8], rule: &str) -> Result<M, Fault> {
+    let refused = |rule| Fault::new(Code::InvalidInput, rule);
+    let packet = RequestPacket::decode(body).map_err(|_| refused("The body must be a request packet in JSON."))?;
+    serde_json::from_str(packet.message().get()).map_err(|_| refused(rule))
 }
 
 impl StatusRequest {
@@ -145,13 +157,20 @@ impl Control {
         let _ = bind_newer(&connection, &queue, info).await.inspect_err(log_refusal);
         // Last, so that every process that is counted can answer.
         let presence = Presence::announce(&connection, &info.name).await.inspect_err(log_refusal).ok();
-        Ok(Self { info: Arc::clone(info), requests, channel, _presence: presence, _connection: connection })
+        let spans = SpanPublisher::new(connection.clone(), info.name.clone());
+        Ok(Self { info: Arc::clone(info), requests, channel, spans, _presence: presence, _connection: connection })
     }
 
-    /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered.
+    /// The next request. Cancel-safe; an error is final. Skips requests that cannot be answered. Publishes spans meanwhile.
     pub async fn next(&mut self) -> Result<StatusRequest, Error> {
         loop {
-            let delivery: Delivery = self.requests.next().await.ok_or(Error::ConsumerEnded)??;
+            let delivery: Delivery = tokio::select! {
+                delivery = self.requests.next() => delivery.ok_or(Error::ConsumerEnded)??,
+                batch = self.spans.next_batch() => {
+                    self.spans.publish(batch).await;
+                    continue;
+                }
+            };
             let reply_to = delivery.properties.reply_to().clone().filter(|key| key.as_str().starts_with(REPLIES));
             let correlation_id = delivery.properties.correlation_id().clone();
             if let Some(reply_to) = reply_to {
@@ -169,6 +188,8 @@ impl Control {
                 Ok(change) => encode_response(&change),
                 Err(fault) => Ok(encode_fault(&fault)),
             },
+            RequestKind::Trace(Ok(request)) => encode_response(&STORE.find(&request.id)),
+            RequestKind::Trace(Err(fault)) => Ok(encode_fault(fault)),
         };
         let body = body.expect("names and numbers always serialise");
         let properties =
@@ -197,7 +218,9 @@ async fn bind_newer(connection: &BrokerConnection, queue: &str, info: &ProcessIn
     let one = key_of(&key_of(STATS, &info.name), &info.instance.to_string());
     let level = key_of(LOG_LEVEL, &info.name);
     let one_level = key_of(&level, &info.instance.to_string());
-    for key in [one, DESCRIBE.to_owned(), key_of(DESCRIBE, &info.name), level, one_level] {
+    let traces = (info.kind == ProcessKind::Gateway).then(|| key_of(TRACE, &info.name));
+    let keys = [one, DESCRIBE.to_owned(), key_of(DESCRIBE, &info.name), level, one_level];
+    for key in keys.into_iter().chain(traces) {
         bind(&channel, queue, &key).await?;
     }
     in_time(channel.close(200, "done".into())).await
@@ -213,8 +236,12 @@ pub(crate) async fn own_queue(channel: &Channel, process: &str, length: i32) -> 
 }
 
 pub(crate) async fn bind(channel: &Channel, queue: &str, key: &str) -> Result<(), Error> {
+    bind_to(channel, queue, CONTROL_EXCHANGE, key).await
+}
+
+pub(crate) async fn bind_to(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), Error> {
     let (options, none) = (QueueBindOptions::default(), FieldTable::default());
-    in_time(channel.queue_bind(queue.into(), CONTROL_EXCHANGE.into(), key.into(), options, none)).await
+    in_time(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, none)).await
 }
 
 pub(crate) async fn consume(channel: &Channel, queue: &str) -> Result<Consumer, Error> {

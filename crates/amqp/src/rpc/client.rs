@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use contracts::Fault;
 use contracts::control::{ProcessInfo, Stats};
+use contracts::telemetry::SpanKind;
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
@@ -25,12 +26,14 @@ use tokio::time::timeout;
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
 use crate::control::client::{StatusClient, SystemStatus};
 use crate::control::responder::StatusConnection;
+use crate::control::span_collector::collect;
 use crate::packet::{RequestPacket, decode_reply};
 use crate::protocol::DIRECT_REPLY_TO;
 use crate::rpc::expired::{BEGUN, ExpiredRequests};
 use crate::rpc::metadata::RequestMetadata;
 use crate::rpc::queue_states::QueueStates;
 use crate::topology::Depth;
+use crate::trace::{SpanDetails, TraceContext};
 
 /// The last tenth of a request's budget is reserved for its way back: it expires in its queue that much earlier, so that the
 /// broker's proof of it arrives before the caller's deadline.
@@ -129,8 +132,31 @@ impl RpcClient {
     }
 
     /// Sends one request and waits for its reply, at most until its deadline. While nobody serves the pattern, the request
-    /// is sent only if `room` has a free place.
+    /// is sent only if `room` has a free place. In a sampled trace the call is a span.
     pub async fn call(
+        &self,
+        pattern: &str,
+        data: &RawValue,
+        meta: &RequestMetadata,
+        room: Option<&WaitingRoom>,
+    ) -> Result<Answer, RpcError> {
+        let Some(trace) = meta.traceparent.as_deref().and_then(TraceContext::sampled) else {
+            return self.call_untraced(pattern, data, meta, room).await;
+        };
+        let span = trace.child();
+        let traced = RequestMetadata { traceparent: Some(span.context().traceparent()), ..meta.clone() };
+        let answer = self.call_untraced(pattern, data, &traced, room).await;
+        let error = match &answer {
+            Ok(answer) => answer.as_ref().err().map(|fault| fault.code.as_str().to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        let (request_id, message_id) = (Some(meta.request_id.as_str()), Some(meta.message_id));
+        let details = SpanDetails { error: error.as_deref(), request_id, message_id };
+        span.finish(SpanKind::Client, format!("call {pattern}"), &details);
+        answer
+    }
+
+    async fn call_untraced(
         &self,
         pattern: &str,
         data: &RawValue,
@@ -186,6 +212,13 @@ impl RpcClient {
         }
     }
 
+    async fn collect_spans(&self, connection: &BrokerConnection) -> Infallible {
+        match &self.status_responder {
+            Some(_) => collect(connection, self.broker.process()).await,
+            None => pending().await,
+        }
+    }
+
     fn session(&self) -> Result<Arc<Session>, RpcError> {
         let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
         session.filter(|session| !session.blocked.load(Ordering::Relaxed)).ok_or(RpcError::NotConnected)
@@ -216,6 +249,7 @@ impl Supervised for KeepConnected<'_> {
         let error = tokio::select! {
             error = session.receive(incoming) => error,
             never = self.0.answer_status_requests(&session.connection) => match never {},
+            never = self.0.collect_spans(&session.connection) => match never {},
         };
         self.0.set(None);
         let lost = session.abandon();

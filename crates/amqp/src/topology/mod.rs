@@ -25,7 +25,9 @@ pub(crate) use crate::topology::depth::{DepthQuery, Found, depth};
 pub use crate::topology::events::{RETRY_MS, dead_queue, delays_ms, published_by, retries, retry_queue, subscription};
 pub use crate::topology::item::Item;
 pub(crate) use crate::topology::item::{arguments, text};
-pub use crate::topology::names::{CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE};
+pub use crate::topology::names::{
+    CONTROL_EXCHANGE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, PATTERNS_EXCHANGE, TELEMETRY_EXCHANGE,
+};
 pub use crate::topology::policies::{Bound, Policy, policies};
 pub(crate) use crate::topology::requests::former_request;
 pub use crate::topology::requests::{redelivered_queue, request};

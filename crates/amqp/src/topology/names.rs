@@ -8,6 +8,10 @@ pub const PATTERNS_EXCHANGE: &str = "patterns";
 pub const CONTROL_EXCHANGE: &str = "control";
 /// Requests that expired are dead-lettered here and return to the client that their header names. Frozen.
 pub const EXPIRED_EXCHANGE: &str = "expired";
+/// Processes publish the spans of sampled traces here. Frozen.
+pub const TELEMETRY_EXCHANGE: &str = "telemetry";
+/// Prefix of the routing keys of spans: `spans.orders.create`. Frozen.
+pub(crate) const SPANS: &str = "spans";
 /// Prefix of the queues by which expired requests return.
 pub(crate) const EXPIRED_QUEUES: &str = "expired.";
 /// The exclusive queue that serves as the lock of the active scaler.
@@ -26,6 +30,9 @@ pub(crate) const DESCRIBE: &str = "describe";
 
 /// The key of a request for another log level for a while. Frozen.
 pub(crate) const LOG_LEVEL: &str = "log-level";
+
+/// The key of a request for the spans of a trace. Frozen.
+pub(crate) const TRACE: &str = "trace";
 
 /// The key of a request to the processes of a name, or to one of them: `stats.orders.relay`.
 pub(crate) fn key_of(request: &str, name: &str) -> String {

@@ -14,8 +14,8 @@ use contracts::{EVENTS, LISTENERS, PATTERNS, SubscriptionInfo};
 use crate::topology::events::{published_by, retries, subscription};
 use crate::topology::item::Item;
 use crate::topology::names::{
-    CONTROL_EXCHANGE, DESCRIBE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, LOG_LEVEL, REPLIES, SCALER_LOCK, STATS,
-    expired_queues_of, key_of, queues_of,
+    CONTROL_EXCHANGE, DESCRIBE, EVENTS_EXCHANGE, EXPIRED_EXCHANGE, FEED_QUEUES, LOG_LEVEL, REPLIES, SCALER_LOCK, SPANS,
+    STATS, TELEMETRY_EXCHANGE, TRACE, expired_queues_of, key_of, queues_of,
 };
 use crate::topology::requests::{redelivered_queue, request};
 
@@ -142,7 +142,7 @@ impl Permissions {
         permissions
     }
 
-    /// Receives status requests and answers them, through the exchange `control`.
+    /// Receives status requests and answers them, through the exchange `control`; publishes spans.
     fn answer_status_requests(&mut self, name: &str) {
         self.own_queues(&queues_of(&process_name(name)));
         self.read.add(CONTROL_EXCHANGE);
@@ -159,6 +159,8 @@ impl Permissions {
         for request in [STATS, LOG_LEVEL] {
             keys.read.add_prefix(&key_of(&key_of(request, name), ""));
         }
+        self.write.add(TELEMETRY_EXCHANGE);
+        self.keys.entry(TELEMETRY_EXCHANGE).or_default().write.add(&key_of(SPANS, name));
     }
 
     /// Requests the status and description of every process, and answers such requests itself.
@@ -170,6 +172,10 @@ impl Permissions {
             keys.write.add_prefix(&key_of(request, ""));
         }
         keys.read.add_prefix(REPLIES);
+        // Only administrators may send this one.
+        keys.read.add(&key_of(TRACE, GATEWAY));
+        self.read.add(TELEMETRY_EXCHANGE);
+        self.keys.entry(TELEMETRY_EXCHANGE).or_default().read.add(&key_of(SPANS, "#"));
     }
 
     /// Declares queues of its own with this prefix.
@@ -251,46 +257,50 @@ mod tests {
     fn a_worker_has_its_queue_and_may_reply() {
         let rights = [
             r"^(control\.users-login\..*|users\.login|users\.login\.redelivered)$",
-            r"^(amq\.default|control|control\.users-login\..*|users\.login)$",
+            r"^(amq\.default|control|control\.users-login\..*|telemetry|users\.login)$",
             r"^(control|control\.users-login\..*|patterns|users\.login|users\.login\.redelivered)$",
         ];
         let control = ("control", r"^replies\..*$", &*received_keys("users\\.login"));
-        assert_rights("users-login", rights, &[control, ("patterns", "^$", r"^users\.login$")]);
+        let spans = ("telemetry", r"^spans\.users\.login$", "^$");
+        assert_rights("users-login", rights, &[control, ("patterns", "^$", r"^users\.login$"), spans]);
     }
 
     #[test]
     fn a_listener_owns_its_queues_and_consumes_one() {
         let rights = [
             r"^(control\.users-on-order-created\..*|users\.on_order_created|users\.on_order_created\.dead|users\.on_order_created\.retry\.1000ms)$",
-            r"^(amq\.default|control|control\.users-on-order-created\..*|users\.on_order_created)$",
+            r"^(amq\.default|control|control\.users-on-order-created\..*|telemetry|users\.on_order_created)$",
             r"^(control|control\.users-on-order-created\..*|events|users\.on_order_created)$",
         ];
         let control = ("control", r"^replies\..*$", &*received_keys("users\\.on_order_created"));
-        assert_rights("users-on-order-created", rights, &[control, ("events", "^$", r"^order\.created$")]);
+        let spans = ("telemetry", r"^spans\.users\.on_order_created$", "^$");
+        assert_rights("users-on-order-created", rights, &[control, ("events", "^$", r"^order\.created$"), spans]);
     }
 
     #[test]
     fn a_relay_publishes_the_events_of_its_service_and_consumes_no_queue() {
         let rights = [
             r"^control\.orders-relay\..*$",
-            r"^(control|control\.orders-relay\..*|events|users\.on_order_created)$",
+            r"^(control|control\.orders-relay\..*|events|telemetry|users\.on_order_created)$",
             r"^(control|control\.orders-relay\..*|events)$",
         ];
         let control = ("control", r"^replies\..*$", &*received_keys("orders\\.relay"));
-        assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$")]);
+        let spans = ("telemetry", r"^spans\.orders\.relay$", "^$");
+        assert_rights("orders-relay", rights, &[control, ("events", r"^order\.created$", r"^order\.created$"), spans]);
     }
 
     #[test]
     fn the_gateway_owns_only_queues_that_end_with_it() {
         let rights = [
             r"^(control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
-            r"^(amq\.default|control|control\.gateway\..*|expired\.gateway\..*|feed\..*)$",
-            r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*)$",
+            r"^(amq\.default|control|control\.gateway\..*|expired\.gateway\..*|feed\..*|telemetry)$",
+            r"^(control|control\.gateway\..*|events|expired|expired\.gateway\..*|feed\..*|telemetry)$",
         ];
         let sent = r"^(describe|describe\..*|replies\..*|stats|stats\..*)$";
-        let received = r"^(describe|describe\.gateway|log-level\.gateway|log-level\.gateway\..*|replies\..*|stats|stats\.gateway|stats\.gateway\..*)$";
+        let received = r"^(describe|describe\.gateway|log-level\.gateway|log-level\.gateway\..*|replies\..*|stats|stats\.gateway|stats\.gateway\..*|trace\.gateway)$";
         let control = ("control", sent, received);
-        assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$")]);
+        let spans = ("telemetry", r"^spans\.gateway$", r"^spans\.\#$");
+        assert_rights("gateway", rights, &[control, ("events", "^$", r"^order\.created$"), spans]);
     }
 
     #[test]

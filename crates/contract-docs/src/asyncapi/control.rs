@@ -1,9 +1,10 @@
 //! The part of the AsyncAPI document about the exchange `control`: status requests to processes, changes of their log level,
-//! and their responses.
+//! requests for traces, and their responses.
 
 use amqp::names;
-use contracts::control::{LogLevelChange, LogLevelRequest, ProcessInfo, Stats};
+use contracts::control::{GATEWAY, LogLevelChange, LogLevelRequest, ProcessInfo, Stats};
 use contracts::process_names;
+use contracts::telemetry::{Trace, TraceRequest};
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
@@ -47,17 +48,25 @@ const LOG_LEVEL: StatusRequest = StatusRequest {
         later request replaces an earlier one. The response to an invalid request is an `err`. Only the accounts of operators \
         may send requests.",
 };
+const TRACE: StatusRequest = StatusRequest {
+    word: "trace",
+    request: "Requests the spans of a trace, by its id or by that of a request or a message.",
+    operation: "Returns the spans that it remembers.",
+    response: "The spans that one gateway remembers.",
+    keys: "Every gateway responds; `gateway` is the only name. Only the accounts of operators may send requests.",
+};
 
 /// Adds to one part of the document.
 pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Value> {
     let mut parts = Map::new();
-    for status in [&STATS, &DESCRIBE, &LOG_LEVEL] {
+    for status in [&STATS, &DESCRIBE, &LOG_LEVEL, &TRACE] {
         let channel = format!("control.{}", status.word);
         match kind {
             "messages" => {
                 let response = match status.word {
                     "stats" => status.response_with::<Stats>(components),
                     "describe" => status.response_with::<ProcessInfo>(components),
+                    "trace" => status.response_with::<Trace>(components),
                     _ => status.response_with::<LogLevelChange>(components),
                 };
                 parts.insert(format!("{channel}.request"), status.request(components));
@@ -87,11 +96,14 @@ fn exchange() -> Value {
 
 impl StatusRequest {
     fn request(&self, components: &mut Components) -> Value {
-        let payload = if self.word == LOG_LEVEL.word {
-            let data = components.of::<LogLevelRequest>();
-            json!({ "type": "object", "properties": { "data": data }, "required": ["data"] })
-        } else {
-            json!({ "type": "object", "description": "Ignored: only the routing key counts." })
+        let data = match self.word {
+            "log-level" => Some(components.of::<LogLevelRequest>()),
+            "trace" => Some(components.of::<TraceRequest>()),
+            _ => None,
+        };
+        let payload = match data {
+            Some(data) => json!({ "type": "object", "properties": { "data": data }, "required": ["data"] }),
+            None => json!({ "type": "object", "description": "Ignored: only the routing key counts." }),
         };
         json!({
             "name": format!("control.{}.request", self.word),
@@ -128,10 +140,15 @@ impl StatusRequest {
         json!({
             "address": format!("{word}.{{name}}"),
             "description": self.keys,
-            "parameters": { "name": { "description": "The name of the processes.", "enum": process_names() } },
+            "parameters": { "name": { "description": "The name of the processes.", "enum": self.names() } },
             "messages": { "request": { "$ref": format!("#/components/messages/control.{word}.request") } },
             "bindings": exchange(),
         })
+    }
+
+    /// Who receives it.
+    fn names(&self) -> Vec<&'static str> {
+        if self.word == TRACE.word { vec![GATEWAY] } else { process_names() }
     }
 
     /// The address of a reply is in the request.

@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod events;
 pub(crate) mod packets;
+pub(crate) mod telemetry;
 
 use amqp::names;
 use contracts::{CONTRACTS, Contract};
@@ -49,6 +50,7 @@ pub fn asyncapi() -> Value {
     for (kind, part) in [("channels", &mut channels), ("operations", &mut operations), ("messages", &mut messages)] {
         part.extend(events::parts(kind, &mut components));
         part.extend(control::parts(kind, &mut components));
+        part.extend(telemetry::parts(kind, &mut components));
     }
     let mut document = json!({
         // Not 3.1 yet: Modelina 5.10 does not support it.

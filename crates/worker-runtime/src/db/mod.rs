@@ -15,12 +15,15 @@ mod pooled;
 pub(crate) mod prune;
 mod sqlstate;
 mod statement_cache;
+mod statement_name;
 mod target;
 pub(crate) mod transaction;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::trace::SpanDetails;
+use contracts::telemetry::SpanKind;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use runtime::{Backoff, SettingError, StartError};
@@ -40,9 +43,11 @@ use crate::db::outbox_notifier::OutboxNotifier;
 use crate::db::pooled::{Connection, PooledConnection, Written};
 use crate::db::prune::Prune;
 use crate::db::sqlstate::Meaning;
+use crate::db::statement_name::statement_name;
 pub(crate) use crate::db::target::ConnectTarget;
 use crate::meter::METER;
 use crate::settings::{Context, Dependencies};
+use crate::trace;
 
 pub use crate::db::error::DbError;
 
@@ -122,8 +127,13 @@ impl Db {
 
     async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
         let begun = Instant::now();
+        let span = trace::begin_statement();
         let answer = self.attempts(sql, values).await;
         METER.database_time.note(begun.elapsed());
+        if let Some(span) = span {
+            let error = answer.as_ref().err().map(|_| "failed");
+            span.finish(SpanKind::Client, statement_name(sql), &SpanDetails { error, ..SpanDetails::default() });
+        }
         answer
     }
 

@@ -29,6 +29,7 @@ use crate::events::attempt::{Again, Apply, Effects, Outcome};
 use crate::failure::Failure;
 use crate::meter::{self, METER};
 use crate::settings::EventSettings;
+use crate::trace;
 
 /// An event counts as the cause when the database was lost, or too busy, this many times while applying it.
 const SUSPICIONS: u32 = 3;
@@ -415,6 +416,9 @@ impl EventLoop<'_> {
         METER.count(status, 1);
         METER.handling.note(begun.elapsed());
         let meta = event.meta.as_ref();
+        if let Some(meta) = meta {
+            trace::record_event(meta, self.subscription.name, status, begun);
+        }
         tracing::info!(
             listener = self.subscription.name,
             status,

@@ -22,6 +22,7 @@ use crate::outbox::batch::{Batch, Outbox};
 use crate::outbox::leadership::Leadership;
 use crate::outbox::stats::StatusResponder;
 use crate::settings::EventSettings;
+use crate::trace;
 
 /// How often the relay looks without a notification, because notifications can be lost. It also shows the server that the
 /// leader is alive.
@@ -136,8 +137,10 @@ impl Relay<'_> {
 }
 
 async fn publish(batch: &Batch, publisher: &Publisher) -> Result<(), RelayError> {
-    let events = batch.events();
+    let mut events = batch.events();
+    let spans = trace::begin_publishing(&mut events);
     publisher.publish_events(&events).await?;
+    trace::finish_publishing(&events, &spans);
     METER.count("published", events.len() as u64);
     for event in &events {
         let meta = &event.meta;

@@ -4,8 +4,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::trace::SpanDetails;
 use amqp::{Broker, Delivery, Error, RequestMetadata, RequestPacket, RpcConsumer};
 use contracts::control::{ProcessInfo, ProcessKind};
+use contracts::telemetry::SpanKind;
 use contracts::{Code, Fault};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -18,6 +20,7 @@ use crate::failure::{Circumstances, Failure};
 use crate::health::Health;
 use crate::meter::{self, METER};
 use crate::rpc::availability::Availability;
+use crate::trace;
 
 /// A handler without its types: the message's text in, the body of the reply out.
 pub(crate) trait Handle {
@@ -166,15 +169,22 @@ impl Server<'_> {
     async fn serve(&self, delivery: Delivery) -> Result<(), Error> {
         let begun = Instant::now();
         let _in_flight = METER.begin();
-        if let Some(waited) = delivery.queue_wait() {
+        let waited = delivery.queue_wait();
+        if let Some(waited) = waited {
             METER.queue_wait.note(waited);
         }
         let packet = RequestPacket::decode(delivery.body());
-        let meta = delivery.meta(self.spec.name, packet.as_ref().ok());
+        let mut meta = delivery.meta(self.spec.name, packet.as_ref().ok());
         let (request_id, traceparent) = (meta.request_id.clone(), meta.traceparent.clone());
+        let (message_id, span) = (meta.message_id, trace::begin_handling(&mut meta, self.spec.name, waited));
         let log = |status: &'static str| {
             METER.count(status, 1);
             METER.handling.note(begun.elapsed());
+            if let Some(span) = &span {
+                let error = (status != "ok").then_some(status);
+                let details = SpanDetails { error, request_id: Some(&request_id), message_id: Some(message_id) };
+                span.finish(SpanKind::Consumer, format!("handle {}", self.spec.name), &details);
+            }
             tracing::info!(
                 pattern = self.spec.name,
                 status,
@@ -199,7 +209,7 @@ impl Server<'_> {
                 if !self.spec.safe {
                     delivery.announce().await?;
                 }
-                self.work(packet.message(), meta).await
+                trace::within(span.as_ref(), self.work(packet.message(), meta)).await
             }
             Err(fault) => Err(fault.into()),
         };

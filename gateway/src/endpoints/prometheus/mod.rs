@@ -141,6 +141,8 @@ fn add_process(families: &mut Families, stats: &Stats) {
     }
     let help = "Reconnections to the broker";
     families.add("messaging_reconnects", None, help, of(), Value::Counter(number(work.reconnects)));
+    let help = "Spans of sampled traces that could not be published";
+    families.add("telemetry_dropped_spans", None, help, of(), Value::Counter(number(work.dropped_spans)));
     let help = "How long requests waited in their queue";
     let waits = work.queue_wait.clone();
     families.add_some("messaging_queue_wait_duration", seconds(), help, of(), waits.map(Value::Histogram));
