@@ -49,6 +49,7 @@ export default defineConfig(({ isSsrBuild }) => ({
     : {
         outDir: 'dist/page',
         emptyOutDir: true,
+        manifest: true, // the server has a page's scripts fetched early
         assetsInlineLimit: 0, // the content security policy knows no data: URLs
         modulePreload: { polyfill: false },
         minify: 'terser', // three per cent smaller than the default

@@ -67,6 +67,7 @@ function measure(): string[] {
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return true;
     for (let up: Element | null = element; up; up = up.parentElement) {
       if (up.classList.contains('truncate') || up.tagName === 'HEADER' || up.tagName === 'svg') return true;
+      if (up.hasAttribute('data-stale')) return true; // a bar over the page
       if (getComputedStyle(up).clipPath !== 'none') return true; // for readers only
     }
     return false;

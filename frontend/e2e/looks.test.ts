@@ -150,7 +150,7 @@ test('a page whose files cannot be loaded says so, and is there when they can', 
   await context.close();
 });
 
-test('the start page is seen before its script comes, and whoever is signed in does not see it so', async () => {
+test('every page is seen before its script comes, by those alone whose page it is', async () => {
   const { context, page, faults } = await openTab(browser, stack, { viewport: { width: 360, height: 740 } });
   await page.route('**/assets/*.js', (route) => route.abort());
   await page.goto('/');
@@ -158,9 +158,32 @@ test('the start page is seen before its script comes, and whoever is signed in d
   expect(await layoutFlaws(page)).toEqual([]);
   expect(await flaws(page)).toEqual([]);
   expect(await page.getByRole('button', { name: 'Theme' }).isDisabled()).toBe(true);
+  const [start, newcomers] = [page.locator('[data-start]'), page.getByRole('link', { name: 'Create an account' })];
+  expect(await newcomers.first().isVisible()).toBe(true);
+  for (const path of ['/login', '/register', '/system']) {
+    await page.goto(path);
+    await page.locator('h1').waitFor();
+    expect(await layoutFlaws(page), path).toEqual([]);
+    expect(await flaws(page), path).toEqual([]);
+  }
+  await page.goto('/orders');
+  await start.waitFor({ state: 'hidden' });
+
   await signIn(page, await register(stack));
-  await page.goto('/');
-  await page.locator('[data-start]').waitFor({ state: 'hidden' });
+  for (const path of ['/', '/system']) {
+    await page.goto(path);
+    await page.locator('h1').waitFor();
+    expect(await newcomers.first().isVisible(), path).toBe(false);
+  }
+  for (const path of ['/orders', '/orders/new', '/orders/0190a000', '/profile']) {
+    await page.goto(path);
+    await page.locator('h1').waitFor();
+    expect(await page.getByRole('button', { name: 'Sign out' }).isDisabled(), path).toBe(true);
+    expect(await layoutFlaws(page), path).toEqual([]);
+    expect(await flaws(page), path).toEqual([]);
+  }
+  await page.goto('/login');
+  await start.waitFor({ state: 'hidden' });
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -1,6 +1,7 @@
 // On a slow phone nothing moves that was there already.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { layoutFlaws } from './layout';
 import { drawn, heading, ORDERS, openBrowser, openTab, place, register, signIn } from './tools';
 
 const stack = inject('stack');
@@ -48,6 +49,42 @@ test('on a slow phone the pages do not shift while they load', async () => {
   }
   await context.close();
 });
+
+test('what is shown does not move when it can no longer be renewed, nor when it can again', async () => {
+  const account = await register(stack);
+  const { id } = await place(stack, account, { title: 'Kept' });
+  const { context, page } = await openTab(browser, stack, { viewport: { width: 360, height: 740 }, isMobile: true });
+  await signIn(page, account);
+  await page.addInitScript(watchShifts);
+  const alert = page.locator('[data-stale]');
+  for (const [path, title, last] of [
+    [`/orders/${id}`, 'Kept', '[data-step]'],
+    ['/profile', 'Ada Lovelace', 'section[aria-labelledby=sessions] li'],
+  ] as const) {
+    await page.goto(path);
+    await heading(page, title).waitFor();
+    await page.locator(last).first().waitFor();
+    await page.evaluate(() => document.fonts.ready);
+    await page.route(isOfGateway, (route) => route.abort());
+    await alert.getByText('The gateway cannot be reached').waitFor();
+    await drawn(page);
+    expect(await shifts(page), path).toEqual([]);
+    expect(await layoutFlaws(page), path).toEqual([]);
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await drawn(page);
+    const bar = await alert.boundingBox();
+    const footer = await page.locator('footer p').boundingBox();
+    expect((footer?.y ?? 0) + (footer?.height ?? 0), 'the end of the page is above the bar').toBeLessThan(bar?.y ?? 0);
+    await page.evaluate(() => window.scrollTo(0, 0));
+    await page.unroute(isOfGateway);
+    await alert.waitFor({ state: 'detached' });
+    await drawn(page);
+    expect(await shifts(page), path).toEqual([]);
+  }
+  await context.close();
+});
+
+const isOfGateway = ({ port }: URL) => port === stack.environment.PORT_GATEWAY;
 
 /** Waits until what the gateway said next is drawn. */
 async function nextAnswer(page: Page, path: string) {

@@ -1,7 +1,7 @@
 // Serves the built page on the loopback address until it is told to stop.
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { startPage } from '../src/start';
+import { startPages } from '../src/start';
 import { settings } from './settings';
 import { site } from './site';
 
@@ -12,7 +12,7 @@ const MOST_CONNECTIONS = 1_024;
 async function start() {
   const { port, gateway } = settings(process.env);
   const directory = fileURLToPath(new URL('../page', import.meta.url));
-  const server = createServer(LIMITS, site(directory, gateway, await startPage(gateway)));
+  const server = createServer(LIMITS, site(directory, gateway, await startPages(gateway)));
   server.maxConnections = MOST_CONNECTIONS;
   server.once('error', stop);
   server.listen(port, '127.0.0.1', () => {

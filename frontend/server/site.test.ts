@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startPage } from '../src/start';
+import { startPages } from '../src/start';
 import { settings } from './settings';
 import { site } from './site';
 
@@ -12,13 +12,23 @@ let server: Server;
 let directory: string;
 let base: string;
 
+const page = (gateway: string) =>
+  `<head><meta name="gateway" content="${gateway}"><link href="/assets/main-1.js"></head><div id="root"></div>`;
+
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'page-'));
   mkdirSync(join(directory, 'assets'));
-  writeFileSync(join(directory, 'index.html'), '<meta name="gateway" content="%GATEWAY_URL%"><div id="root"></div>');
+  writeFileSync(join(directory, 'index.html'), page('%GATEWAY_URL%'));
   writeFileSync(join(directory, 'assets', 'a-1.js'), 'let a');
   writeFileSync(join(directory, 'icon.svg'), '<svg/>');
-  server = createServer(site(directory, 'http://gateway:1', await startPage('http://gateway:1')));
+  mkdirSync(join(directory, '.vite'));
+  const manifest = {
+    'src/main.tsx': { file: 'assets/main-1.js' },
+    '_shared.js': { file: 'assets/shared-1.js', imports: ['src/main.tsx'] },
+    'src/pages/orders.tsx': { file: 'assets/orders-1.js', imports: ['src/main.tsx', '_shared.js'] },
+  };
+  writeFileSync(join(directory, '.vite', 'manifest.json'), JSON.stringify(manifest));
+  server = createServer(site(directory, 'http://gateway:1', await startPages('http://gateway:1')));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -29,14 +39,42 @@ afterAll(() => {
 });
 
 test('every address of the page is the page, and knows the gateway', async () => {
-  for (const path of ['/index.html', '/orders/0190-a?x=1.2', '/a/b/c']) {
+  for (const path of ['/index.html', '/a?x=1.2', '/a/b/c']) {
     const answer = await fetch(base + path);
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-cache']);
-    expect(await answer.text()).toBe('<meta name="gateway" content="http://gateway:1"><div id="root"></div>');
+    expect(await answer.text()).toBe(page('http://gateway:1'));
   }
 });
 
-test('the start page is there before its script, with nothing in it that the policy would stop', async () => {
+test('every page is there before its script, with nothing in it that the policy would stop', async () => {
+  const headings = {
+    '/login': 'Sign in',
+    '/register': 'Create an account',
+    '/system': 'System',
+    '/orders': 'Your orders',
+    '/orders/new': 'New order',
+    '/orders/0190-a': 'Order',
+    '/profile': 'Profile',
+  };
+  for (const [path, heading] of Object.entries(headings)) {
+    const html = await (await fetch(base + path)).text();
+    expect(html, path).toMatch(new RegExp(`<h1[^>]*>${heading}</h1>`));
+    expect(html.includes('Sign out'), path).toBe(/orders|profile/.test(path));
+    expect(html, `${path}: nothing can be used that would do nothing`).not.toMatch(
+      /<(button|input|textarea|select) (?!disabled )/,
+    );
+    expect(html, path).not.toMatch(/<script|<style|<title|\son\w+=|\sstyle=/);
+  }
+});
+
+test('a page comes with the names of its scripts, to be fetched early', async () => {
+  const html = await (await fetch(`${base}/orders`)).text();
+  const files = [...html.matchAll(/<link rel="modulepreload"[^>]* href="([^"]+)"/g)].map(([, file]) => file);
+  expect(files).toEqual(['/assets/shared-1.js', '/assets/orders-1.js']);
+  expect((await fetch(`${base}/.vite/manifest.json`)).status).toBe(404);
+});
+
+test('the start page says what this is', async () => {
   const answer = await fetch(base);
   expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-cache']);
   const html = await answer.text();
@@ -44,8 +82,6 @@ test('the start page is there before its script, with nothing in it that the pol
   expect(html).toMatch(/<h1[^>]*>Every request here becomes a message\.<\/h1>/);
   expect(html).toMatch(/<a [^>]*href="\/register"/);
   expect(html).toContain('<span>http://gateway:1</span>');
-  expect(html, 'nothing can be pressed that would do nothing').not.toMatch(/<button (?!disabled )/);
-  expect(html).not.toMatch(/<script|<style|<title|\son\w+=|\sstyle=/);
 });
 
 test('files with a hash are kept for ever, the others are asked for again', async () => {

@@ -2,27 +2,27 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import type { Start } from '../src/start';
 import { packed, type StoredFile, stored, storedFiles } from './files';
 import { cacheControl, securityHeaders } from './headers';
+import { MANIFEST, scriptsOf } from './preloads';
 import { pathOf } from './target';
 
 const ROOT = '<div id="root"></div>';
 
 /**
- * A request handler for the files in a directory; the page is told where the gateway is. `start` is the HTML with which
- * the start page is shown until its script has come.
+ * A request handler for the files in a directory; the page is told where the gateway is. `starts` has, by path, the HTML
+ * with which a page is shown until its script has come.
  */
-export function site(directory: string, gateway: string, start: string) {
-  const html = readFileSync(join(directory, 'index.html'), 'utf8').replace('%GATEWAY_URL%', () => gateway);
+export function site(directory: string, gateway: string, starts: ReadonlyMap<string, Start>) {
+  const html = readFileSync(join(directory, 'index.html'), 'utf8').replaceAll('%GATEWAY_URL%', () => gateway);
   if (!html.includes(ROOT)) throw new Error(`index.html has no ${ROOT}`);
   const page = packed(stored(Buffer.from(html)));
-  // What is seen first comes first: style and fonts before the script.
-  const started = html
-    .replace(ROOT, () => `<div id="root"><div data-start>${start}</div></div>`)
-    .replaceAll(/<(script type="module"|link rel="modulepreload")/g, '<$1 fetchpriority="low"');
-  const startPage = packed(stored(Buffer.from(started)));
+  const scripts = scriptsOf(directory);
+  const started = new Map([...starts].map(([path, start]) => [path, packed(stored(startOf(html, start, scripts)))]));
   const files = storedFiles(directory);
   files.delete('/index.html');
+  files.delete(MANIFEST);
   const headers = Object.entries(securityHeaders(gateway));
 
   return (request: IncomingMessage, response: ServerResponse) => {
@@ -37,10 +37,22 @@ export function site(directory: string, gateway: string, start: string) {
       response.writeHead(400).end();
       return;
     }
-    const file = files.get(path) ?? (path === '/' ? startPage : isPage(path) ? page : undefined);
+    const start = started.get(path) ?? (/^\/orders\/[^/.]+$/.test(path) ? started.get('/orders/:id') : undefined);
+    const file = files.get(path) ?? start ?? (isPage(path) ? page : undefined);
     if (file) answer(request, response, path, file);
     else response.writeHead(404).end();
   };
+}
+
+/** The page with its first sight, which comes first: style and fonts before the scripts. */
+function startOf(html: string, start: Start, scripts: (source: string) => string[]): Buffer {
+  const later = scripts(start.source).filter((file) => !html.includes(`"${file}"`));
+  const links = later.map((file) => `<link rel="modulepreload" crossorigin href="${file}">`).join('');
+  const page = html
+    .replace('</head>', () => `${links}</head>`)
+    .replace(ROOT, () => `<div id="root">${start.html}</div>`)
+    .replaceAll(/<(script type="module"|link rel="modulepreload")/g, '<$1 fetchpriority="low"');
+  return Buffer.from(page);
 }
 
 // Addresses of the page have no dot in their last part, and no empty part before it; files always have a dot.

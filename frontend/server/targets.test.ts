@@ -16,7 +16,7 @@ beforeAll(async () => {
   mkdirSync(join(directory, 'assets'));
   writeFileSync(join(directory, 'index.html'), PAGE);
   writeFileSync(join(directory, 'assets', 'a-1.js'), 'let a');
-  server = createServer(site(directory, 'http://gateway:1', ''));
+  server = createServer(site(directory, 'http://gateway:1', new Map()));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
 });
 

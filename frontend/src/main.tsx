@@ -10,7 +10,7 @@ import './styles.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has an element #root');
-void fontsArrived().then(() =>
+void Promise.all([fontsArrived(), routed()]).then(() =>
   // In slices: on a slow phone the page answers while it is being drawn.
   startTransition(() =>
     createRoot(root).render(
@@ -22,3 +22,11 @@ void fontsArrived().then(() =>
     ),
   ),
 );
+
+/** Resolves once the page of this address can be drawn: until then its first sight stays. */
+function routed(): Promise<void> {
+  return new Promise((resolve) => {
+    if (router.state.initialized) resolve();
+    else router.subscribe(({ initialized }) => initialized && resolve());
+  });
+}

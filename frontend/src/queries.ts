@@ -23,7 +23,7 @@ export const keys = {
   system: ['system'],
 } as const;
 
-let userId = currentSession()?.userId ?? null;
+let userId = typeof window === 'undefined' ? null : (currentSession()?.userId ?? null);
 onSessionChange(() => {
   const now = currentSession()?.userId ?? null;
   if (now !== userId) queries.clear();

@@ -1,5 +1,5 @@
 // Who is signed in: the tokens in localStorage, the same for all tabs, and news of their change.
-import { useSyncExternalStore } from 'react';
+import { createContext, use, useSyncExternalStore } from 'react';
 import type { SignedIn, Tokens } from './contract';
 
 /** Frozen: other programs may read these. */
@@ -60,12 +60,16 @@ export function onSessionChange(listener: () => void): () => void {
 
 /** The id of the user who is signed in, or null. */
 export function useUserId(): string | null {
+  const onServer = use(SessionOnServer);
   return useSyncExternalStore(
     onSessionChange,
     () => currentSession()?.userId ?? null,
-    () => null,
+    () => onServer,
   );
 }
+
+/** For whom the server makes a page: the id of a user, or null. */
+export const SessionOnServer = createContext<string | null>(null);
 
 function tell() {
   for (const listener of [...listeners]) listener();

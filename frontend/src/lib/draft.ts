@@ -17,6 +17,6 @@ export function keepDraft(draft: Draft | null) {
 }
 
 /** The draft that this user left. */
-export function draftOf(userId: string | undefined): Draft | null {
+export function draftOf(userId: string | null): Draft | null {
   return kept?.userId === userId ? kept : null;
 }

@@ -23,7 +23,7 @@ export function Home() {
             puts each request on a queue, and a small process with a single job answers it. Stop one and nothing is
             lost. Start more of one and that job scales.
           </p>
-          <div className="mt-8 flex flex-wrap gap-4">
+          <div className="mt-8 flex flex-wrap gap-4" data-stranger={userId ? undefined : ''}>
             {userId ? (
               <>
                 <KeyLink to="/orders/new">New order</KeyLink>

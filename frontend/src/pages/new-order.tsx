@@ -7,7 +7,7 @@ import { Link, useNavigate } from 'react-router';
 import { createOrder } from '../api/client';
 import type { NewOrder as Body, Order } from '../api/contract';
 import { Problem } from '../api/problem';
-import { currentSession } from '../api/session';
+import { currentSession, useUserId } from '../api/session';
 import { draftOf, keepDraft } from '../lib/draft';
 import { formatMoney } from '../lib/format';
 import { newKey } from '../lib/key';
@@ -23,7 +23,8 @@ const FIELDS = ['title', 'description', 'price', 'orderReference'] as const;
 const EMPTY: OrderForm = { title: '', description: '', price: '', orderReference: '' };
 
 export function NewOrder() {
-  const [draft] = useState(() => draftOf(currentSession()?.userId));
+  const userId = useUserId();
+  const [draft] = useState(() => draftOf(userId));
   const key = useRef(draft?.key ?? newKey());
   const sent = useRef<OrderForm[]>(draft?.sent ?? []);
   const placed = usePlaced();
@@ -132,7 +133,7 @@ async function alreadyPlaced(sent: OrderForm[], key: string): Promise<Order> {
 function useKeptDraft(current: () => { values: OrderForm; key: string; sent: OrderForm[] } | null) {
   const latest = useRef(current);
   latest.current = current;
-  const [userId] = useState(() => currentSession()?.userId);
+  const [userId] = useState(useUserId());
   useEffect(
     () => () => {
       const draft = latest.current();

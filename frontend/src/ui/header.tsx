@@ -14,7 +14,11 @@ export function Header() {
           <Mark />
           Signal box
         </Link>
-        <nav aria-label="Pages" className="order-last flex w-full flex-wrap gap-x-5 sm:order-none sm:w-auto sm:gap-7">
+        <nav
+          aria-label="Pages"
+          data-stranger={userId ? undefined : ''}
+          className="order-last flex w-full flex-wrap gap-x-5 sm:order-none sm:w-auto sm:gap-7"
+        >
           {userId ? (
             <>
               <Stop to="/orders">Orders</Stop>

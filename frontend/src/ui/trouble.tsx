@@ -37,14 +37,15 @@ export function Trouble({ query, retrying = false }: { query: Query; retrying?: 
   );
 }
 
-/** What is shown is there, but not fresh. */
+/** What is shown is there, but not fresh. It lies over the page's lower edge: nothing that one reads moves. */
 export function Stale({ query }: { query: Query }) {
   const problem = problemIn(query);
   if (!problem) return null;
   return (
     <div
       role="alert"
-      className="mb-6 flex flex-wrap items-center gap-x-6 gap-y-3 rounded-key border-2 border-stop bg-plate px-5 py-3"
+      data-stale=""
+      className="fixed inset-x-2 bottom-2 z-4 mx-auto flex max-w-3xl flex-wrap items-center gap-x-6 gap-y-1 rounded-key border-2 border-stop bg-plate px-4 py-2.5 sm:px-5 print:static print:mb-6"
     >
       <div className="min-w-0">
         <p>
