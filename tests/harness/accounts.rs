@@ -74,11 +74,14 @@ pub fn password(data: &Path, name: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// An address with another name and password.
-pub fn with_account(url: &str, name: &str, password: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap();
-    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
-    format!("{scheme}://{name}:{password}@{place}")
+/// An address, or several with commas between them, with another name and password.
+pub fn with_account(urls: &str, name: &str, password: &str) -> String {
+    let with_account = |url: &str| {
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{name}:{password}@{place}")
+    };
+    urls.split(',').map(with_account).collect::<Vec<_>>().join(",")
 }
 
 /// The output of `signalbox accounts --json`, with the exchanges, which processes may not declare.

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod attacker_client;
+pub mod cluster;
 mod declared;
 pub mod environment;
 pub mod feed;
@@ -33,6 +34,7 @@ pub mod token;
 pub mod wait;
 pub mod wire;
 
+pub use crate::cluster::Cluster;
 pub use crate::held_inserts::HeldInserts;
 pub use crate::http::{Answer, Http};
 pub use crate::process::{Process, Signal};

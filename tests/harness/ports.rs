@@ -18,6 +18,13 @@ pub fn free_for_broker() -> u16 {
     search(&NEXT, 10_000, 1_000, &BESIDE_A_BROKER)
 }
 
+/// The first of nine ports in a row for a cluster of three nodes: three for AMQP, three for the management API, three for
+/// metrics.
+pub fn free_for_cluster() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    search(&NEXT, 11_000, 900, &[1, 2, 3, 4, 5, 6, 7, 8, 20_000, 20_001, 20_002, 21_000])
+}
+
 fn search(next: &AtomicU16, first: u16, count: u16, offsets: &[u16]) -> u16 {
     // Two runs at once begin at different places.
     let start = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(count)).unwrap();

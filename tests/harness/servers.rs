@@ -91,7 +91,8 @@ impl Servers {
         };
         let database =
             |service, url: &str| Database { service, url: without_path(url), own: None, copying: Mutex::default() };
-        let broker = Broker { amqp: without_path(amqp), ui: Http::new(ui.trim_end_matches('/')), own: None };
+        let broker =
+            Broker { amqp: without_path(amqp), ui: Http::new(ui.trim_end_matches('/')), own: None, nodes: Vec::new() };
         let servers =
             Self { broker, users: database("users", users), orders: database("orders", orders), accounts: None };
         Some(servers.users.make_template(None).and_then(|()| servers.orders.make_template(None)).map(|()| servers))
@@ -104,10 +105,12 @@ impl Servers {
 
 /// A RabbitMQ.
 pub struct Broker {
-    /// Without the vhost.
+    /// Without the vhost; in a cluster that of the last node.
     amqp: String,
     ui: Http,
     own: Option<Server>,
+    /// The AMQP ports of the nodes of a cluster.
+    nodes: Vec<u16>,
 }
 
 impl Broker {
@@ -126,7 +129,21 @@ impl Broker {
         let server = Server::new(&format!("{set}-broker"), command, Signal::Term, Box::new(open))?;
         let url = |url: &str| accounts.address(url, "guest").ok_or("there is no password for guest");
         let ui = Http::new(url(&format!("http://127.0.0.1:{ui}"))?);
-        Ok((Self { amqp: url(&format!("amqp://127.0.0.1:{port}"))?, ui, own: Some(server) }, ports))
+        Ok((Self { amqp: url(&format!("amqp://127.0.0.1:{port}"))?, ui, own: Some(server), nodes: Vec::new() }, ports))
+    }
+
+    /// A cluster, with the AMQP ports of its nodes. Tests use the last one.
+    pub(crate) fn of_cluster(nodes: Vec<u16>, ui: u16, accounts: &Accounts) -> Result<Self, String> {
+        let url = |url: &str| accounts.address(url, "guest").ok_or("there is no password for guest");
+        let (last, ui) = (nodes[nodes.len() - 1], Http::new(url(&format!("http://127.0.0.1:{ui}"))?));
+        Ok(Self { amqp: url(&format!("amqp://127.0.0.1:{last}"))?, ui, own: None, nodes })
+    }
+
+    /// The address of a vhost at every node, for our own processes.
+    pub(crate) fn at_every_node(&self, url: &str) -> String {
+        let Some(last) = self.nodes.last() else { return url.to_owned() };
+        let at = |node: &u16| url.replace(&format!("127.0.0.1:{last}"), &format!("127.0.0.1:{node}"));
+        self.nodes.iter().map(at).collect::<Vec<_>>().join(",")
     }
 
     /// Its address, without a vhost.
@@ -141,7 +158,14 @@ impl Broker {
             let answer = self.ui.call("PUT", path).json(&body).send();
             assert!(matches!(answer.status, 201 | 204), "PUT {path}: {} {}", answer.status, answer.body);
         };
-        put(&format!("/api/vhosts/{name}"), json!({}));
+        if self.nodes.is_empty() {
+            put(&format!("/api/vhosts/{name}"), json!({}));
+        } else {
+            // As in the cluster of ops/cluster; RabbitMQ 3.10 takes it from definitions only.
+            let quorum = json!({ "default_queue_type": "quorum" });
+            let vhost = json!({ "name": name, "default_queue_type": "quorum", "metadata": quorum });
+            self.import(&json!({ "vhosts": [vhost] }));
+        }
         let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
         put(&format!("/api/permissions/{name}/{user}"), everything);
         format!("{}/{name}", self.amqp)
@@ -200,7 +224,7 @@ pub struct Database {
 
 impl Database {
     /// With its port.
-    fn launch(set: &str, service: &'static str, accounts: &Accounts) -> Result<(Self, u16), String> {
+    pub(crate) fn launch(set: &str, service: &'static str, accounts: &Accounts) -> Result<(Self, u16), String> {
         let port = ports::free();
         let data = scratch().join("data").join(set);
         let command = Box::new(move || {
@@ -261,7 +285,7 @@ impl Database {
     }
 
     /// With accounts it belongs to the process that migrates, which grants the others their rights; copies have the same.
-    fn make_template(&self, accounts: Option<&Accounts>) -> Result<(), String> {
+    pub(crate) fn make_template(&self, accounts: Option<&Accounts>) -> Result<(), String> {
         self.remove(TEMPLATE);
         let mut url = self.make_empty(TEMPLATE);
         let migrates = format!("{}-migrate", self.service);
@@ -289,7 +313,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn new(
+    pub(crate) fn new(
         name: &str,
         command: Box<dyn Fn() -> Command + Send + Sync>,
         polite: Signal,
@@ -333,7 +357,12 @@ impl Server {
         self.process().kill();
     }
 
-    fn wait_until_ready(&self) -> Result<(), String> {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process().signal(signal);
+    }
+
+    pub(crate) fn wait_until_ready(&self) -> Result<(), String> {
         let begun = Instant::now();
         while !(self.is_ready)() {
             let process = self.process();
@@ -353,7 +382,7 @@ impl Server {
     }
 }
 
-fn accepts(port: u16) -> bool {
+pub(crate) fn accepts(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 

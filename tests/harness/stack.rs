@@ -157,7 +157,7 @@ impl<'a> Stack<'a> {
         let keys = token::keys();
         let file = |name: &str| keys.join(name).display().to_string();
         let mut settings = vec![
-            ("AMQP_URL".to_owned(), amqp.clone()),
+            ("AMQP_URL".to_owned(), servers.broker.at_every_node(&amqp)),
             ("USERS_DATABASE_URL".into(), users_url.clone()),
             ("ORDERS_DATABASE_URL".into(), orders_url.clone()),
             ("USERS_TOKEN_PRIVATE_KEY_FILE".into(), file("private.pem")),
@@ -214,8 +214,9 @@ impl<'a> Stack<'a> {
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         // The operator's tool is an administrator everywhere.
         if let Some(accounts) = self.servers.accounts.as_ref().filter(|_| name != "signalbox") {
-            let (users, orders) = (&self.users_url, &self.orders_url);
-            let all = [("AMQP_URL", &self.amqp), ("USERS_DATABASE_URL", users), ("ORDERS_DATABASE_URL", orders)];
+            let (amqp, users, orders) =
+                (self.servers.broker.at_every_node(&self.amqp), &self.users_url, &self.orders_url);
+            let all = [("AMQP_URL", &amqp), ("USERS_DATABASE_URL", users), ("ORDERS_DATABASE_URL", orders)];
             accounts.set_addresses(&mut command, name, &all);
         }
         command

@@ -12,6 +12,7 @@ use lapin::{Channel, Connection, ConnectionProperties, Event};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use crate::address::{self, Node};
 use crate::transport;
 use crate::transport::frame_filter::Limits;
 
@@ -19,10 +20,6 @@ use crate::transport::frame_filter::Limits;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Limits a publish, an acknowledgement, a declaration or a close, which would hang while the broker is blocked.
 pub(crate) const OPERATION: Duration = Duration::from_secs(3);
-/// Seconds between heartbeats; a peer that stays silent for twice as long is considered dead.
-const HEARTBEAT: u16 = 15;
-/// Keeps lapin's two ring buffers (32 frames each) small: 6 MB instead of 13 MB resident under traffic.
-const FRAME_MAX: u32 = 16_384;
 
 /// The largest message that a process accepts. The header table must fit into one of our frames, together with the
 /// other properties (fourteen, of at most 255 bytes) and the failure headers. The gateway takes bodies of at most 64
@@ -42,7 +39,7 @@ const BROKERS_FRAME_MAX: u32 = 131_072;
 pub struct AmqpSettings {
     /// The broker's address: `amqp://user:password@host:5672/vhost` (`%2f` is the default vhost), or `amqps://…:5671/…`
     /// for TLS. With TLS, `?cacertfile=` names a PEM file of certificate authorities that are trusted in addition to
-    /// the machine's.
+    /// the machine's. Several nodes of a cluster are separated by commas; they are tried in random order.
     pub url: String,
     /// The address of the broker's management API, through which `signalbox` sets policies and the scaler reads
     /// counters: `http://host:15672`. They sign in as the user of `AMQP_URL`, unless this names another:
@@ -104,9 +101,8 @@ pub(crate) fn send<T>(operation: impl Future<Output = lapin::Result<T>>) -> lapi
 /// The broker's address and credentials.
 #[derive(Clone)]
 pub struct Broker {
-    uri: AMQPUri,
-    /// Certificate authorities in PEM.
-    authorities: Option<String>,
+    /// The nodes; at least one. They have the same account and vhost.
+    nodes: Vec<Node>,
     process: String,
     limits: Limits,
 }
@@ -114,26 +110,21 @@ pub struct Broker {
 impl Broker {
     /// Parses the address. The error continues a sentence and does not quote the address, which contains a password.
     pub fn new(settings: &AmqpSettings, process: &str) -> Result<Self, String> {
-        let (url, authorities) = without_authorities(&settings.url);
-        let authorities = authorities.map(read_authorities).transpose()?;
-        let mut uri: AMQPUri = url.parse().map_err(|problem| {
-            format!("must be like amqp://user:password@host:5672/%2f ({problem})").replace(&url, "…")
-        })?;
-        uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        uri.query.frame_max = Some(uri.query.frame_max.unwrap_or_default().max(FRAME_MAX));
-        Ok(Self { uri, authorities, process: process.into(), limits: LIMITS })
+        Ok(Self { nodes: address::parse(&settings.url)?, process: process.into(), limits: LIMITS })
     }
 
     /// The same broker, with limits that leave messages unchanged.
     pub(crate) fn for_whole_messages(&self) -> Self {
         let mut whole = self.clone();
-        whole.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
+        for node in &mut whole.nodes {
+            node.uri.query.frame_max = Some(BROKERS_FRAME_MAX);
+        }
         Self { limits: WHOLE, ..whole }
     }
 
     /// The vhost.
     pub fn vhost(&self) -> &str {
-        &self.uri.vhost
+        &self.uri().vhost
     }
 
     /// The name of this process.
@@ -143,25 +134,43 @@ impl Broker {
 
     /// The user and the password.
     pub fn user(&self) -> (&str, &str) {
-        let userinfo = &self.uri.authority.userinfo;
+        let userinfo = &self.uri().authority.userinfo;
         (&userinfo.username, &userinfo.password)
     }
 
     /// The address without the password, for messages.
     pub fn address(&self) -> String {
-        let AMQPUri { authority, vhost, .. } = &self.uri;
-        format!("{}:{} (vhost {vhost}, user {})", authority.host, authority.port, authority.userinfo.username)
+        let places: Vec<String> = self.nodes.iter().map(Node::place).collect();
+        format!("{} (vhost {}, user {})", places.join(", "), self.vhost(), self.user().0)
     }
 
-    /// Connects; `role` names this connection in the management UI.
+    /// The address of any node, for what all have in common.
+    fn uri(&self) -> &AMQPUri {
+        &self.nodes[0].uri
+    }
+
+    /// Connects to any node, in random order; `role` names this connection in the management UI.
     pub(crate) async fn connect(&self, role: &str) -> Result<BrokerConnection, Error> {
+        let mut nodes = address::shuffled(&self.nodes).into_iter().peekable();
+        loop {
+            let node = nodes.next().expect("there is at least one, and the last one's outcome is returned");
+            match self.connect_to(node, role).await {
+                Err(error) if nodes.peek().is_some() => {
+                    tracing::warn!(node = node.place(), error = %error, "cannot reach a node of the broker; trying another");
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn connect_to(&self, node: &Node, role: &str) -> Result<BrokerConnection, Error> {
         let name = format!("{} {role}", self.process);
         // Never with auto-recovery: after a channel error it leaves consumers that hang for ever.
         let properties = ConnectionProperties::default()
             .with_connection_name(name.into())
             .with_client_property("product".into(), "Signal box".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let connecting = transport::connect(self.uri.clone(), properties, self.authorities.clone(), self.limits);
+        let connecting = transport::connect(node.uri.clone(), properties, node.authorities.clone(), self.limits);
         let connection = timeout(CONNECT, connecting).await.map_err(|_| Error::Silent(CONNECT))??;
         Ok(BrokerConnection { connection: Arc::new(connection) })
     }
@@ -173,21 +182,6 @@ impl Broker {
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok((connection, channel))
     }
-}
-
-/// Splits the file of certificate authorities off an address, because lapin does not know this parameter.
-fn without_authorities(url: &str) -> (String, Option<&str>) {
-    let Some((place, query)) = url.split_once('?') else { return (url.to_owned(), None) };
-    let file = query.split('&').find_map(|pair| pair.strip_prefix("cacertfile="));
-    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("cacertfile=")).collect();
-    (if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) }, file)
-}
-
-/// Reads the file once, so that an unusable one is reported at the start and not at each connection.
-fn read_authorities(file: &str) -> Result<String, String> {
-    let unusable = |problem: &dyn std::fmt::Display| format!("names {file} as its cacertfile, which {problem}");
-    let pem = std::fs::read_to_string(file).map_err(|error| unusable(&format_args!("cannot be read ({error})")))?;
-    if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(pem) } else { Err(unusable(&"holds no certificate")) }
 }
 
 /// An open connection, shared by its users.
@@ -226,29 +220,5 @@ impl BrokerConnection {
             let _ = self.connection.close(200, "stopping".into()).await;
         };
         let _ = timeout(OPERATION, closing).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bad_address_is_refused_without_quoting_its_password() {
-        let settings = AmqpSettings { url: "amqp://me:hunter2@host:port/%2f".into(), ..AmqpSettings::default() };
-        let problem = Broker::new(&settings, "test").err().unwrap();
-        assert!(!problem.contains("hunter2"), "{problem}");
-    }
-
-    #[test]
-    fn the_cacertfile_is_read_at_once_and_hidden_from_lapin() {
-        let new = |url: &str| Broker::new(&AmqpSettings { url: url.into(), ..AmqpSettings::default() }, "test");
-        for file in ["/nonexistent.pem", "/dev/null"] {
-            let problem = new(&format!("amqps://me:hunter2@host/%2f?cacertfile={file}&heartbeat=5")).err().unwrap();
-            assert!(problem.contains(file) && !problem.contains("hunter2"), "{problem}");
-        }
-        assert_eq!(without_authorities("amqps://h/v?cacertfile=/a.pem"), ("amqps://h/v".into(), Some("/a.pem")));
-        let (url, _) = without_authorities("amqps://h/v?heartbeat=5&cacertfile=/a.pem&frame_max=9000");
-        assert_eq!(url, "amqps://h/v?heartbeat=5&frame_max=9000");
     }
 }

@@ -8,6 +8,7 @@
 //! Requests: [`RpcClient`] → [`RpcConsumer`]. Events: [`Publisher`] → [`EventConsumer`], and [`LiveSubscription`] for
 //! live streams. Status of processes: [`Control`]. What must exist on the broker: [`topology`].
 
+mod address;
 pub mod admin;
 mod connection;
 pub mod control;

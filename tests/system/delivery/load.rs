@@ -19,16 +19,16 @@ const CLIENTS: usize = 128;
 
 /// The outcome of an order, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Outcome {
+pub(super) struct Outcome {
     /// Since the load began.
-    at: Duration,
+    pub(super) at: Duration,
     /// 0 when there was no answer.
-    status: u16,
+    pub(super) status: u16,
     code: String,
 }
 
 /// Places orders at a steady rate during `trouble` and a little longer; returns the outcome of each title.
-fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTreeMap<String, Outcome> {
+pub(super) fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTreeMap<String, Outcome> {
     let begun = Instant::now();
     let (next, end, outcomes) = (AtomicU32::new(0), Mutex::new(Duration::MAX), Mutex::new(BTreeMap::new()));
     let client = || loop {
@@ -56,7 +56,7 @@ fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTreeMap<String
 }
 
 /// Compares every answer with the database.
-fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<String, Outcome>) {
+pub(super) fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<String, Outcome>) {
     let titles: Vec<String> = stack.orders_db().column("SELECT title FROM orders WHERE title LIKE 'load %'", &[]);
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
     for title in &titles {
@@ -94,7 +94,7 @@ fn settle(stack: &Stack<'_>, person: &Person) {
 }
 
 /// Waits until the load has placed this many more orders.
-fn wait_for_orders(stack: &Stack<'_>, more: i64) {
+pub(super) fn wait_for_orders(stack: &Stack<'_>, more: i64) {
     let before = stack.orders_db().count("orders");
     wait_until("orders went through", seconds(10), || stack.orders_db().count("orders") >= before + more);
 }

@@ -1,5 +1,6 @@
 //! Requests are delivered, executed once, and answered truthfully, whatever is killed meanwhile.
 
+mod broker_cluster;
 mod clocks;
 mod database_faults;
 mod faults;

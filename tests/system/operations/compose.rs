@@ -11,7 +11,7 @@ use contracts::naming::process_name;
 use contracts::{LISTENERS, PATTERNS};
 use serde_json::{Value, json};
 use system_tests::accounts::{password, with_account};
-use system_tests::environment::{command, need, programs, repository, scratch};
+use system_tests::environment::{command, need, programs, repository, scratch, script_line};
 use system_tests::slots::Slot;
 use system_tests::stack::order;
 use system_tests::wait::seconds;
@@ -338,4 +338,14 @@ fn a_taken_port_is_reported_in_a_sentence() {
     let (fine, said) = check(&[("PORT_FRONTEND", beside_amqp.to_string())]);
     assert!(!fine && said.contains("configured twice: for PORT_FRONTEND"), "{said}");
     assert!(!check(&[("PORT_AMQP", "x".into())]).0);
+}
+
+#[test]
+fn the_file_of_the_cluster_is_valid_beside_the_main_one() {
+    need(&["process-compose"]).unwrap();
+    let both = "-f process-compose.yaml -f ops/cluster/process-compose.yaml";
+    let mut dry = script_line(&format!("process-compose {both} up --dry-run"));
+    let output = dry.env("DATA_DIR", scratch().join("data").join("dry")).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("Validated"), "{said}");
 }
