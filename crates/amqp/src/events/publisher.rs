@@ -1,6 +1,7 @@
 //! Publishes messages that must not be lost: one counts as sent when the broker has confirmed that a queue has it.
 
-use futures_util::future::try_join_all;
+use futures_util::FutureExt;
+use futures_util::future::{join_all, maybe_done, try_join_all};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
 
@@ -56,11 +57,19 @@ impl Publisher {
     pub(crate) async fn publish(&self, messages: impl Iterator<Item = Outgoing<'_>>) -> Result<(), Error> {
         // Without `mandatory` the broker also confirms messages that it cannot route and drops.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let mut confirms = Vec::new();
-        for Outgoing { exchange, key, body, properties } in messages {
-            let sending = self.channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
-            confirms.push(in_time(sending).await?);
+        let messages: Vec<_> = messages.collect();
+        let sending = messages.iter().map(|Outgoing { exchange, key, body, properties }| {
+            self.channel.basic_publish((*exchange).into(), (*key).into(), options, body, properties.clone())
+        });
+        let mut sending: Vec<_> = sending.map(|sending| Box::pin(maybe_done(sending))).collect();
+        // The first poll hands a message to lapin. All are handed over, in order, before the first is waited for: to wait
+        // until each is written would cost thread switches for each.
+        for sending in &mut sending {
+            let _ = sending.now_or_never();
         }
+        in_time(join_all(&mut sending).map(Ok)).await?;
+        let confirms = sending.iter_mut().filter_map(|sending| sending.as_mut().take_output());
+        let confirms = confirms.collect::<lapin::Result<Vec<_>>>()?;
         let confirmations = in_time(try_join_all(confirms)).await?;
         confirmations.into_iter().try_for_each(|confirmation| match confirmation {
             Confirmation::Ack(None) => Ok(()),

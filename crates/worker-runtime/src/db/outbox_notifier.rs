@@ -15,7 +15,7 @@ use crate::db::limits::SILENCE;
 use crate::db::target::ConnectTarget;
 
 /// The shortest time between two notifications.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends notifications in the background.
 #[derive(Clone)]

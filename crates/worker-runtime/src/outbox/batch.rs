@@ -274,6 +274,10 @@ impl Batch {
         self.rows.iter().map(|(row, number)| event(row, *number)).collect()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The number up to which everything is published once the broker has confirmed the batch.
     pub(crate) fn last(&self) -> Option<i64> {
         self.rows.last().map(|(_, number)| *number)
