@@ -93,10 +93,19 @@ pub(crate) enum Command {
     /// Show where the time of a request went
     ///
     /// Prints the spans of a sampled request, from the gateway to the listeners of its event, as the gateway remembers them.
-    #[command(after_help = "Example:\n  signalbox trace 0190b7a4-5a1c-7c00-8000-000000000000")]
+    #[command(
+        after_help = "Examples:\n  signalbox trace 0190b7a4-5a1c-7c00-8000-000000000000\n  signalbox trace --slowest orders.create"
+    )]
     Trace {
         /// The id of a trace, a request (`X-Request-Id`), a message or an order
-        id: String,
+        #[arg(required_unless_present = "slowest")]
+        id: Option<String>,
+        /// Instead of an id: the slowest request of this pattern or listener that is remembered
+        #[arg(long, value_name = "NAME", value_parser = process, conflicts_with = "id")]
+        slowest: Option<&'static str>,
+        /// Print OTLP/JSON, for an OpenTelemetry collector, Jaeger or Tempo
+        #[arg(long)]
+        otlp: bool,
     },
     /// Change the log level of a process for a while
     ///

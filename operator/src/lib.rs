@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use contracts::control::LogLevelRequest;
+use contracts::telemetry::TraceRequest;
 use runtime::EX_USAGE;
 
 use args::{Args, Command, Dead, Topology};
@@ -57,7 +58,11 @@ async fn run(args: Args) -> Result<bool, CliError> {
         Command::Accounts => accounts::show(&Tool::open(json)?),
         Command::Why { id } => why::why(&mut Tool::open(json)?, &id).await,
         Command::Status { check } => status::status(&mut Tool::open(json)?, check).await,
-        Command::Trace { id } => trace::trace(&Tool::open(json)?, id).await,
+        Command::Trace { id, slowest, otlp } => {
+            let request =
+                slowest.map_or_else(|| TraceRequest::Id(id.unwrap_or_default()), |it| TraceRequest::Slowest(it.into()));
+            trace::trace(&Tool::open(json)?, request, otlp).await
+        }
         Command::Top { once } => top::top(&Tool::open(json)?, once).await,
         Command::LogLevel { name, level, for_s, instance } => {
             log_level::change(&Tool::open(json)?, name, instance, LogLevelRequest { level, for_s }).await

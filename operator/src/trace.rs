@@ -1,10 +1,12 @@
 //! `signalbox trace`: the spans of a request as a waterfall, from the memory of the gateway.
 
+mod otlp;
+
 use std::collections::HashMap;
 use std::fmt;
 
 use amqp::find_trace;
-use contracts::telemetry::Span;
+use contracts::telemetry::{Span, TraceRequest};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -24,10 +26,14 @@ struct Report {
 }
 
 /// Prints the trace. Fails if no gateway answers or remembers it.
-pub(crate) async fn trace(tool: &Tool, id: String) -> Result<bool, CliError> {
-    let found = find_trace(&tool.broker, &id).await;
+pub(crate) async fn trace(tool: &Tool, request: TraceRequest, as_otlp: bool) -> Result<bool, CliError> {
+    let found = find_trace(&tool.broker, &request).await;
+    let (TraceRequest::Id(id) | TraceRequest::Slowest(id)) = request;
     let found = found.map_err(|error| tool.broke("cannot request the trace", &error))?;
     let trace = found.ok_or_else(|| CliError::Unavailable("no gateway answers; check that one is running".into()))?;
+    if as_otlp && !trace.spans.is_empty() {
+        return print::write(format!("{}\n", otlp::export(&trace.spans)).as_bytes());
+    }
     let report = Report { id, spans: trace.spans };
     print::report(&report, tool.json)?;
     Ok(!report.spans.is_empty())

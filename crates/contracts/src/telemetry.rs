@@ -58,13 +58,15 @@ pub struct SpanBatch {
     pub spans: Vec<Span>,
 }
 
-/// The request `trace`: asks a gateway for the spans that it remembers.
+/// The request `trace`: asks a gateway for a trace that it remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct TraceRequest {
-    /// The id of a trace, an HTTP request, or a message.
-    pub id: String,
+pub enum TraceRequest {
+    /// By the id of a trace, an HTTP request, or a message.
+    Id(String),
+    /// The one in which this pattern or listener took longest.
+    Slowest(String),
 }
 
 /// The response to `trace`.

@@ -58,6 +58,15 @@ fn a_sampled_request_is_followed_to_the_listener_of_its_event() {
     // By the other ids, too.
     assert_eq!(trace(&stack, created.header("X-Request-Id")), spans);
     assert_eq!(trace(&stack, &id), spans);
+    let (_, output) = run_to_end(stack.command("signalbox").args(["trace", "--slowest", "orders.create", "--json"]));
+    assert_eq!(serde_json::from_str::<Value>(&output).unwrap()["spans"].as_array().unwrap(), &spans);
+    let (_, output) = run_to_end(stack.command("signalbox").args(["trace", &id, "--otlp"]));
+    let export: Value = serde_json::from_str(&output).unwrap();
+    let services: Vec<&Value> = export["resourceSpans"].as_array().unwrap().iter().collect();
+    let service =
+        |name: &str| services.iter().find(|it| it["resource"]["attributes"][0]["value"]["stringValue"] == name);
+    let exported = &service("gateway").unwrap()["scopeSpans"][0]["spans"];
+    assert!(exported.as_array().unwrap().iter().any(|span| span["parentSpanId"] == CLIENT), "{export}");
     let (code, text) = run_to_end(stack.command("signalbox").args(["trace", &id]));
     assert!(code == Some(0) && text.contains("\n    handle orders.create ") && text.contains("█"), "{text}");
 }

@@ -15,18 +15,22 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the first answer waits for those of other gateways.
 const OTHERS: Duration = Duration::from_millis(250);
 
-/// The spans of a trace, of a request or of a message. Every gateway remembers all spans since it started, so the longest
+/// The spans of a trace. Every gateway remembers all spans since it started, so the longest
 /// answer counts. `None` if no gateway answers.
-pub async fn find_trace(broker: &Broker, id: &str) -> Result<Option<Trace>, Error> {
+pub async fn find_trace(broker: &Broker, request: &TraceRequest) -> Result<Option<Trace>, Error> {
     let connection = broker.connect("asks").await?;
-    let found = exchange(&connection, broker.process(), id).await;
+    let found = exchange(&connection, broker.process(), request).await;
     connection.close().await;
     found
 }
 
-async fn exchange(connection: &BrokerConnection, process: &str, id: &str) -> Result<Option<Trace>, Error> {
+async fn exchange(
+    connection: &BrokerConnection,
+    process: &str,
+    request: &TraceRequest,
+) -> Result<Option<Trace>, Error> {
     let mut requests = RequestChannel::open(connection, process).await?;
-    let data = serde_json::value::to_raw_value(&TraceRequest { id: id.into() }).expect("a string always serialises");
+    let data = serde_json::value::to_raw_value(request).expect("a string always serialises");
     let request = ControlRequest { kind: TRACE, data: &data, round: 1, timeout: TIMEOUT };
     let routed = requests.send(&request, vec![key_of(TRACE, GATEWAY)]).await?;
     if routed != [true] {

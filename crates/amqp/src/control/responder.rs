@@ -106,7 +106,10 @@ impl RequestKind {
         match key.split_once('.').map_or(key, |(first, _)| first) {
             DESCRIBE => Self::Describe,
             LOG_LEVEL => Self::LogLevel(log_level_request(&delivery.data)),
-            TRACE => Self::Trace(message(&delivery.data, "The message must have an `id`.")),
+            TRACE => Self::Trace(message(
+                &delivery.data,
+                "The message must have an `id`, or in `slowest` a pattern or a listener.",
+            )),
             _ => Self::Stats,
         }
     }
@@ -188,7 +191,7 @@ impl Control {
                 Ok(change) => encode_response(&change),
                 Err(fault) => Ok(encode_fault(&fault)),
             },
-            RequestKind::Trace(Ok(request)) => encode_response(&STORE.find(&request.id)),
+            RequestKind::Trace(Ok(request)) => encode_response(&STORE.find(request)),
             RequestKind::Trace(Err(fault)) => Ok(encode_fault(fault)),
         };
         let body = body.expect("names and numbers always serialise");

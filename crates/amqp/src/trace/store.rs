@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use contracts::telemetry::{Span, Trace};
+use contracts::telemetry::{Span, Trace, TraceRequest};
 
 /// The store of this gateway.
 pub(crate) static STORE: SpanStore = SpanStore::new();
@@ -28,15 +28,13 @@ impl SpanStore {
         kept.drain(..excess);
     }
 
-    /// The spans of the trace with this id, or of the traces of a request or a message with this id.
-    pub(crate) fn find(&self, id: &str) -> Trace {
+    /// The spans of a trace.
+    pub(crate) fn find(&self, request: &TraceRequest) -> Trace {
         let kept = self.lock();
-        let is_meant = |span: &&Span| {
-            span.trace_id == id
-                || span.request_id.as_deref() == Some(id)
-                || span.message_id.is_some_and(|message| message.to_string() == id)
+        let traces: HashSet<&str> = match request {
+            TraceRequest::Id(id) => kept.iter().filter(|span| has_id(span, id)).map(trace_of).collect(),
+            TraceRequest::Slowest(name) => slowest(&kept, name).map(trace_of).into_iter().collect(),
         };
-        let traces: HashSet<&str> = kept.iter().filter(is_meant).map(|span| span.trace_id.as_str()).collect();
         let found = kept.iter().filter(|span| traces.contains(span.trace_id.as_str()));
         let mut spans: Vec<Span> = found.take(MOST).cloned().collect();
         spans.sort_by_key(|span| span.start_us);
@@ -46,6 +44,24 @@ impl SpanStore {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Span>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn trace_of(span: &Span) -> &str {
+    &span.trace_id
+}
+
+/// Whether it is part of the trace, the request or the message with this id.
+fn has_id(span: &Span, id: &str) -> bool {
+    span.trace_id == id
+        || span.request_id.as_deref() == Some(id)
+        || span.message_id.is_some_and(|message| message.to_string() == id)
+}
+
+/// The longest call to a pattern, or handling of an event by a listener.
+fn slowest<'s>(spans: &'s VecDeque<Span>, name: &str) -> Option<&'s Span> {
+    let (call, handle) = (format!("call {name}"), format!("handle {name}"));
+    let of_it = |wanted: &str| spans.iter().filter(|span| span.name == wanted).max_by_key(|span| span.duration_us);
+    of_it(&call).or_else(|| of_it(&handle))
 }
 
 #[cfg(test)]
@@ -72,10 +88,32 @@ mod tests {
     }
 
     #[test]
+    fn the_slowest_call_of_a_pattern_is_found_or_the_slowest_handling_by_a_listener() {
+        let store = SpanStore::new();
+        let named = |trace: &str, name: &str, duration_us| Span {
+            name: name.into(),
+            duration_us,
+            ..span(trace, 0, None, None)
+        };
+        store.add(vec![
+            named("a", "call x.y", 5),
+            named("b", "call x.y", 9),
+            named("b", "handle x.y", 2),
+            named("c", "call x.z", 99),
+            named("d", "handle x.on_y", 1),
+        ]);
+        let found = |name: &str| store.find(&TraceRequest::Slowest(name.into())).spans;
+        let lengths = |name: &str| found(name).iter().map(|span| span.duration_us).collect::<Vec<_>>();
+        assert_eq!((lengths("x.y"), lengths("x.on_y"), lengths("x")), (vec![9, 2], vec![1], vec![]));
+    }
+
+    #[test]
     fn a_trace_is_found_by_each_of_its_ids_and_the_oldest_spans_are_forgotten() {
         let (store, message) = (SpanStore::new(), Uuid::now_v7());
         store.add(vec![span("a", 2, Some("r-1"), None), span("a", 1, None, Some(message)), span("b", 3, None, None)]);
-        let starts = |id: &str| store.find(id).spans.iter().map(|span| span.start_us).collect::<Vec<_>>();
+        let starts = |id: &str| {
+            store.find(&TraceRequest::Id(id.into())).spans.iter().map(|span| span.start_us).collect::<Vec<_>>()
+        };
         for id in ["a", "r-1", &message.to_string()] {
             assert_eq!(starts(id), [1, 2], "{id}");
         }
