@@ -42,6 +42,13 @@ impl Accounts {
         password(&self.data, name)
     }
 
+    /// Gives another `DATA_DIR` the same password of an account.
+    pub(crate) fn copy(&self, name: &str, data: &Path) {
+        let directory = data.join("accounts").join(name);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("password"), format!("{}\n", self.password(name).unwrap())).unwrap();
+    }
+
     /// An address with an account's name and password.
     pub fn address(&self, url: &str, name: &str) -> Option<String> {
         Some(with_account(url, name, &self.password(name)?))
@@ -74,14 +81,15 @@ pub fn password(data: &Path, name: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// An address, or several with commas between them, with another name and password.
+/// An address with another name and password. One of RabbitMQ may be several with commas between them; one of PostgreSQL may
+/// name several hosts after one account.
 pub fn with_account(urls: &str, name: &str, password: &str) -> String {
     let with_account = |url: &str| {
         let (scheme, rest) = url.split_once("://").unwrap();
         let place = rest.split_once('@').map_or(rest, |(_, place)| place);
         format!("{scheme}://{name}:{password}@{place}")
     };
-    urls.split(',').map(with_account).collect::<Vec<_>>().join(",")
+    urls.replace(",amqp://", " amqp://").split(' ').map(with_account).collect::<Vec<_>>().join(",")
 }
 
 /// The output of `signalbox accounts --json`, with the exchanges, which processes may not declare.

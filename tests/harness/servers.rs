@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::accounts::Accounts;
-use crate::environment::{need, program, scratch, script, variable};
+use crate::environment::{command, need, program, scratch, script, variable};
 use crate::http::Http;
 use crate::ports;
 use crate::process::{Process, Signal};
@@ -62,8 +62,19 @@ impl Servers {
         servers
     }
 
+    /// A set of which the order service's database has a standby. Ends with the test.
+    #[track_caller]
+    pub fn with_standby() -> Self {
+        let started = Self::start("replicated").and_then(|mut servers| {
+            let accounts = servers.accounts.as_ref().ok_or("servers that were started here have accounts")?;
+            servers.orders.add_standby(accounts)?;
+            Ok(servers)
+        });
+        started.unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
     /// Starts a set.
-    fn start(name: &str) -> Result<Self, String> {
+    pub(crate) fn start(name: &str) -> Result<Self, String> {
         need(&["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"])?;
         let accounts = Accounts::begin(scratch().join("data").join(name));
         let (broker, ports) = Broker::launch(name, &accounts)?;
@@ -89,8 +100,13 @@ impl Servers {
             let any = [amqp, ui, users, orders].iter().any(Option::is_some);
             return any.then(|| Err(format!("set all of {} or none of them", names.join(", "))));
         };
-        let database =
-            |service, url: &str| Database { service, url: without_path(url), own: None, copying: Mutex::default() };
+        let database = |service, url: &str| Database {
+            service,
+            url: without_path(url),
+            own: None,
+            standby: None,
+            copying: Mutex::default(),
+        };
         let broker =
             Broker { amqp: without_path(amqp), ui: Http::new(ui.trim_end_matches('/')), own: None, nodes: Vec::new() };
         let servers =
@@ -219,6 +235,8 @@ pub struct Database {
     /// Without the database.
     url: String,
     own: Option<Server>,
+    /// A standby, and its address without the database.
+    standby: Option<(Server, String)>,
     copying: Mutex<()>,
 }
 
@@ -237,12 +255,59 @@ impl Database {
         let somewhere = format!("{url}/postgres");
         let open = move || Sql::try_open(&somewhere).is_ok();
         let server = Server::new(&format!("{set}-{service}-db"), command, Signal::Int, Box::new(open))?;
-        Ok((Self { service, url, own: Some(server), copying: Mutex::default() }, port))
+        Ok((Self { service, url, own: Some(server), standby: None, copying: Mutex::default() }, port))
     }
 
-    /// The address of one of its databases.
+    /// The address of one of its databases. With a standby it leads to whichever server can be written to.
     pub fn url(&self, name: &str) -> String {
-        format!("{}/{name}", self.url)
+        let writable = if self.standby.is_some() { "?target_session_attrs=read-write" } else { "" };
+        format!("{}/{name}{writable}", self.url)
+    }
+
+    /// Adds a standby, which has every commit before it is acknowledged.
+    pub fn add_standby(&mut self, accounts: &Accounts) -> Result<(), String> {
+        let primary = self.url("postgres");
+        let sql = Sql::open(&primary);
+        let permission = "host replication postgres 127.0.0.1/32 scram-sha-256";
+        sql.execute(&format!("COPY (SELECT '{permission}') TO PROGRAM 'cat >>pg_hba.conf'"));
+        sql.execute("SELECT pg_reload_conf()");
+        let (data, port) = (scratch().join("data").join(format!("{}-standby", self.service)), ports::free());
+        accounts.copy("postgres", &data);
+        let copy = data.join(format!("{}-db", self.service));
+        let mut backup = command("pg_basebackup");
+        backup.args(["--dbname", &primary, "--write-recovery-conf", "--checkpoint=fast", "--pgdata"]).arg(&copy);
+        let output = backup.output().map_err(|error| format!("pg_basebackup: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("pg_basebackup: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let service = self.service;
+        let start = Box::new(move || {
+            let mut start = script("start-postgres");
+            start.arg(service).arg(port.to_string()).env("DATA_DIR", &data);
+            start
+        });
+        let alone = accounts.address(&format!("postgres://127.0.0.1:{port}"), "postgres").ok_or("no password")?;
+        let somewhere = format!("{alone}/postgres");
+        let open = move || Sql::try_open(&somewhere).is_ok();
+        let server = Server::new(&format!("{service}-standby-db"), start, Signal::Int, Box::new(open))?;
+        server.wait_until_ready()?;
+        sql.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        sql.execute("SELECT pg_reload_conf()");
+        let is_synchronous = || {
+            let standbys = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+            (sql.value::<i64>(standbys, &[]) == 1).then_some(())
+        };
+        wait_for("the standby had every commit", START, is_synchronous);
+        self.url = format!("{},127.0.0.1:{port}", self.url);
+        self.standby = Some((server, alone));
+        Ok(())
+    }
+
+    /// Makes the standby the primary.
+    #[track_caller]
+    pub fn promote_standby(&self) {
+        let (_, url) = self.standby.as_ref().expect("a standby");
+        assert!(Sql::open(&format!("{url}/postgres")).value::<bool>("SELECT pg_promote()", &[]), "it was not promoted");
     }
 
     /// A connection for making and removing databases.
@@ -279,7 +344,7 @@ impl Database {
 
     /// The service's migrations, on one of its databases.
     pub fn migration(&self, url: &str) -> Command {
-        let mut migrate = crate::environment::command(program(&format!("{}-migrate", self.service)));
+        let mut migrate = command(program(&format!("{}-migrate", self.service)));
         migrate.env(format!("{}_DATABASE_URL", self.service.to_uppercase()), url);
         migrate
     }

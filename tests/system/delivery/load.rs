@@ -56,7 +56,7 @@ pub(super) fn under_load(person: &Person, trouble: impl FnOnce(Instant)) -> BTre
 }
 
 /// Compares every answer with the database.
-pub(super) fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<String, Outcome>) {
+fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<String, Outcome>) {
     let titles: Vec<String> = stack.orders_db().column("SELECT title FROM orders WHERE title LIKE 'load %'", &[]);
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
     for title in &titles {
@@ -77,7 +77,7 @@ pub(super) fn assert_no_answer_lied(stack: &Stack<'_>, outcomes: &BTreeMap<Strin
     eprintln!("{summary:?}");
 }
 
-fn share(outcomes: &BTreeMap<String, Outcome>, status: u16) -> f64 {
+pub(super) fn share(outcomes: &BTreeMap<String, Outcome>, status: u16) -> f64 {
     let count = |n: usize| f64::from(u32::try_from(n).unwrap());
     count(outcomes.values().filter(|outcome| outcome.status == status).count()) / count(outcomes.len())
 }
@@ -94,9 +94,29 @@ fn settle(stack: &Stack<'_>, person: &Person) {
 }
 
 /// Waits until the load has placed this many more orders.
-pub(super) fn wait_for_orders(stack: &Stack<'_>, more: i64) {
+fn wait_for_orders(stack: &Stack<'_>, more: i64) {
     let before = stack.orders_db().count("orders");
     wait_until("orders went through", seconds(10), || stack.orders_db().count("orders") >= before + more);
+}
+
+/// Every answer is true, and the listener has counted every order once.
+pub(super) fn assert_whole(stack: &Stack<'_>, person: &Person, outcomes: &BTreeMap<String, Outcome>) {
+    wait_until("orders were taken again", seconds(40), || person.ordering("marker").send().status == 201);
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
+        AND pid <> pg_backend_pid()";
+    wait_until("the database had nothing to do", seconds(10), || stack.orders_db().value::<i64>(busy, &[]) == 0);
+    assert_no_answer_lied(stack, outcomes);
+    let placed = stack.orders_db().count("orders");
+    wait_until(&format!("{placed} orders were counted"), seconds(60), || {
+        let profile = person.get("/users/profile").send();
+        profile.status == 200 && profile.json()["orderCount"] == placed
+    });
+}
+
+/// Waits until the load has placed this many more orders, however long the servers take to agree on new leaders.
+pub(super) fn wait_for_more_orders(stack: &Stack<'_>, more: i64) {
+    let before = stack.orders_db().count("orders");
+    wait_until("orders went through", seconds(90), || stack.orders_db().count("orders") >= before + more);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod broker_cluster;
 mod clocks;
+mod database_failover;
 mod database_faults;
 mod faults;
 mod footprint;
