@@ -21,8 +21,8 @@ pub enum Signal {
     Int,
     /// Kills.
     Kill,
-    /// Freeze.
-    Shutdown,
+    /// Freezes.
+    Freeze,
     /// Continues after a freeze.
     Cont,
 }
@@ -33,7 +33,7 @@ impl Signal {
             Self::Term => "TERM",
             Self::Int => "INT",
             Self::Kill => "KILL",
-            Self::Shutdown => "STOP",
+            Self::Freeze => "STOP",
             Self::Cont => "CONT",
         }
     }

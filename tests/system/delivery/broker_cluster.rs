@@ -37,7 +37,7 @@ fn nodes_may_be_killed_restarted_and_frozen_one_after_another() {
         }
         wait_for_more_orders(&stack, 100);
         let pids = stack.pids();
-        cluster.node(1).signal(Signal::Shutdown);
+        cluster.node(1).signal(Signal::Freeze);
         // Its clients notice when it has sent no heartbeats for a while.
         wait_for_more_orders(&stack, 1_500);
         cluster.node(1).signal(Signal::Cont);

@@ -208,7 +208,7 @@ fn a_listener_that_freezes_inside_its_transaction_loses_it_in_seconds() {
     person.place("second");
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     wait_until("the listener waited", seconds(10), || db.value::<i64>(waits, &[]) == 1);
-    frozen.signal(Signal::Shutdown);
+    frozen.signal(Signal::Freeze);
     lock.execute("ROLLBACK");
     // Now it has the row, and says nothing more. Another copy needs the same row.
     stack.launch_worker("users-on-order-created");

@@ -112,7 +112,7 @@ fn a_frozen_worker_is_504_and_does_not_begin_what_nobody_waits_for_any_more() {
     let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "400").start();
     let person = stack.somebody();
     let worker = stack.process("orders-create");
-    worker.signal(Signal::Shutdown);
+    worker.signal(Signal::Freeze);
     let answer = person.ordering("expired").send();
     problem(&answer, 504, "outcome_unknown");
     assert!(answer.took >= millis(380) && answer.took < millis(1_500), "{:?}", answer.took);
@@ -146,7 +146,7 @@ fn a_read_that_takes_too_long_is_504_as_well() {
     let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "300").start();
     let person = stack.somebody();
     let worker = stack.process("orders-list");
-    worker.signal(Signal::Shutdown);
+    worker.signal(Signal::Freeze);
     problem(&person.get("/orders").send(), 504, "outcome_unknown");
     worker.signal(Signal::Cont);
     wait_until("lists were served again", seconds(5), || person.get("/orders").send().status == 200);

@@ -35,7 +35,7 @@ fn when_no_worker_replies_any_more_requests_are_refused_at_once_until_one_does()
     let stack = Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "500").start();
     let person = stack.somebody();
     let worker = stack.process("orders-create");
-    worker.signal(Signal::Shutdown);
+    worker.signal(Signal::Freeze);
     for answer in many_orders(&person, 25) {
         assert!(matches!(answer.status, 503 | 504), "{answer:?}");
     }

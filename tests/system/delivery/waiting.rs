@@ -77,7 +77,7 @@ fn behind_a_hung_worker_what_was_not_begun_is_503_and_what_was_begun_is_504() {
     let begun = person.ordering("begun").send_in_background();
     hold.wait_for(1);
     let worker = stack.process("orders-create");
-    worker.signal(Signal::Shutdown);
+    worker.signal(Signal::Freeze);
     let queued: Vec<_> = (0..3).map(|n| person.ordering(&format!("queued {n}")).send_in_background()).collect();
     for pending in queued {
         problem(&pending.wait(), 503, "service_unavailable");
@@ -126,7 +126,7 @@ fn a_queue_that_a_forged_death_crashed_is_replaced_by_the_worker_that_consumes_i
     let stack = Stack::plan().set("WORKER_PREFETCH", "1").start();
     let person = stack.register();
     let worker = stack.process("users-profile");
-    worker.signal(Signal::Shutdown);
+    worker.signal(Signal::Freeze);
     let held = person.get("/users/profile").send_in_background();
     let in_hand = || stack.wire().queue("users.profile").is_some_and(|queue| queue.ready == 0);
     wait_until("the worker has a request in hand", seconds(5), in_hand);

@@ -125,7 +125,7 @@ fn of_two_relays_one_publishes_and_the_other_takes_over() {
     assert_eq!(published, 10, "nothing is published by both");
 
     // A leader that hangs is disconnected by its database.
-    first.signal(Signal::Shutdown);
+    first.signal(Signal::Freeze);
     let second = stack.all("orders-relay").into_iter().find(|relay| relay.pid() != first.pid()).unwrap();
     wait_until("the other relay led", seconds(20), || leads(&second));
     person.place("after the first");

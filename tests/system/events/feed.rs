@@ -218,7 +218,7 @@ fn feeds_end_when_the_broker_had_to_drop_events() {
     let stack = Stack::start();
     let mut feed = LiveSubscription::open(stack.port, &stack.somebody().token, None);
     let gateway = stack.process("gateway");
-    gateway.signal(Signal::Shutdown);
+    gateway.signal(Signal::Freeze);
     // Somebody else's, and large: this feed has nothing to do but to learn of the gap.
     let event = Message::new("order.created", "x".repeat(2_000)).through("events").without_reply();
     (0..MORE_THAN_WAIT).for_each(|_| stack.wire().send(&event));

@@ -77,7 +77,7 @@ fn processes_that_did_not_change_are_reported() {
     assert!(code == Some(1) && output.contains("no process with this name is connected"), "{output}");
     let second = stack.launch_worker("orders-get");
     wait_until("both were connected", seconds(10), || stack.wire().consumers("control.orders-get.present") == 2);
-    second.signal(Signal::Shutdown);
+    second.signal(Signal::Freeze);
     let (code, told) = log_level(&stack, "orders.get debug");
     assert_eq!((code, &told["silent"], told["changed"].as_array().unwrap().len()), (Some(1), &1.into(), 1), "{told}");
     second.signal(Signal::Cont);

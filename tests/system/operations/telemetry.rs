@@ -105,7 +105,7 @@ fn the_gateway_reports_all_processes_and_a_frozen_one_as_unresponsive() {
 
     let second = stack.launch_worker("orders-get");
     wait_until("the second was seen", seconds(5), || instances(&stack, "orders.get") == 2);
-    second.signal(Signal::Shutdown);
+    second.signal(Signal::Freeze);
     let unresponsive = || series(&stack.metrics(), "process_unresponsive", &[("pattern", "orders.get")]).len();
     wait_until("the frozen one was missed", seconds(5), || instances(&stack, "orders.get") == 1 && unresponsive() == 1);
     second.signal(Signal::Cont);

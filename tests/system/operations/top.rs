@@ -86,7 +86,7 @@ fn a_frozen_process_that_never_answered_is_unresponsive() {
     let stack = Stack::plan().with_events().start();
     let second = stack.launch_worker("orders-get");
     wait_until("both were connected", seconds(10), || stack.wire().consumers("control.orders-get.present") == 2);
-    second.signal(Signal::Shutdown);
+    second.signal(Signal::Freeze);
     // It has never received a request: neither from this command nor from the gateway, whose metrics nobody has read.
     assert_eq!(copies(&top(&stack), "orders.get"), (1, 1));
     let counted = |metrics: &str| metrics.contains(r#"process_unresponsive{service="orders",pattern="orders.get"} 1"#);
@@ -162,7 +162,7 @@ fn it_reacts_to_keys_in_80_columns_and_restores_the_terminal() {
     wait_for_screen(&terminal, "the order", |screen| has(screen, &["by rate"]));
     let second = stack.launch_worker("orders-create");
     wait_for_screen(&terminal, "the second copy", |screen| has(screen, &["orders.create ", " 2 "]));
-    second.signal(Signal::Shutdown);
+    second.signal(Signal::Freeze);
     wait_for_screen(&terminal, "the frozen one", |screen| has(screen, &["1 unresponsive"]));
     second.signal(Signal::Cont);
     let tty = after(&terminal, "tty");

@@ -113,7 +113,7 @@ fn relays_report_who_leads_and_how_much_is_unpublished() {
             relay.signal(signal);
         }
     };
-    signal(Signal::Shutdown);
+    signal(Signal::Freeze);
     wait_until("the values were unknown", seconds(3), || is(Value::Null, Value::Null, Value::Null, Value::Null));
     stack.somebody().place("published later");
     signal(Signal::Cont);
@@ -142,7 +142,7 @@ fn unpublished_events_are_counted_with_their_age() {
     wait_until("it led", seconds(5), || !leader.events("leading").is_empty());
     stack.launch_worker("orders-relay");
     // Until the database ends its session no relay publishes; the other one reports what waits.
-    leader.signal(Signal::Shutdown);
+    leader.signal(Signal::Freeze);
     (0..3).for_each(|n| drop(somebody.place(&format!("{n}"))));
     let age = |relay: &Value| relay["oldestUnpublishedS"].as_f64().unwrap_or_default();
     wait_until("three were waiting, for a second and more", seconds(5), || {
