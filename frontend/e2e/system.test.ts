@@ -71,9 +71,11 @@ test('whatever is taken away, the board says which, and claims nothing that it d
 
   await compose('stop orders-db');
   await page.locator('[data-database=orders][data-reachable=false]').getByText('unreachable').waitFor();
+  await page.getByText(/^Down: orders database/).waitFor();
   expect(await page.locator('[data-database=users][data-reachable=true]').count()).toBe(1);
   await compose('start orders-db');
   await page.locator('[data-database=orders][data-reachable=true]').waitFor();
+  await page.getByText('Live: updates every second').waitFor();
 
   // A gateway that is frozen is found out like one that is gone.
   const pid = (await shell(stack, 'process-compose process get gateway -o json')).match(/"pid": ?(\d+)/)?.[1];

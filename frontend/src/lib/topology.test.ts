@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SystemState } from '../api/contract';
-import { byService, movement, publishes, systemNews, total } from './topology';
+import { away, byService, movement, publishes, systemNews, total } from './topology';
 
 const state = (pattern: string, workers: number | null = 1, waiting: number | null = 0) => ({
   pattern,
@@ -58,6 +58,9 @@ test('listeners, relays, databases and the broker are told of like workers', () 
   expect(systemNews(before, after)).toBe(
     'Broker: unreachable. orders database: unreachable. l: no workers. r: no leader',
   );
+  expect([away(before), away(after)]).toEqual([[], ['broker', 'orders database', 'r', 'l']]);
+  const silent = { ...state('silent'), circuitOpen: true };
+  expect(away(system([state('asleep', 0), silent]))).toEqual(['silent']);
   expect([
     publishes(relay),
     publishes({ workers: 1, standby: null }),

@@ -51,6 +51,17 @@ export function publishes({ workers, standby }: Pick<RelayState, 'workers' | 'st
   return workers === null || standby === null ? null : workers > standby;
 }
 
+/** What is away, by name. A pattern without workers is not: it may sleep until somebody asks, and its row says so. */
+export function away({ broker, patterns, listeners, relays, databases }: SystemState): string[] {
+  return [
+    ...(broker ? [] : ['broker']),
+    ...databases.filter(({ reachable }) => reachable === false).map(({ database }) => `${database} database`),
+    ...relays.filter((relay) => publishes(relay) === false).map(({ relay }) => relay),
+    ...listeners.filter(({ workers }) => workers === 0).map(({ listener }) => listener),
+    ...patterns.filter(({ circuitOpen }) => circuitOpen).map(({ pattern }) => pattern),
+  ];
+}
+
 /** What changed in the system, in words; nothing when nothing did. */
 export function systemNews(before: SystemState, after: SystemState): string {
   const known = new Map(facts(before));

@@ -1,7 +1,7 @@
 // The board: every pattern with its queue, its workers and what moves, as the gateway knows it right now.
 import type { SystemState } from '../api/contract';
 import { formatClock, formatNumber } from '../lib/format';
-import { total } from '../lib/topology';
+import { away, total } from '../lib/topology';
 import { Board } from '../ui/board';
 import { KeyLink } from '../ui/key';
 import { Bar, Loading } from '../ui/loading';
@@ -38,12 +38,16 @@ export function System() {
 
 function Summary({ state, outage, asOf }: { state: SystemState; outage: string | null; asOf: string }) {
   const { workers, waiting } = total([...state.patterns, ...state.listeners]);
+  const [first, ...others] = outage ? [] : away(state);
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
   return (
     <div className="w-full sm:w-auto sm:min-w-72">
       {/* Always one line: what is below stays where it is. */}
-      <p className={`mb-2 flex items-center gap-2 ${outage ? 'font-semibold text-stop-ink' : 'text-soft'}`}>
-        <span className={`lamp ${outage ? 'border-stop!' : 'bg-clear'}`} aria-hidden="true" />
-        {outage ? `Not updating: as of ${asOf}` : 'Live: updates every second'}
+      <p className={`mb-2 flex items-center gap-2 ${outage || first ? 'font-semibold text-stop-ink' : 'text-soft'}`}>
+        <span className={`lamp shrink-0 ${outage || first ? 'border-stop!' : 'bg-clear'}`} aria-hidden="true" />
+        <span className="truncate">
+          {outage ? `Not updating: as of ${asOf}` : first ? `Down: ${first}${more}` : 'Live: updates every second'}
+        </span>
       </p>
       <dl className={`grid grid-cols-[auto_auto_1fr] gap-x-5 font-plate sm:gap-x-8 ${outage ? 'text-soft' : ''}`}>
         <Sum term="patterns">{state.patterns.length}</Sum>

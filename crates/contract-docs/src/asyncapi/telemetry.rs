@@ -17,6 +17,7 @@ pub(crate) fn parts(kind: &str, components: &mut Components) -> Map<String, Valu
             "name": SPANS,
             "summary": "Finished spans of sampled traces.",
             "contentType": "application/json",
+            "headers": { "type": "object", "description": "None." },
             "payload": { "title": "TelemetrySpans", "allOf": [components.of::<SpanBatch>()] },
         }),
         "channels" => json!({
