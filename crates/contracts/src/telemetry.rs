@@ -64,8 +64,10 @@ pub struct SpanBatch {
 #[serde(rename_all = "camelCase")]
 pub enum TraceRequest {
     /// By the id of a trace, an HTTP request, or a message.
+    #[cfg_attr(feature = "schema", schemars(title = "TraceById"))]
     Id(String),
     /// The one in which this pattern or listener took longest.
+    #[cfg_attr(feature = "schema", schemars(title = "SlowestTrace"))]
     Slowest(String),
 }
 
