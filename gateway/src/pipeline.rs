@@ -280,7 +280,7 @@ impl Pipeline {
     async fn call_worker(
         &self,
         call: Call<'_>,
-        mut permit: Permit<'_>,
+        permit: Permit<'_>,
         attempt: Option<Attempt<'_>>,
         request: &RequestInfo,
     ) -> Result<Response<Body>, HttpError> {
@@ -295,7 +295,9 @@ impl Pipeline {
         ) {
             row.record(start.elapsed());
         }
-        permit.settle(&answer);
+        if permit.settle(&answer) {
+            self.rpc.renew();
+        }
         if let Some(attempt) = attempt {
             attempt.settle(&answer);
         }

@@ -70,7 +70,7 @@ impl Admission {
                 state.limit.release();
                 Err(Refusal::CircuitOpen)
             }
-            passage => Ok(Permit { admission: self, began, passage, outcome: None }),
+            passage => Ok(Permit { admission: self, began, passage, outcome: None, ended: false }),
         }
     }
 
@@ -80,7 +80,8 @@ impl Admission {
         Limits { in_flight: state.limit.current(), circuit_open: state.breaker.is_open() }
     }
 
-    fn end(&self, permit: &Permit<'_>) {
+    /// Ends a permit; returns whether its request got no reply and has opened the circuit or keeps it open.
+    fn end(&self, permit: &Permit<'_>) -> bool {
         let (outcome, now) = permit.outcome.map_or_else(|| (None, Instant::now()), |(outcome, at)| (Some(outcome), at));
         let late = now.duration_since(permit.began) > self.late;
         // A request without an outcome was given up by its client: if it was late by then, it counts as unanswered.
@@ -90,13 +91,18 @@ impl Admission {
         let replied = match outcome {
             Outcome::Reply => true,
             Outcome::NoReply => false,
-            Outcome::Unknown if permit.passage == Passage::Probe => return state.breaker.probe_was_abandoned(now),
-            Outcome::Unknown => return,
+            Outcome::Unknown => {
+                if permit.passage == Passage::Probe {
+                    state.breaker.probe_was_abandoned(now);
+                }
+                return false;
+            }
         };
         let before = state.limit.current();
         state.limit.note(permit.began, replied && !late, now);
         let change = state.breaker.note(permit.passage, replied, now);
         self.report(&state, before, change);
+        !replied && (change == Change::Opened || permit.passage == Passage::Probe)
     }
 
     /// Writes what an outcome changed to the log and the metrics.
@@ -155,11 +161,12 @@ pub(crate) struct Permit<'a> {
     passage: Passage,
     /// How the request ended, and when.
     outcome: Option<(Outcome, Instant)>,
+    ended: bool,
 }
 
 impl Permit<'_> {
-    /// Notes how the request ended.
-    pub(crate) fn settle(&mut self, answer: &Result<Answer, RpcError>) {
+    /// Ends the request. Returns whether it got no reply and has opened the circuit or keeps it open.
+    pub(crate) fn settle(mut self, answer: &Result<Answer, RpcError>) -> bool {
         let outcome = match answer {
             Ok(_) | Err(RpcError::Malformed(_)) => Outcome::Reply,
             Err(RpcError::Expired | RpcError::TimedOut) => Outcome::NoReply,
@@ -168,12 +175,16 @@ impl Permit<'_> {
             }
         };
         self.outcome = Some((outcome, Instant::now()));
+        self.ended = true;
+        self.admission.end(&self)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.admission.end(self);
+        if !self.ended {
+            self.admission.end(self);
+        }
     }
 }
 
@@ -189,7 +200,7 @@ mod tests {
 
     fn settled(admission: &Admission, answer: &Result<Answer, RpcError>) -> Option<Refusal> {
         match admission.admit() {
-            Ok(mut permit) => {
+            Ok(permit) => {
                 permit.settle(answer);
                 None
             }
@@ -240,7 +251,7 @@ mod tests {
         let admission = admission(100, Duration::ZERO);
         let fault = || Ok(Err(contracts::Fault::new(Code::OrderNotFound, "There is no such order.")));
         let permits: Vec<_> = (0..100).map(|_| admission.admit().ok().unwrap()).collect();
-        for mut permit in permits {
+        for permit in permits {
             permit.settle(&fault());
         }
         assert_eq!(admission.limits(), Limits { in_flight: 50, circuit_open: false });

@@ -50,6 +50,8 @@ fn when_no_worker_replies_any_more_requests_are_refused_at_once_until_one_does()
     let reasons = stack.metrics();
     assert!(reasons.contains("http_server_refused_requests_total{reason=\"circuit_open\"}"), "{reasons}");
 
+    let renewed = || stack.process("gateway").events("replaced the connection to the broker").len() == 1;
+    wait_until("the gateway had another connection", seconds(10), renewed);
     worker.signal(Signal::Cont);
     wait_until("a probe got a reply", seconds(10), || person.ordering("probe").send().status == 201);
     assert!(!is_open(&stack, "orders.create"));
@@ -65,10 +67,10 @@ fn late_replies_lower_how_many_requests_of_their_pattern_are_in_flight() {
         Stack::plan().set("GATEWAY_REQUEST_TIMEOUT_MS", "4000").set("GATEWAY_IN_FLIGHT_PER_PATTERN", "40").start();
     let person = stack.register();
     let hold = stack.hold_orders();
-    let begun = Instant::now();
     let orders: Vec<Pending> = (0..30).map(|n| person.ordering(&format!("late {n}")).send_in_background()).collect();
-    hold.wait_for(1);
-    wait_until("the replies were late", seconds(4), || begun.elapsed() > seconds(2));
+    wait_until("all were in flight", seconds(3), || gauge(&stack, "gateway_requests_in_flight", "orders.create") == 30);
+    let in_flight = Instant::now();
+    wait_until("the replies were late", seconds(4), || in_flight.elapsed() > seconds(2));
     hold.release();
     for order in orders {
         order.wait().expect(201);

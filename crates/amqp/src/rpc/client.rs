@@ -8,19 +8,20 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contracts::Fault;
 use contracts::control::{ProcessInfo, Stats};
 use contracts::telemetry::SpanKind;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Consumer};
 use runtime::{Backoff, Supervised, supervise};
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::connection::{Broker, BrokerConnection, Error, in_time, send};
@@ -38,6 +39,10 @@ use crate::trace::{SpanDetails, TraceContext};
 /// The last tenth of a request's budget is reserved for its way back: it expires in its queue that much earlier, so that the
 /// broker's proof of it arrives before the caller's deadline.
 const RETURN: u32 = 10;
+/// The least time between two renewals of the connection.
+const RENEWAL: Duration = Duration::from_secs(30);
+/// How long a connection that was replaced may wait for the replies to its requests.
+const LAST_REPLIES: Duration = Duration::from_secs(30);
 
 /// Why there is no reply. The first four mean that the request was not and will not be executed; with the others the
 /// outcome is unknown.
@@ -94,7 +99,15 @@ impl WaitingRoom {
 pub struct RpcClient {
     broker: Broker,
     session: RwLock<Option<Arc<Session>>>,
+    renewal: Renewal,
     status_responder: Option<StatusResponder>,
+}
+
+/// A requested renewal of the connection.
+#[derive(Default)]
+struct Renewal {
+    requested: Notify,
+    last: Mutex<Option<Instant>>,
 }
 
 /// What status requests to this process are answered with.
@@ -106,7 +119,7 @@ struct StatusResponder {
 impl RpcClient {
     /// Creates a client. It connects once [`RpcClient::run`] runs.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, session: RwLock::new(None), status_responder: None }
+        Self { broker, session: RwLock::new(None), renewal: Renewal::default(), status_responder: None }
     }
 
     /// Answers status requests to this process over the same connection.
@@ -192,6 +205,28 @@ impl RpcClient {
         })
     }
 
+    /// Replaces the connection by a new one, at most every 30 s; requests in flight still get their replies. For a caller to
+    /// whom nobody replies any more: a channel that was opened while a quorum queue elected its leader may go on
+    /// publishing to the former one, and the broker does not say so.
+    pub fn renew(&self) {
+        let mut last = self.renewal.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= RENEWAL) {
+            *last = Some(Instant::now());
+            self.renewal.requested.notify_one();
+        }
+    }
+
+    /// The next connection, once a renewal was requested.
+    async fn renewed(&self) -> (Session, Incoming) {
+        loop {
+            self.renewal.requested.notified().await;
+            match Session::open(&self.broker).await {
+                Ok(opened) => return opened,
+                Err(error) => tracing::warn!(error = %error, "cannot replace the connection to the broker; keeping it"),
+            }
+        }
+    }
+
     /// Resolves when there is a connection that the broker does not block.
     pub async fn connected(&self) {
         const POLL: Duration = Duration::from_millis(10);
@@ -244,17 +279,27 @@ impl Supervised for KeepConnected<'_> {
     async fn serve(&mut self, (session, incoming): (Session, Incoming), backoff: &mut Backoff) -> Result<(), Error> {
         tracing::info!("connected to the broker");
         backoff.reset();
-        let session = Arc::new(session);
-        self.0.set(Some(Arc::clone(&session)));
-        let error = tokio::select! {
-            error = session.receive(incoming) => error,
-            never = self.0.answer_status_requests(&session.connection) => match never {},
-            never = self.0.collect_spans(&session.connection) => match never {},
-        };
-        self.0.set(None);
-        let lost = session.abandon();
-        tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
-        Err(error)
+        let (mut session, mut receiving) = session.start(incoming);
+        loop {
+            self.0.set(Some(Arc::clone(&session)));
+            let (next, incoming) = tokio::select! {
+                error = &mut receiving => {
+                    self.0.set(None);
+                    let lost = session.abandon();
+                    tracing::warn!(error = %error, requests_lost = lost, "the connection to the broker broke");
+                    return Err(error);
+                }
+                never = self.0.answer_status_requests(&session.connection) => match never {},
+                never = self.0.collect_spans(&session.connection) => match never {},
+                next = self.0.renewed() => next,
+            };
+            tracing::info!("replaced the connection to the broker");
+            let (next, next_receiving) = next.start(incoming);
+            let former = std::mem::replace(&mut session, next);
+            let former_receiving = std::mem::replace(&mut receiving, next_receiving);
+            #[expect(clippy::disallowed_methods, reason = "ends by itself, with its last reply or its time")]
+            tokio::spawn(former.finish(former_receiving));
+        }
     }
 
     fn failed(&mut self, _: &Error) {
@@ -320,6 +365,33 @@ impl Session {
             blocked: AtomicBool::new(false),
         };
         Ok((session, Incoming { replies, expired }))
+    }
+
+    /// Begins to receive.
+    fn start(self, incoming: Incoming) -> (Arc<Self>, BoxFuture<'static, Error>) {
+        let session = Arc::new(self);
+        let receiving = Arc::clone(&session);
+        (session, async move { receiving.receive(incoming).await }.boxed())
+    }
+
+    /// Waits for the replies to the requests in flight, then closes the connection.
+    async fn finish(self: Arc<Self>, receiving: BoxFuture<'static, Error>) {
+        const POLL: Duration = Duration::from_millis(50);
+        let answered = async {
+            // Not at once: a caller may have taken this connection just before it was replaced.
+            loop {
+                tokio::time::sleep(POLL).await;
+                if self.lock().as_ref().is_none_or(HashMap::is_empty) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            _ = receiving => {}
+            _ = timeout(LAST_REPLIES, answered) => {}
+        }
+        self.abandon();
+        self.connection.close().await;
     }
 
     /// Hands every reply to the request that waits for it, until the connection breaks.
