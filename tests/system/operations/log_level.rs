@@ -1,5 +1,6 @@
 //! `signalbox log-level`: changes the log level of processes for a limited time.
 
+use contracts::naming::process_name;
 use serde_json::Value;
 use system_tests::environment::run_to_end;
 use system_tests::wait::seconds;
@@ -53,15 +54,18 @@ fn all_processes_of_a_name_change_their_level_and_restore_it() {
 fn trace_logs_no_secret_and_a_change_can_be_for_one_instance() {
     let stack = Stack::plan().with_events().start();
     for name in ["gateway", "users.login", "users.on_order_created", "orders.relay"] {
+        let presence = format!("control.{}.present", process_name(name));
+        wait_until("it was connected", seconds(10), || stack.wire().consumers(&presence) == 1);
         let (code, told) = log_level(&stack, &format!("{name} trace --for 1h"));
         assert_eq!((code, told["changed"].as_array().unwrap().len()), (Some(0), 1), "{told}");
-        let process = stack.process(&name.replace(['.', '_'], "-"));
+        let process = stack.process(&process_name(name));
         wait_until("it was logged", seconds(5), || process.events(CHANGED).len() == 1);
     }
     // When the stack stops, the harness searches the logs for secrets.
     let person = stack.register();
     stack.sign_in(&person).place("x");
     let second = stack.launch_worker("orders-get");
+    wait_until("both were connected", seconds(10), || stack.wire().consumers("control.orders-get.present") == 2);
     let instance = stack.wire().request_status("stats.orders.get")["response"]["instance"].clone();
     let (code, told) = log_level(&stack, &format!("orders-get debug --instance {}", instance.as_str().unwrap()));
     let changed = told["changed"].as_array().unwrap();
