@@ -41,11 +41,13 @@ fn a_sampled_request_is_followed_to_the_listener_of_its_event() {
     let id = created.json()["id"].as_str().unwrap().to_owned();
     let mut spans = Vec::new();
     let listener = "handle users.on_order_created";
-    wait_until("the listener's span had arrived", seconds(15), || {
-        spans = trace(&stack, TRACE_ID);
-        spans.iter().any(|span| span["name"] == listener)
-    });
     let way = ["publish order.created", "handle orders.create", "call orders.create", "POST /orders"];
+    // Each process sends its spans in batches of its own.
+    wait_until("the spans of all processes had arrived", seconds(15), || {
+        spans = trace(&stack, TRACE_ID);
+        let has = |name: &str| spans.iter().any(|span| span["name"] == name);
+        has(listener) && way.iter().all(|name| has(name)) && has("wait in queue orders.create")
+    });
     assert_eq!(causes(&spans, listener)[1..], way);
     assert_eq!(causes(&spans, "wait in queue orders.create")[1..], way[2..]);
     let sql = spans.iter().find(|span| span["kind"] == "client" && span["process"] == "orders.create").unwrap();
