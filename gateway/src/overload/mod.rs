@@ -70,7 +70,7 @@ impl Admission {
                 state.limit.release();
                 Err(Refusal::CircuitOpen)
             }
-            passage => Ok(Permit { admission: self, began, passage, outcome: None, ended: false }),
+            passage => Ok(Permit { admission: self, began, passage, outcome: None }),
         }
     }
 
@@ -159,9 +159,8 @@ pub(crate) struct Permit<'a> {
     admission: &'a Admission,
     began: Instant,
     passage: Passage,
-    /// How the request ended, and when.
+    /// How the request ended, and when; `None` until it is settled.
     outcome: Option<(Outcome, Instant)>,
-    ended: bool,
 }
 
 impl Permit<'_> {
@@ -175,14 +174,13 @@ impl Permit<'_> {
             }
         };
         self.outcome = Some((outcome, Instant::now()));
-        self.ended = true;
         self.admission.end(&self)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.outcome.is_none() {
             self.admission.end(self);
         }
     }
