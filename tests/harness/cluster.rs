@@ -7,7 +7,7 @@ use crate::environment::{command, need, scratch, script};
 use crate::http::Http;
 use crate::ports;
 use crate::process::Signal;
-use crate::servers::{Broker, Database, Server, Servers, accepts};
+use crate::servers::{Broker, Server, Servers, TOOLS, accepts};
 use crate::wait::{seconds, wait_until};
 
 const NODES: u16 = 3;
@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     fn launch() -> Result<Self, String> {
-        need(&["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"])?;
+        need(TOOLS)?;
         let accounts = Accounts::begin(scratch().join("data").join("cluster"));
         let first = ports::free_for_cluster();
         // Started here and not by a node, because it must survive each of them.
@@ -64,17 +64,8 @@ impl Cluster {
         };
         let management = (0..NODES).map(management).collect::<Result<Vec<_>, _>>()?;
         let broker = Broker::of_cluster(amqp, first + 2 * NODES - 1, &accounts)?;
-        let (users, users_port) = Database::launch("cluster", "users", &accounts)?;
-        let (orders, orders_port) = Database::launch("cluster", "orders", &accounts)?;
-        for database in [&users, &orders] {
-            database.server().wait_until_ready()?;
-        }
-        accounts.make("broker", &[("PORT_AMQP", first), ("PORT_AMQP_UI", first + NODES)])?;
-        accounts.make("users", &[("PORT_USERS_DB", users_port)])?;
-        accounts.make("orders", &[("PORT_ORDERS_DB", orders_port)])?;
-        users.make_template(Some(&accounts))?;
-        orders.make_template(Some(&accounts))?;
-        let servers = Servers { broker, users, orders, accounts: Some(accounts) };
+        let ports = [("PORT_AMQP", first), ("PORT_AMQP_UI", first + NODES)];
+        let servers = Servers::around(broker, &ports, "cluster", accounts)?;
         Ok(Self { servers, nodes, management, _port_mapper: port_mapper })
     }
 }

@@ -26,6 +26,9 @@ const STOP: Duration = seconds(30);
 /// The database that has the schema and that every test's own is copied from.
 const TEMPLATE: &str = "tests_template";
 
+/// The tools that servers need which are started here.
+pub(crate) const TOOLS: &[&str] = &["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"];
+
 /// A port, and the variable that says so.
 type Port = (&'static str, u16);
 
@@ -74,17 +77,22 @@ impl Servers {
     }
 
     /// Starts a set.
-    pub(crate) fn start(name: &str) -> Result<Self, String> {
-        need(&["rabbitmq-server", "epmd", "initdb", "postgres", "psql", "openssl", "curl", "jq"])?;
+    fn start(name: &str) -> Result<Self, String> {
+        need(TOOLS)?;
         let accounts = Accounts::begin(scratch().join("data").join(name));
         let (broker, ports) = Broker::launch(name, &accounts)?;
+        Self::around(broker, &ports, name, accounts)
+    }
+
+    /// A broker with a database for each service, and the accounts at all of them.
+    pub(crate) fn around(broker: Broker, ports: &[Port], name: &str, accounts: Accounts) -> Result<Self, String> {
         let (users, users_port) = Database::launch(name, "users", &accounts)?;
         let (orders, orders_port) = Database::launch(name, "orders", &accounts)?;
         let servers = Self { broker, users, orders, accounts: None };
         for server in servers.own() {
             server.wait_until_ready()?;
         }
-        accounts.make("broker", &ports)?;
+        accounts.make("broker", ports)?;
         accounts.make("users", &[("PORT_USERS_DB", users_port)])?;
         accounts.make("orders", &[("PORT_ORDERS_DB", orders_port)])?;
         servers.users.make_template(Some(&accounts))?;
@@ -242,7 +250,7 @@ pub struct Database {
 
 impl Database {
     /// With its port.
-    pub(crate) fn launch(set: &str, service: &'static str, accounts: &Accounts) -> Result<(Self, u16), String> {
+    fn launch(set: &str, service: &'static str, accounts: &Accounts) -> Result<(Self, u16), String> {
         let port = ports::free();
         let data = scratch().join("data").join(set);
         let command = Box::new(move || {
@@ -350,7 +358,7 @@ impl Database {
     }
 
     /// With accounts it belongs to the process that migrates, which grants the others their rights; copies have the same.
-    pub(crate) fn make_template(&self, accounts: Option<&Accounts>) -> Result<(), String> {
+    fn make_template(&self, accounts: Option<&Accounts>) -> Result<(), String> {
         self.remove(TEMPLATE);
         let mut url = self.make_empty(TEMPLATE);
         let migrates = format!("{}-migrate", self.service);
